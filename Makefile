@@ -1,0 +1,52 @@
+# The commands of Berth. `make` lists them; CONTRIBUTING.md says when to use which.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+
+PYTHON := .venv/bin/python
+PYTEST := .venv/bin/pytest
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run everything on this machine: portal, login, worker, a real cluster; Ctrl-C stops it
+	@sh scripts/environment.sh demo
+	@exec $(PYTHON) manage.py dev --end-with-parent
+
+demo-reset: ## forget the demonstration's data
+	@sh scripts/environment.sh demo
+	@exec $(PYTHON) manage.py dev --reset
+
+demo-shell: ## a shell with kubectl for the demonstration's cluster; AS=ana chooses who logs in
+	@sh scripts/environment.sh demo
+	@exec $(PYTHON) manage.py demo_shell $(AS)
+
+test: ## run all tests, on SQLite and on PostgreSQL
+	@sh scripts/system_packages.sh
+	@sh scripts/environment.sh dev
+	@$(PYTHON) -m localcluster build
+	@$(PYTEST) --db sqlite
+	@$(PYTEST) --db postgres -m database
+
+lint: ## check format, types, templates, layers, migrations, settings
+	@sh scripts/environment.sh dev
+	@sh scripts/lint.sh
+
+bench: ## measure speed and size: a table, and build/bench.json
+	@sh scripts/system_packages.sh
+	@sh scripts/environment.sh dev
+	@$(PYTHON) -m localcluster build
+	@$(PYTHON) -m tests.benchmarks
+
+pictures: ## take a picture of every page for every kind of person, in build/pictures
+	@sh scripts/system_packages.sh
+	@sh scripts/environment.sh dev
+	@$(PYTHON) -m localcluster build
+	@$(PYTEST) tests/e2e/pictures.py
+
+lock: ## resolve the dependencies anew into requirements/
+	@sh scripts/environment.sh dev
+	@sh scripts/lock.sh
+
+.PHONY: help demo demo-reset demo-shell test lint bench pictures lock
