@@ -1,0 +1,101 @@
+"""What can be done about people: first login, later logins, vouching, levels, the first operator."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import policy
+from accounts.claims import Claims
+from accounts.errors import NotAllowed, StateConflict
+from accounts.models import Identity, Level, User
+from accounts.signals import person_changed
+from audit.models import Event
+from audit.record import record
+
+FIRST_OPERATOR = "operator.first"
+
+
+_IDENTITY_FIELDS = ("entity_id", "institution", "name", "email", "email_verified")
+
+
+@transaction.atomic
+def register(*, person: User, claims: Claims) -> Identity:
+    """First login of an identity: store the person as a guest and the identity with it.
+
+    `person` is new and not yet saved. Whatever else was set on it, it becomes a guest with no rights.
+    """
+    person.level = Level.GUEST
+    person.is_superuser = False
+    person.is_active = True
+    person.name, person.email, person.institution = claims.name, claims.email, claims.institution
+    person.set_unusable_password()
+    person.save(force_insert=True)
+    identity = Identity.objects.create(
+        person=person,
+        issuer=claims.issuer,
+        subject=claims.subject,
+        last_login_at=timezone.now(),
+        **{name: getattr(claims, name) for name in _IDENTITY_FIELDS},
+    )
+    record("person.registered", by=person, about=person, after={"level": Level.GUEST, "identity": str(identity.pk)})
+    return identity
+
+
+@transaction.atomic
+def welcome_back(*, identity: Identity, claims: Claims) -> None:
+    """A later login: take over what the provider says now. Changes no right."""
+    values = {name: getattr(claims, name) for name in _IDENTITY_FIELDS}
+    changed = [name for name, value in values.items() if getattr(identity, name) != value]
+    Identity.objects.filter(pk=identity.pk).update(last_login_at=timezone.now(), **values)
+    User.objects.filter(pk=identity.person_id).update(
+        name=claims.name, email=claims.email, institution=claims.institution
+    )
+    if changed:
+        record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})
+
+
+@transaction.atomic
+def vouch(*, person: User, by: User) -> User:
+    """Make a guest a user; `by` answers for it. Somebody who is a user already stays what they are.
+
+    Raises NotAllowed when `by` may not vouch, or vouches for themselves.
+    """
+    if not policy.may_vouch(by) or by.pk == person.pk:
+        raise NotAllowed(_("Only people of level admin and operators may vouch for a guest."))
+    if User.objects.filter(pk=person.pk, level=Level.GUEST).update(level=Level.USER):
+        record("person.vouched", by=by, about=person, before={"level": Level.GUEST}, after={"level": Level.USER})
+        person.refresh_from_db()
+        person_changed.send(sender=User, person=person, by=by)
+    return person
+
+
+@transaction.atomic
+def set_level(*, person: User, level: Level, by: User) -> User:
+    """Set a person's level. Operators only, nobody their own. Raises NotAllowed; listeners may raise StateConflict."""
+    if not policy.may_set_level(by, person):
+        raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
+    before = User.objects.select_for_update().get(pk=person.pk)
+    if before.level == level:
+        return before
+    User.objects.filter(pk=person.pk).update(level=level)
+    person.refresh_from_db()
+    record("person.level", by=by, about=person, before={"level": before.level}, after={"level": level})
+    person_changed.send(sender=User, person=person, by=by)
+    return person
+
+
+@transaction.atomic
+def make_first_operator(*, identity: Identity) -> User:
+    """Make the person of this identity the first operator. Works once, for ever: the audit event is the marker.
+
+    Raises StateConflict when it was done before, even if every operator is gone since.
+    """
+    if Event.objects.filter(act=FIRST_OPERATOR).exists():
+        raise StateConflict(_("The first operator was made already; operators are made by operators."))
+    User.objects.filter(pk=identity.person_id).update(is_superuser=True, level=Level.ADMIN)
+    person = User.objects.get(pk=identity.person_id)
+    record(FIRST_OPERATOR, by=None, about=person, after={"identity": str(identity.pk)})
+    person_changed.send(sender=User, person=person, by=None)
+    return person

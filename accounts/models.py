@@ -1,0 +1,123 @@
+"""People and their identities. Nothing here knows of namespaces or clusters."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Length, Now
+from django.utils.translation import gettext_lazy as _
+
+SUBJECT_MAX_LENGTH = 255
+ISSUER_MAX_LENGTH = 255
+
+models.CharField.register_lookup(Length)
+
+
+class Level(models.TextChoices):
+    """What a person is on the platform; each level includes those before it."""
+
+    GUEST = "guest", _("guest")
+    USER = "user", _("user")
+    ADMIN = "admin", _("admin")
+
+    @property
+    def rank(self) -> int:
+        return list(Level).index(self)
+
+
+class PersonManager(BaseUserManager["User"]):
+    """People are made by `accounts.actions.people`; there are no passwords to set here."""
+
+
+class User(AbstractBaseUser):
+    """A person. `is_superuser` marks an operator, which is not a level.
+
+    Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(max_length=254, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
+    level = models.CharField(max_length=10, choices=Level, default=Level.GUEST)
+    is_superuser = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = PersonManager()
+
+    USERNAME_FIELD = "id"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        indexes = (models.Index(fields=("name",), name="accounts_user_name"),)
+        constraints = (
+            models.CheckConstraint(name="accounts_user_level", condition=models.Q(level__in=Level.values)),
+        )
+
+    def __str__(self) -> str:
+        return self.name or self.email or str(_("Person without a name"))
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this person runs the platform."""
+        return self.is_superuser and self.is_active
+
+    @property
+    def is_guest(self) -> bool:
+        return self.level == Level.GUEST
+
+
+class Identity(models.Model):
+    """One (issuer, subject) pair of an identity provider, compared byte by byte; a person may have several.
+
+    Issuer, subject and person never change once stored. The subject is what Kubernetes knows this person by.
+    """
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("active")
+        RETIRED = "retired", _("retired")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="identities")
+    issuer = models.CharField(max_length=ISSUER_MAX_LENGTH)
+    subject = models.CharField(max_length=SUBJECT_MAX_LENGTH)
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    entity_id = models.CharField(max_length=255, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(max_length=254, blank=True)
+    email_verified = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_login_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = (
+            models.UniqueConstraint(fields=("issuer", "subject"), name="accounts_identity_issuer_subject"),
+            models.CheckConstraint(name="accounts_identity_state", condition=models.Q(state__in=("active", "retired"))),
+            models.CheckConstraint(name="accounts_identity_subject", condition=models.Q(subject__length__gte=1)),
+        )
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @property
+    def audit_text(self) -> str:
+        """A hash: audit rows carry no names of people."""
+        return account_uid(self.issuer, self.subject)[:16]
+
+
+def account_uid(issuer: str, subject: str) -> str:
+    """The key under which allauth keeps an identity: SHA-256 of issuer, NUL, subject, in hex.
+
+    allauth's column holds 191 characters and knows no issuer; the hash fits and covers both.
+    """
+    return hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""Who is in a namespace: adding, changing the role of, removing, leaving."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from accounts.actions import people
+from accounts.errors import NotAllowed, StateConflict
+from accounts.models import Level, User
+from accounts.policy import may_vouch
+from audit.record import record
+from namespaces.access import Permission, Role
+from namespaces.models import Membership, Namespace
+from namespaces.policy import may_grant, permits
+from namespaces.tasks import request_reconcile
+
+
+@transaction.atomic
+def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membership:
+    """Give a person a role. A guest is vouched for by this, if `by` may vouch.
+
+    Raises NotAllowed, and StateConflict if the person is a member already or cannot be one.
+    """
+    lock(namespace)
+    if not may_grant(by, role, namespace):
+        raise NotAllowed(_("Only the admins of this namespace add members."))
+    if by.pk == person.pk and not by.is_operator:
+        raise NotAllowed(_("Nobody adds themselves."))
+    return grant_membership(namespace=namespace, person=person, role=role, by=by)
+
+
+def grant_membership(*, namespace: Namespace, person: User, role: Role, by: User) -> Membership:
+    """Make the membership, vouching if needed: for other actions, after their own checks, in their transaction."""
+    person.refresh_from_db()
+    if not person.is_active:
+        raise StateConflict(_("This account is not active."))
+    if Membership.objects.current().filter(namespace=namespace, person=person).exists():
+        raise StateConflict(_("%(person)s is a member of %(namespace)s already.") % {"person": person, "namespace": namespace})
+    if person.level == Level.GUEST:
+        if not may_vouch(by):
+            raise NotAllowed(
+                _("%(person)s is a guest. Only people of level admin and operators may vouch for a guest.")
+                % {"person": person}
+            )
+        people.vouch(person=person, by=by)
+    membership = Membership.objects.create(namespace=namespace, person=person, role=role)
+    record("member.added", by=by, about=membership, namespace_id=namespace.pk, after={"role": role, "person": str(person.pk)})
+    request_reconcile(namespace.pk)
+    return membership
+
+
+@transaction.atomic
+def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
+    """Change a member's role. Raises NotAllowed, and StateConflict for an ended membership or the last admin."""
+    namespace = membership.namespace
+    lock(namespace)
+    if not may_grant(by, role, namespace):
+        raise NotAllowed(_("Only the admins of this namespace change roles."))
+    current = _current(membership)
+    if current.role == role:
+        return current
+    if current.role == Role.ADMIN:
+        _keep_an_admin(namespace, without=current.person)
+    before = current.role
+    current.role, current.changed_at = role, Now()
+    current.save(update_fields=["role", "changed_at"])
+    record("member.role", by=by, about=current, namespace_id=namespace.pk, before={"role": before}, after={"role": role, "person": str(current.person_id)})
+    request_reconcile(namespace.pk)
+    return current
+
+
+@transaction.atomic
+def remove(*, membership: Membership, by: User) -> Membership:
+    """End somebody's membership, or one's own (leave). Raises NotAllowed, and StateConflict for the last admin."""
+    namespace = membership.namespace
+    lock(namespace)
+    own = membership.person_id == by.pk
+    if not permits(by, Permission.LEAVE if own else Permission.MANAGE_MEMBERS, namespace):
+        raise NotAllowed(_("Only the admins of this namespace remove members."))
+    current = _current(membership)
+    if current.role == Role.ADMIN:
+        _keep_an_admin(namespace, without=current.person)
+    current.ended_at = Now()
+    current.save(update_fields=["ended_at"])
+    record(
+        "member.left" if own else "member.removed", by=by, about=current, namespace_id=namespace.pk,
+        before={"role": current.role, "person": str(current.person_id)},
+    )  # fmt: skip
+    request_reconcile(namespace.pk)
+    return current
+
+
+def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> None:
+    """A person's level changed: every namespace they are in follows, in the same transaction.
+
+    Raises StateConflict if a namespace would be left without an admin who counts.
+    """
+    memberships = Membership.objects.current().filter(person=person).select_related("namespace")
+    for membership in memberships.filter(role=Role.ADMIN):
+        lock(membership.namespace)
+        if person.is_guest or not person.is_active:
+            _keep_an_admin(membership.namespace, without=person)
+    request_reconcile(*memberships.values_list("namespace", flat=True))
+
+
+def lock(namespace: Namespace) -> None:
+    """Take the row lock of the namespace: rules over several rows ("the last admin") hold under it."""
+    Namespace.objects.select_for_update().filter(pk=namespace.pk).values("pk").get()
+
+
+def _current(membership: Membership) -> Membership:
+    current = Membership.objects.current().select_related("person", "namespace__cluster").filter(pk=membership.pk).first()
+    if current is None:
+        raise StateConflict(_("This membership has ended already."))
+    return current
+
+
+def _keep_an_admin(namespace: Namespace, *, without: User) -> None:
+    others = Membership.objects.current().filter(namespace=namespace, role=Role.ADMIN, person__is_active=True)
+    if not others.exclude(person=without).exclude(person__level=Level.GUEST).exists():
+        raise StateConflict(
+            _("%(person)s is the last admin of %(namespace)s. Make somebody else an admin first.")
+            % {"person": without, "namespace": namespace}
+        )

@@ -1,0 +1,114 @@
+"""Creating a namespace, and editing its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
+from accounts.models import User
+from accounts.policy import may_create_namespaces
+from audit.record import record
+from clusters.models import Cluster
+from namespaces.access import Permission, Role
+from namespaces.models import Membership, Namespace, Publication, Software, Visibility
+from namespaces.policy import permits
+from namespaces.tasks import request_reconcile
+from namespaces.validators import name_problems
+
+PAGE_FIELDS = ("title", "description", "pi_name", "institution", "field", "visibility")
+
+
+@dataclass(frozen=True)
+class PublicationEntry:
+    """A publication as typed: `link` is an http(s) address or empty."""
+
+    title: str
+    link: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a namespace's page says; validated by the form."""
+
+    title: str = ""
+    description: str = ""
+    pi_name: str = ""
+    institution: str = ""
+    field: str = ""
+    visibility: Visibility = Visibility.LISTED
+    software: Sequence[str] = ()
+    publications: Sequence[PublicationEntry] = ()
+
+
+@transaction.atomic
+def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style: bool = False) -> Namespace:
+    """Create a namespace; `by` becomes its admin. Operators may override the style rules for names.
+
+    Raises NotAllowed, TooMany (`NAMESPACES_PER_ADMIN`), BadInput (name), StateConflict (name taken in Berth).
+    """
+    if not may_create_namespaces(by):
+        raise NotAllowed(_("Only people of level admin create namespaces."))
+    User.objects.select_for_update().filter(pk=by.pk).values("pk").get()
+    own = Namespace.objects.filter(created_by=by).count()
+    if not by.is_operator and own >= settings.NAMESPACES_PER_ADMIN:
+        raise TooMany(
+            _("You have created %(own)d namespaces, which is as many as one person may. Ask an operator for more.")
+            % {"own": own}
+        )
+    problems = name_problems(
+        name, reserved=settings.RESERVED_NAMESPACES, override_style=override_style and by.is_operator
+    )
+    if problems:
+        raise BadInput("name", " ".join(problems))
+    try:
+        with transaction.atomic():
+            namespace = Namespace.objects.create(
+                cluster=cluster, name=name, created_by=by, **{field: getattr(page, field) for field in PAGE_FIELDS}
+            )
+    except IntegrityError:
+        raise StateConflict(_("A namespace of this name exists already.")) from None
+    _store_lists(namespace, page)
+    Membership.objects.create(namespace=namespace, person=by, role=Role.ADMIN)
+    record("namespace.created", by=by, about=namespace, namespace_id=namespace.pk, after={"name": name})
+    request_reconcile(namespace.pk)
+    return namespace
+
+
+@transaction.atomic
+def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Namespace:
+    """Change what the page says. `version` is the `page_version` that the form was made from.
+
+    Raises NotAllowed, and StateConflict if somebody else changed the page meanwhile.
+    """
+    if not permits(by, Permission.EDIT_PAGE, namespace):
+        raise NotAllowed(_("Only the admins of this namespace edit its page."))
+    before = {field: getattr(namespace, field) for field in PAGE_FIELDS}
+    after = {field: str(getattr(page, field)) for field in PAGE_FIELDS}
+    won = Namespace.objects.filter(pk=namespace.pk, page_version=version).update(
+        page_version=F("page_version") + 1, **after
+    )
+    if not won:
+        raise StateConflict(_("Somebody else changed this page meanwhile. Look at it again before you save yours."))
+    _store_lists(namespace, page)
+    changed = sorted(field for field in PAGE_FIELDS if before[field] != after[field])
+    record("namespace.page", by=by, about=namespace, namespace_id=namespace.pk, after={"changed": changed})
+    namespace.refresh_from_db()
+    return namespace
+
+
+def _store_lists(namespace: Namespace, page: Page) -> None:
+    namespace.software.all().delete()
+    Software.objects.bulk_create(Software(namespace=namespace, name=name) for name in dict.fromkeys(page.software))
+    namespace.publications.all().delete()
+    entries = {entry.title: entry for entry in page.publications}
+    Publication.objects.bulk_create(
+        Publication(namespace=namespace, title=entry.title, link=entry.link, year=entry.year)
+        for entry in entries.values()
+    )

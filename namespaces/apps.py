@@ -1,0 +1,15 @@
+"""The namespaces application: who may do what where, and making it so."""
+
+from django.apps import AppConfig
+
+from accounts.signals import person_changed
+
+
+class NamespacesConfig(AppConfig):
+    name = "namespaces"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from namespaces.actions import members  # noqa: PLC0415  (models are ready only now)
+
+        person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")

@@ -1,0 +1,94 @@
+"""From rows to what should be in the cluster: the one place that says who has which binding, and the last that knows Django.
+
+Whatever ends a right ends it here, for every identity: an ended membership, another role, a guest, an account that is
+not active, a retired identity.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import Identity
+from clusters.config import ClusterConfig
+from clusters.roles import binding_name
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+
+
+def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec:
+    """Return what one namespace should be, read from the rows now."""
+    return next(namespace_specs([namespace], config))
+
+
+def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> Iterator[NamespaceSpec]:
+    """Yield what each of these namespaces of one cluster should be, in a constant number of queries."""
+    rows = list(namespaces)
+    ids = [namespace.pk for namespace in rows]
+    uids = dict(NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid"))
+    bindings = _bindings(ids, config)
+    known = _known(ids)
+    for namespace in rows:
+        yield NamespaceSpec(
+            name=namespace.name,
+            namespace_id=str(namespace.pk),
+            installation_id=str(namespace.cluster.installation_id),
+            generation=namespace.generation,
+            uid=uids.get(namespace.pk, ""),
+            bindings=tuple(bindings[namespace.pk]),
+            known=known[namespace.pk],
+        )
+
+
+def is_wanted(namespace_id: UUID, binding: BindingSpec, config: ClusterConfig) -> bool:
+    """Whether the rows want this binding at this moment."""
+    return binding in _bindings([namespace_id], config)[namespace_id]
+
+
+def with_effect(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
+    """Narrow memberships to those that give rights: current, of active people who are not guests."""
+    return memberships.filter(ended_at__isnull=True, person__is_active=True).exclude(person__level="guest")
+
+
+def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[BindingSpec]]:
+    found: dict[UUID, list[BindingSpec]] = defaultdict(list)
+    memberships = with_effect(Membership.objects.filter(namespace__in=ids)).filter(
+        person__identities__state=Identity.State.ACTIVE
+    )
+    columns = ("namespace", "pk", "role", "person__identities", "person__identities__issuer", "person__identities__subject")
+    for namespace, membership, role, identity, issuer, subject in memberships.values_list(*columns):
+        username = config.username(issuer, subject)
+        if username is not None:
+            name = binding_name(role, issuer, subject)
+            found[namespace].append(BindingSpec(name, role, username, issuer, str(identity), str(membership)))
+    return found
+
+
+def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
+    found: dict[UUID, dict[str, KnownBinding]] = defaultdict(dict)
+    grants = Grant.objects.filter(namespace__in=ids).select_related("membership__person", "identity")
+    for grant in grants.iterator(chunk_size=2000):
+        found[grant.namespace_id][grant.binding_name] = KnownBinding(
+            uid=grant.binding_uid,
+            operation=str(grant.operation),
+            role=grant.role,
+            username=grant.username,
+            revoked=_is_revoked(grant),
+            proved=grant.state in (Grant.State.ACTIVE, Grant.State.REVOKED),
+        )
+    return found
+
+
+def _is_revoked(grant: Grant) -> bool:
+    """Whether the rows say positively that this grant is over. A missing row, or a cluster's changed file, says nothing."""
+    membership = grant.membership
+    return (
+        membership.ended_at is not None
+        or membership.role != grant.role
+        or membership.person.is_guest
+        or not membership.person.is_active
+        or grant.identity.state != Identity.State.ACTIVE
+    )

@@ -1,0 +1,272 @@
+"""Namespaces, who is in them, what was asked for, and what the cluster was seen to have.
+
+`Namespace` with its memberships is the *spec*: only actions write it, and each change that the cluster must follow adds
+one to `generation` in the same transaction. `NamespaceStatus` and `Grant` are the *status*: only reconciliation writes
+them. Membership rows are never deleted: an ended one is the tombstone that allows its bindings to be removed.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Identity, User
+from clusters.models import Cluster
+from namespaces.access import Role
+
+
+class Visibility(models.TextChoices):
+    """Who may know that a namespace exists."""
+
+    LISTED = "listed", _("everybody: listed in the public directory")
+    MEMBERS = "members", _("its members only")
+
+
+class Namespace(models.Model):
+    """A namespace of a cluster and its page. Keys are (cluster, name) and the uid in its status, never a bare name."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="namespaces")
+    name = models.CharField(max_length=63)
+    title = models.CharField(max_length=120, blank=True)
+    description = models.TextField(max_length=4000, blank=True)
+    pi_name = models.CharField(max_length=200, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
+    field = models.CharField(max_length=120, blank=True)
+    visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.LISTED)
+    generation = models.PositiveBigIntegerField(default=1)
+    changed_at = models.DateTimeField(db_default=Now())
+    page_version = models.PositiveIntegerField(default=1)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("name", "cluster")
+        constraints = (
+            models.UniqueConstraint(fields=("cluster", "name"), name="namespaces_namespace_cluster_name"),
+            models.CheckConstraint(
+                name="namespaces_namespace_visibility", condition=models.Q(visibility__in=Visibility.values)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def audit_text(self) -> str:
+        return f"{self.cluster.name}/{self.name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("namespace", args=(self.cluster.name, self.name))
+
+    @property
+    def missing_on_page(self) -> list[str]:
+        """Return what the page must still say before it is complete, as words."""
+        wanted = {"description": _("a description"), "institution": _("an institution"), "pi_name": _("a PI")}
+        return [str(words) for name, words in wanted.items() if not getattr(self, name)]
+
+
+class Software(models.Model):
+    """One piece of software that the people of a namespace work with."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="software")
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "software"
+        constraints = (
+            models.UniqueConstraint(fields=("namespace", "name"), name="namespaces_software_namespace_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Publication(models.Model):
+    """A publication that came out of the work in a namespace; `link` is an http(s) address, a DOI as https://doi.org/…"""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="publications")
+    title = models.CharField(max_length=300)
+    link = models.CharField(max_length=500, blank=True)
+    year = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = (models.F("year").desc(nulls_last=True), "title")
+        constraints = (
+            models.UniqueConstraint(fields=("namespace", "title"), name="namespaces_publication_namespace_title"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def current(self) -> MembershipQuerySet:
+        """Memberships that have not ended."""
+        return self.filter(ended_at__isnull=True)
+
+
+class Membership(models.Model):
+    """A person has a role in a namespace. Ended rows stay: they say that a revocation was decided."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="memberships")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "person"),
+                condition=models.Q(ended_at__isnull=True),
+                name="namespaces_membership_one_current",
+            ),
+            models.CheckConstraint(name="namespaces_membership_role", condition=models.Q(role__in=Role.values)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}"
+
+
+class Request(models.Model):
+    """A wish that somebody else decides. It carries what it was about and how it ended."""
+
+    class Kind(models.TextChoices):
+        JOIN = "join", _("join a namespace")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("pending")
+        APPROVED = "approved", _("approved")
+        DENIED = "denied", _("denied")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.JOIN)
+    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="requests")
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="requests")
+    role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
+    reason = models.TextField(max_length=2000)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.TextField(max_length=2000, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "person"),
+                condition=models.Q(state="pending"),
+                name="namespaces_request_one_pending",
+            ),
+            models.CheckConstraint(name="namespaces_request_kind", condition=models.Q(kind__in=("join",))),
+            models.CheckConstraint(
+                name="namespaces_request_state",
+                condition=models.Q(state__in=("pending", "approved", "denied", "withdrawn")),
+            ),
+            models.CheckConstraint(name="namespaces_request_role", condition=models.Q(role__in=Role.values)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_state_display()})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("request", args=(self.pk,))
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state == self.State.PENDING
+
+
+class NamespaceStatus(models.Model):
+    """What reconciliation last saw of a namespace and when it looks again. Only reconciliation writes here."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting for the cluster")
+        READY = "ready", _("as decided")
+        UNREACHABLE = "unreachable", _("the cluster does not answer")
+        DEGRADED = "degraded", _("the cluster refuses us")
+        CONFLICT = "conflict", _("something in the cluster is in the way")
+        MISSING = "missing", _("the namespace is gone from the cluster")
+
+    namespace = models.OneToOneField(Namespace, on_delete=models.PROTECT, related_name="status", primary_key=True)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    observed_generation = models.PositiveBigIntegerField(default=0)
+    attempted_generation = models.PositiveBigIntegerField(default=0)
+    cluster_uid = models.CharField(max_length=64, blank=True)
+    error_code = models.CharField(max_length=20, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    reconciled_at = models.DateTimeField(null=True, blank=True)
+    next_reconcile_at = models.DateTimeField(db_default=Now())
+    lease_holder = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "namespace statuses"
+        indexes = (models.Index(fields=("next_reconcile_at",), name="namespaces_status_due"),)
+        constraints = (
+            models.CheckConstraint(
+                name="namespaces_status_state",
+                condition=models.Q(
+                    state__in=("waiting", "ready", "unreachable", "degraded", "conflict", "missing")
+                ),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.get_state_display()
+
+
+class Grant(models.Model):
+    """What the cluster holds, or held, for (namespace, identity, role), and the proof of it.
+
+    A revoked grant stays as a tombstone. Only reconciliation writes here.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("waiting for the cluster")
+        ACTIVE = "active", _("active")
+        FAILING = "failing", _("not working")
+        REVOKING = "revoking", _("being revoked")
+        REVOKED = "revoked", _("revoked")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="grants")
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="grants")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=10, choices=Role)
+    username = models.CharField(max_length=320)
+    binding_name = models.CharField(max_length=63)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    operation = models.UUIDField(default=uuid.uuid4)
+    binding_uid = models.CharField(max_length=64, blank=True)
+    since = models.DateTimeField(db_default=Now())
+    proved_at = models.DateTimeField(null=True, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "identity", "role"), name="namespaces_grant_namespace_identity_role"
+            ),
+            models.CheckConstraint(
+                name="namespaces_grant_state",
+                condition=models.Q(state__in=("pending", "active", "failing", "revoking", "revoked")),
+            ),
+            models.CheckConstraint(name="namespaces_grant_role", condition=models.Q(role__in=Role.values)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.binding_name}: {self.get_state_display()}"

@@ -1,0 +1,51 @@
+"""May this person do this here? The questions; the table is in `access`, the platform's own questions in `accounts.policy`."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from accounts.policy import Reader, is_known, may_vouch
+from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
+from namespaces.models import Membership, Namespace, Request, Visibility
+
+
+def role_of(reader: Reader, namespace: Namespace) -> Role | None:
+    """Return the reader's current role in the namespace, or None. A guest's membership is without effect."""
+    if not isinstance(reader, User) or not reader.is_active or reader.is_guest:
+        return None
+    membership = Membership.objects.current().filter(namespace=namespace, person=reader).first()
+    return Role(membership.role) if membership else None
+
+
+def permissions(reader: Reader, namespace: Namespace) -> frozenset[Permission]:
+    """Return everything the reader may do in the namespace; empty if they may not know of it."""
+    role = role_of(reader, namespace)
+    granted: frozenset[Permission] = BY_ROLE[role] if role else frozenset()
+    if isinstance(reader, User) and reader.is_operator:
+        granted |= OPERATOR
+    if granted or namespace.visibility == Visibility.LISTED:
+        granted |= LOGGED_IN if is_known(reader) else ANYBODY
+    return granted
+
+
+def permits(reader: Reader, permission: Permission, namespace: Namespace) -> bool:
+    """Whether the reader may do this in this namespace."""
+    return permission in permissions(reader, namespace)
+
+
+def may_grant(by: User, role: Role, namespace: Namespace) -> bool:
+    """Whether `by` may give this role: nobody raises anyone above themselves."""
+    if not permits(by, Permission.MANAGE_MEMBERS, namespace):
+        return False
+    return by.is_operator or role_of(by, namespace) == Role.ADMIN
+
+
+def may_decide(reader: Reader, request: Request) -> bool:
+    """Whether the reader may decide this request. Nobody decides their own; a guest's needs somebody who may vouch."""
+    if not isinstance(reader, User) or request.person_id == reader.pk:
+        return False
+    return permits(reader, Permission.DECIDE_REQUESTS, request.namespace)
+
+
+def needs_voucher(reader: Reader, request: Request) -> bool:
+    """Whether approval by this reader fails because the asker is a guest whom the reader may not vouch for."""
+    return request.person.is_guest and not may_vouch(reader)

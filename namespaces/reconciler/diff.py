@@ -1,0 +1,153 @@
+"""What differs between a namespace as decided and as observed: one pure function from values to a value.
+
+Nothing here acts, so the same answer serves a pass, a preview and a dry run. Nothing is concluded from absence: a binding
+is deleted only if it is ours by name, label and recorded uid *and* the rows explain why it is not wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from clusters.api import Manifest
+from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
+from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, role_ref, subjects
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+
+class Obstacle(StrEnum):
+    """Why nothing can be done in a namespace."""
+
+    FOREIGN = "foreign"  # exists, and is not Berth's
+    REPLACED = "replaced"  # ours was deleted, and another one has its name
+    MISSING = "missing"  # ours was deleted
+    TERMINATING = "terminating"  # being deleted
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the cluster has: the namespace, or None after a positive answer that there is none, and *all* its bindings."""
+
+    namespace: Manifest | None
+    bindings: Sequence[Manifest] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A binding in the cluster, by name and uid."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The difference. `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in
+    the rows; `foreign` give people rights beside Berth. None of these three is ever touched."""
+
+    obstacle: Obstacle | None = None
+    create_namespace: bool = False
+    correct: tuple[tuple[BindingSpec, Seen], ...] = ()
+    create: tuple[BindingSpec, ...] = ()
+    replace: tuple[tuple[BindingSpec, Seen], ...] = ()
+    delete: tuple[Seen, ...] = ()
+    conflicts: tuple[BindingSpec, ...] = ()
+    unexplained: tuple[Seen, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the cluster is as decided, as far as Berth would act."""
+        acts = (self.create, self.replace, self.delete, self.conflicts)
+        return self.obstacle is None and not self.create_namespace and not any(acts)
+
+
+def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
+    """Return the difference between what should be and what was seen."""
+    obstacle = _obstacle(spec, observed.namespace)
+    if obstacle is not None:
+        return Drift(obstacle=obstacle)
+    if observed.namespace is None:
+        return Drift(create_namespace=True, create=spec.bindings)
+    by_name = {binding["metadata"]["name"]: binding for binding in observed.bindings}
+    names = {binding.name for binding in spec.bindings}
+    unwanted = [binding for name, binding in sorted(by_name.items()) if name not in names]
+    wanted = [(binding, by_name.get(binding.name)) for binding in spec.bindings]
+    judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
+    ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
+    return Drift(
+        correct=tuple((binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"),
+        create=tuple(binding for binding, _found, verdict in judged if verdict == "create"),
+        replace=tuple((binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"),
+        conflicts=tuple(binding for binding, _found, verdict in judged if verdict == "conflict"),
+        delete=tuple(_seen(found) for found, known in ours if known.revoked),
+        unexplained=tuple(_seen(found) for found, known in ours if not known.revoked),
+        foreign=tuple(
+            found["metadata"]["name"] for found in unwanted if _our(spec, found) is None and _gives_people_rights(found)
+        ),
+    )
+
+
+def _obstacle(spec: NamespaceSpec, namespace: Manifest | None) -> Obstacle | None:
+    if namespace is None:
+        return Obstacle.MISSING if spec.uid else None
+    metadata = namespace["metadata"]
+    ours = (metadata.get("labels") or {}).get(NAMESPACE_ID_LABEL) == spec.namespace_id
+    if spec.uid and metadata["uid"] != spec.uid:
+        return Obstacle.REPLACED
+    if not spec.uid and not ours:
+        return Obstacle.FOREIGN
+    if metadata.get("deletionTimestamp"):
+        return Obstacle.TERMINATING
+    return None
+
+
+def _verdict(
+    spec: NamespaceSpec, binding: BindingSpec, found: Manifest | None
+) -> Literal["correct", "create", "replace", "conflict"]:
+    if found is None:
+        return "create"
+    if _is_as_wanted(spec, binding, found):
+        return "correct"
+    return "conflict" if _our(spec, found) is None else "replace"
+
+
+def _our(spec: NamespaceSpec, found: Manifest) -> KnownBinding | None:
+    """Return what we know of the binding, if it is one that we made."""
+    known = spec.known.get(found["metadata"]["name"])
+    return known if known is not None and is_ours(found, known) else None
+
+
+def _gives_people_rights(found: Manifest) -> bool:
+    return any(subject.get("kind") in ("User", "Group") for subject in found.get("subjects") or ())
+
+
+def is_ours(found: Manifest, known: KnownBinding) -> bool:
+    """Whether a binding is one that we made: our name and label, and the uid or the operation that we recorded.
+
+    A label alone proves nothing: a namespace admin can put it on, or take it off (security.md, finding 5), so a stripped
+    label does not disown what has our recorded uid.
+    """
+    metadata = found["metadata"]
+    if known.uid:
+        return bool(metadata["uid"] == known.uid)
+    labelled = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY
+    operation = (metadata.get("annotations") or {}).get(OPERATION)
+    return labelled and bool(known.operation) and operation == known.operation
+
+
+def _is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> bool:
+    metadata = found["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return (
+        found.get("roleRef") == role_ref(binding)
+        and found.get("subjects") == subjects(binding)
+        and (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY
+        and annotations.get(MEMBERSHIP) == binding.membership_id
+        and annotations.get(INSTALLATION) == spec.installation_id
+    )
+
+
+def _seen(found: Manifest) -> Seen:
+    return Seen(found["metadata"]["name"], found["metadata"]["uid"])

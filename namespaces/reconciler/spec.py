@@ -1,0 +1,49 @@
+"""What one namespace should be in the cluster, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class BindingSpec:
+    """One RoleBinding that should be: exactly one user name with exactly one role."""
+
+    name: str
+    role: str
+    username: str
+    issuer: str
+    identity_id: str
+    membership_id: str
+
+
+@dataclass(frozen=True)
+class KnownBinding:
+    """A RoleBinding that we made, or were about to make.
+
+    `uid` is empty until it was seen; `operation` is the uuid in its annotation;
+    `revoked` says that the rows explain why it is not wanted any more: without that, its absence from the wishes is no
+    reason to delete it. `proved` says that the API
+    server has answered as it should since the last change.
+    """
+
+    uid: str
+    operation: str
+    role: str
+    username: str
+    revoked: bool
+    proved: bool
+
+
+@dataclass(frozen=True)
+class NamespaceSpec:
+    """One namespace as decided. `uid` is empty until the namespace was made or found to be ours."""
+
+    name: str
+    namespace_id: str
+    installation_id: str
+    generation: int
+    uid: str
+    bindings: tuple[BindingSpec, ...]
+    known: Mapping[str, KnownBinding] = field(default_factory=dict)

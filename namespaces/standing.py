@@ -1,0 +1,155 @@
+"""How somebody's access to a namespace stands, in one value: what was decided, what the cluster was seen to answer, when.
+
+Never "active" before the API server said yes as exactly that person, never "revoked" before it said no.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from accounts.models import Identity, User
+from clusters.models import ClusterStatus
+from namespaces.access import Role
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+
+
+class State(StrEnum):
+    """What to tell a person about their access."""
+
+    NONE = "none"  # never had any
+    GUEST = "guest"  # a member, but a guest: without effect until vouched for
+    UNUSABLE = "unusable"  # a member, but no identity of theirs may be used in this cluster
+    WAITING = "waiting"  # decided, not yet seen in the cluster
+    ACTIVE = "active"  # proved
+    FAILING = "failing"  # the cluster refuses or does not do it
+    ENDING = "ending"  # ended, not yet proved gone
+    RESIDUAL = "residual"  # ended, our binding is gone, but something else still lets them in
+    REVOKED = "revoked"  # proved gone
+
+
+FINAL = frozenset({State.NONE, State.GUEST, State.UNUSABLE, State.ACTIVE, State.REVOKED})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`moment` is when it was proved, or since when it is so; `message` is what the cluster said, if it said no."""
+
+    state: State
+    role: Role | None = None
+    moment: datetime | None = None
+    message: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will change by itself soon: a page that shows it need not look again."""
+        return self.state in FINAL
+
+
+def of_person(person: User, namespaces: Iterable[Namespace]) -> dict[UUID, Standing]:
+    """Return the person's standing in each of these namespaces, in a constant number of queries."""
+    by_id = {namespace.pk: namespace for namespace in namespaces}
+    found = _standings(by_id, Membership.objects.filter(person=person, namespace__in=by_id))
+    return {key: found.get((key, person.pk), Standing(State.NONE)) for key in by_id}
+
+
+def of_members(namespace: Namespace) -> dict[UUID, Standing]:
+    """Return the standing of everybody who is or was a member of the namespace, by person."""
+    found = _standings({namespace.pk: namespace}, Membership.objects.filter(namespace=namespace))
+    return {person: standing for (_namespace, person), standing in found.items()}
+
+
+def waiting_before(namespace: Namespace) -> int:
+    """Return how many namespaces of the same cluster have waited longer for it than this one."""
+    return (
+        Namespace.objects.filter(cluster=namespace.cluster_id, changed_at__lt=namespace.changed_at)
+        .filter(Q(status__isnull=True) | ~Q(status__observed_generation=F("generation")))
+        .count()
+    )
+
+
+def _standings(namespaces: dict[UUID, Namespace], memberships: Iterable[Membership]) -> dict[tuple[UUID, UUID], Standing]:
+    newest: dict[tuple[UUID, UUID], Membership] = {}
+    for membership in memberships.select_related("person").order_by("created_at"):  # type: ignore[attr-defined]
+        newest[membership.namespace_id, membership.person_id] = membership
+    people = {person for _namespace, person in newest}
+    grants: dict[tuple[UUID, UUID], list[Grant]] = defaultdict(list)
+    for grant in Grant.objects.filter(namespace__in=namespaces, identity__person__in=people).select_related("identity"):
+        grants[grant.namespace_id, grant.identity.person_id].append(grant)
+    with_identity = set(
+        Identity.objects.filter(person__in=people, state=Identity.State.ACTIVE).values_list("person", flat=True)
+    )
+    statuses = NamespaceStatus.objects.in_bulk(list(namespaces))
+    clusters = {status.cluster_id: status for status in ClusterStatus.objects.all()}
+    return {
+        key: _judge(
+            membership,
+            grants[key],
+            has_identity=key[1] in with_identity,
+            status=statuses.get(key[0]),
+            namespace=namespaces[key[0]],
+            cluster=clusters.get(namespaces[key[0]].cluster_id),
+        )
+        for key, membership in newest.items()
+    }
+
+
+def _judge(
+    membership: Membership,
+    grants: list[Grant],
+    *,
+    has_identity: bool,
+    status: NamespaceStatus | None,
+    namespace: Namespace,
+    cluster: ClusterStatus | None,
+) -> Standing:
+    role = Role(membership.role)
+    if membership.ended_at is not None:
+        return _judge_ended(membership, grants)
+    if membership.person.is_guest:
+        return Standing(State.GUEST, role, membership.changed_at)
+    current = [grant for grant in grants if grant.role == role and grant.state != Grant.State.REVOKED]
+    trouble = _trouble(status, cluster)
+    if any(grant.state == Grant.State.FAILING for grant in current):
+        failing = next(grant for grant in current if grant.state == Grant.State.FAILING)
+        return Standing(State.FAILING, role, failing.since, failing.error_message)
+    active = [grant for grant in current if grant.state == Grant.State.ACTIVE]
+    if active and len(active) == len(current):
+        return Standing(State.ACTIVE, role, min(grant.proved_at for grant in active if grant.proved_at))
+    up_to_date = status is not None and status.observed_generation == namespace.generation
+    if not has_identity or (up_to_date and not current):
+        return Standing(State.UNUSABLE, role, membership.changed_at)
+    if trouble:
+        return Standing(State.FAILING, role, membership.changed_at, trouble)
+    return Standing(State.WAITING, role, membership.changed_at)
+
+
+def _judge_ended(membership: Membership, grants: list[Grant]) -> Standing:
+    role = Role(membership.role)
+    held = [grant for grant in grants if grant.state != Grant.State.REVOKED]
+    residual = [grant for grant in held if grant.state == Grant.State.REVOKING and not grant.binding_uid]
+    if residual:
+        return Standing(State.RESIDUAL, role, residual[0].since, residual[0].error_message)
+    if held:
+        return Standing(State.ENDING, role, membership.ended_at, held[0].error_message)
+    proofs = [grant.proved_at for grant in grants if grant.proved_at]
+    return Standing(State.REVOKED, role, max(proofs, default=None))
+
+
+def _trouble(status: NamespaceStatus | None, cluster: ClusterStatus | None) -> str:
+    """Return why the cluster does not do it, if it was tried and failed for a reason that waiting alone may not mend."""
+    if status is not None and status.state in (
+        NamespaceStatus.State.CONFLICT,
+        NamespaceStatus.State.DEGRADED,
+        NamespaceStatus.State.MISSING,
+    ):
+        return status.error_message
+    if cluster is not None and cluster.state in (ClusterStatus.State.REFUSED, ClusterStatus.State.FOREIGN):
+        return cluster.error_message
+    return ""

@@ -1,0 +1,5 @@
+"""The project: wires the applications together, holds no rule."""
+
+from portal.celery import app as celery_app
+
+__all__ = ("celery_app",)

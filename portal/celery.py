@@ -1,0 +1,64 @@
+"""The Celery application: the doorbell. The database is the queue (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("berth")
+
+_WORKER_TRANSPORT = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+}
+# A page never waits for a broker: half a second and no retry, the sweep does the rest.
+_WEB_TRANSPORT = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.5,
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "retry_on_timeout": False,
+}
+
+
+def _configuration() -> dict[str, object]:
+    """Everything about Celery, read when the application is first used."""
+    return {
+        "broker_url": settings.BROKER_URL,
+        "broker_transport_options": _WORKER_TRANSPORT if settings.IS_WORKER else _WEB_TRANSPORT,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_publish_retry": False,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure_or_timeout": True,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # hard limit < lease (60 s) < visibility timeout
+        "task_soft_time_limit": 40,
+        "task_time_limit": 50,
+        "worker_prefetch_multiplier": 1,
+        "worker_max_tasks_per_child": 1000,
+        "worker_soft_shutdown_timeout": 20,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_hijack_root_logger": False,
+        "beat_schedule": {
+            "reconcile-due": {"task": "namespaces.tasks.reconcile_due", "schedule": settings.SWEEP_SECONDS},
+            "sweep-clusters": {"task": "namespaces.tasks.sweep_clusters", "schedule": 4 * settings.SWEEP_SECONDS},
+        },
+    }
+
+
+app.add_defaults(_configuration)
+app.autodiscover_tasks(["namespaces"])

@@ -1,0 +1,240 @@
+"""Settings of Berth: one file, the environment decides. docs/settings.md describes each variable.
+
+Importing this file needs no environment: the defaults are those of the demonstration on one host. What must not run
+in production is refused by system checks (portal/checks.py), not here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from accounts import issuers
+from portal.logs import logging_configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+# --- Where this installation is ------------------------------------------------------------------------------------
+
+DEBUG = env.bool("BERTH_DEBUG", default=False)
+DATA_DIR = Path(env.str("BERTH_DATA_DIR", default=str(BASE_DIR / ".berth")))
+BASE_URL = env.str("BERTH_BASE_URL", default="http://localhost:8088").rstrip("/")
+SECRET_KEY = env.str("BERTH_SECRET_KEY", default="insecure-demonstration-key")
+SECRET_KEY_FALLBACKS = env.list("BERTH_SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("BERTH_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+TRUSTED_PROXIES = env.int("BERTH_TRUSTED_PROXIES", default=0)
+SECURE = BASE_URL.startswith("https://")
+
+SITE_NAME = env.str("BERTH_SITE_NAME", default="Berth")
+SUPPORT_URL = env.str("BERTH_SUPPORT_URL", default="")
+NAMESPACES_PER_ADMIN = env.int("BERTH_NAMESPACES_PER_ADMIN", default=5)
+RESERVED_NAMESPACES = env.list(
+    "BERTH_RESERVED_NAMESPACES",
+    default=[
+        "default", "kube-*", "openshift-*", "sys*", "istio-system", "cattle-*", "rook-*", "berth-*",
+    ],
+)  # fmt: skip
+CLUSTERS_FILE = env.str("BERTH_CLUSTERS", default="")
+ISSUERS_FILE = env.str("BERTH_ISSUERS", default="")
+ISSUERS, ISSUERS_ERROR = issuers.load_or_explain(ISSUERS_FILE)
+
+# How a worker reaches a cluster: a dotted path, so that the web process never loads the Kubernetes library.
+CLUSTER_CONNECT = "clusters.kube.connect"
+
+# --- Applications --------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "portal",
+    "namespaces",
+    "accounts",
+    "clusters",
+    "audit",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "accounts.provider",
+    "django_htmx",
+    "js_lib_bootstrap5",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.RequestId",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.middleware.PrivatePages",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.site",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- Database, cache, sessions -------------------------------------------------------------------------------------
+
+# All three options together or not at all: without them most concurrent writers of SQLite fail (portal.E010).
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+}
+# A web request waits for the database at most this long; workers have more time (BERTH_PROCESS=worker).
+POSTGRES_WEB_OPTIONS = (
+    "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+)
+IS_WORKER = env.str("BERTH_PROCESS", default="web") == "worker"
+WEB_THREADS = env.int("BERTH_WEB_THREADS", default=8)
+
+
+def _databases() -> dict[str, dict[str, Any]]:
+    default: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'berth.sqlite3'}")
+    if default["ENGINE"].endswith("sqlite3"):
+        default["OPTIONS"] = SQLITE_OPTIONS
+    elif IS_WORKER:
+        default |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    else:
+        pool = {"min_size": 1, "max_size": WEB_THREADS, "timeout": 5}
+        default.setdefault("OPTIONS", {})
+        default["OPTIONS"] |= {"pool": pool, "options": POSTGRES_WEB_OPTIONS}
+    return {"default": default}
+
+
+DATABASES = _databases()
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# In the database, so that login does not need Redis.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
+CSRF_COOKIE_SECURE = SECURE
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+# --- Security headers ----------------------------------------------------------------------------------------------
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = False  # the front server redirects; health checks inside the network speak http
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE and TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# --- Login ---------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_UNIQUE_EMAIL = False  # before the first migrate: an e-mail address identifies nobody
+ACCOUNT_LOGIN_METHODS: set[str] = set()  # no local login of any kind
+SILENCED_SYSTEM_CHECKS = ["account.W001"]  # ... which allauth takes for a contradiction
+ACCOUNT_SIGNUP_FIELDS = ["email"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_QUERY_EMAIL = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+# The issuers themselves come from ISSUERS through the adapter, so there is no SOCIALACCOUNT_PROVIDERS.
+LOGIN_DEADLINE_SECONDS = 5.0  # for all calls to the provider that one request makes together
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+
+# --- Workers -------------------------------------------------------------------------------------------------------
+
+BROKER_URL = env.str("BERTH_BROKER_URL", default="redis://127.0.0.1:16379/0")
+SWEEP_SECONDS = env.float("BERTH_SWEEP_SECONDS", default=15.0)
+LEASE_SECONDS = 60
+
+# --- Language, time, static files ----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+USE_TZ = True
+TIME_ZONE = env.str("BERTH_TIME_ZONE", default="UTC")
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.str("BERTH_STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# The demonstration and the tests serve the files as they lie in the packages; production collects them (Dockerfile).
+STATIC_FROM_SOURCE = env.bool("BERTH_STATIC_FROM_SOURCE", default=DEBUG)
+WHITENOISE_USE_FINDERS = STATIC_FROM_SOURCE
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [
+    "jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "tgz", "bz2", "xz", "br", "woff", "woff2", "map",
+]  # fmt: skip
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if STATIC_FROM_SOURCE
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = None
+LOG_FORMAT = env.str("BERTH_LOG_FORMAT", default="json")
+LOGGING = logging_configuration(LOG_FORMAT)

@@ -1,0 +1,82 @@
+"""Rows for tests."""
+
+from __future__ import annotations
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.models import Identity, Level, User
+from clusters.models import Cluster
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace, Request
+
+ISSUER = "https://localhost:18443"
+
+
+class ClusterFactory(DjangoModelFactory[Cluster]):
+    class Meta:
+        model = Cluster
+        django_get_or_create = ("name",)
+
+    name = "nautilus"
+    title = "Nautilus"
+
+
+class PersonFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+
+    name = factory.Sequence(lambda n: f"Person {n}")
+    email = factory.Sequence(lambda n: f"person{n}@example.edu")
+    institution = "UC Santa Cruz"
+    level = Level.USER
+
+
+class IdentityFactory(DjangoModelFactory[Identity]):
+    class Meta:
+        model = Identity
+
+    person = factory.SubFactory(PersonFactory)
+    issuer = ISSUER
+    subject = factory.Sequence(lambda n: f"http://cilogon.org/serverA/users/{100000 + n}")
+    institution = factory.SelfAttribute("person.institution")
+    name = factory.SelfAttribute("person.name")
+    email = factory.SelfAttribute("person.email")
+
+
+class NamespaceFactory(DjangoModelFactory[Namespace]):
+    class Meta:
+        model = Namespace
+
+    cluster = factory.SubFactory(ClusterFactory)
+    name = factory.Sequence(lambda n: f"lab-project{n}")
+    description = "What we do here."
+    pi_name = "Alex Pang"
+    institution = "UC Santa Cruz"
+    created_by = factory.SubFactory(PersonFactory, level=Level.ADMIN)
+
+
+class MembershipFactory(DjangoModelFactory[Membership]):
+    class Meta:
+        model = Membership
+
+    namespace = factory.SubFactory(NamespaceFactory)
+    person = factory.SubFactory(PersonFactory)
+    role = Role.EDITOR
+
+
+class RequestFactory(DjangoModelFactory[Request]):
+    class Meta:
+        model = Request
+
+    namespace = factory.SubFactory(NamespaceFactory)
+    person = factory.SubFactory(PersonFactory)
+    role = Role.EDITOR
+    reason = "I work with the group on wildfire models."
+
+
+def person(name: str, **values: object) -> User:
+    """Make a person with one identity."""
+    made: User = PersonFactory(name=name, **values)
+    IdentityFactory(person=made)
+    return made
