@@ -16,13 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "build":
             print(binaries.find_or_build(_say).directory)
         elif options.command == "path":
-            found = binaries.find()
-            if found is None:
-                raise LocalClusterError(
-                    "the binaries are not built yet; `python -m localcluster build` builds them in "
-                    f"{binaries.cache_directory() / binaries.stamp()}"
-                )
-            print(found.directory)
+            print(binaries.require().directory)
         else:
             supervisor.run(
                 options.directory,

@@ -42,7 +42,7 @@ class AdminApi:
             return response.status, text
 
     def expect(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Return the answer of a call that must succeed; raises LocalClusterError with the words of the server."""
+        """Return the answer of a call that must succeed; LocalClusterError has the words of the server."""
         try:
             status, answer = self.call(method, path, body)
         except (OSError, http.client.HTTPException) as error:

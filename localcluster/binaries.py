@@ -127,13 +127,23 @@ def find() -> Binaries | None:
         directory = Path(configured).absolute()
         if lacking := missing(directory):
             raise BinariesMissing(
-                f"KUBEBUILDER_ASSETS is {configured}, but {', '.join(lacking)} is not there as a program that "
-                "can be run. The local control plane needs etcd, kube-apiserver, kube-controller-manager and "
-                "kubectl. Complete the directory, or unset KUBEBUILDER_ASSETS to have them built."
+                f"KUBEBUILDER_ASSETS is {configured}, but {', '.join(lacking)} is not there as a program "
+                "that can be run. The local control plane needs etcd, kube-apiserver, "
+                "kube-controller-manager and kubectl. Complete the directory, or unset KUBEBUILDER_ASSETS to have them built."
             )
         return Binaries(directory)
     directory = cache_directory() / stamp()
     return None if missing(directory) else Binaries(directory)
+
+
+def require() -> Binaries:
+    """Return the binaries; raises BinariesMissing if they are not there or not yet built."""
+    if found := find():
+        return found
+    raise BinariesMissing(
+        "the binaries are not built yet; `python -m localcluster build` builds them in "
+        f"{cache_directory() / stamp()}"
+    )
 
 
 def find_or_build(progress: Progress) -> Binaries:
@@ -151,8 +161,8 @@ def find_or_build(progress: Progress) -> Binaries:
 def check_go() -> None:
     """Raise BinariesMissing unless a Go toolchain that is new enough is on PATH."""
     way_out = (
-        f"Install Go {MINIMUM_GO[0]}.{MINIMUM_GO[1]} or newer and put `go` on PATH (the binaries are then built "
-        "once, about ten minutes), or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, "
+        f"Install Go {MINIMUM_GO[0]}.{MINIMUM_GO[1]} or newer and put `go` on PATH (the binaries are then "
+        "built once, about ten minutes), or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, "
         "kube-controller-manager and kubectl."
     )
     if shutil.which("go") is None:

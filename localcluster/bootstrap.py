@@ -2,7 +2,6 @@
 
 import datetime
 import http
-import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from localcluster import kubectl
 from localcluster.admin_api import AdminApi
 from localcluster.binaries import Binaries
 from localcluster.errors import LocalClusterError
@@ -20,7 +20,6 @@ PORTAL_NAMESPACE = "berth-system"
 TOKEN_LIFETIME = datetime.timedelta(hours=1)
 TOKEN_RENEWAL = datetime.timedelta(minutes=20)  # of the time that passed since it was made
 _APPLY_ATTEMPTS = 5
-_APPLY_SECONDS = 60
 _POLICY_SECONDS = 30.0
 _POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 _CANARY = "berth-local-cluster-canary"
@@ -28,31 +27,18 @@ _CANARY = "berth-local-cluster-canary"
 
 def apply(layout: Layout, binaries: Binaries, manifests: Path) -> None:
     """Apply the manifests as the administrator; raises LocalClusterError with what kubectl said."""
-    command = [
-        binaries["kubectl"],
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--field-manager=berth-local-cluster",
-        "--request-timeout=10s",
-        f"--filename={manifests}",
-    ]
-    environment = {
-        **os.environ,
-        "KUBECONFIG": str(layout.credential("admin")),
-        "KUBECACHEDIR": str(layout.directory / "kubectl-cache"),
-        "PATH": os.pathsep.join([str(binaries.directory), os.environ.get("PATH", os.defpath)]),
-    }
+    arguments = ["apply", "--server-side", "--force-conflicts", f"--filename={manifests}"]
+    arguments += ["--field-manager=berth-local-cluster", "--request-timeout=10s"]
     said = ""
     for attempt in range(_APPLY_ATTEMPTS):
         if attempt:
             time.sleep(2 ** (attempt - 2))  # an object may need another that was made a moment ago
         try:
-            answer = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=_APPLY_SECONDS, check=False
+            answer = kubectl.run(
+                binaries, arguments, kubeconfig=layout.credential("admin"), home=layout.directory / "kubectl"
             )
-        except subprocess.TimeoutExpired:
-            said = f"kubectl apply did not end within {_APPLY_SECONDS} s"
+        except subprocess.TimeoutExpired as error:
+            said = str(error)
             continue
         if answer.returncode == 0:
             return

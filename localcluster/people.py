@@ -48,35 +48,35 @@ def _person(number: int, name: str, email: str, entity_id: str, institution: str
     return DemoPerson(f"http://cilogon.org/serverA/users/{number}", name, email, entity_id, institution, line)
 
 
-_UCSC = ("urn:mace:incommon:ucsc.edu", "University of California, Santa Cruz")
+_UCSC = ("urn:mace:incommon:ucsc.edu", "UC Santa Cruz")
 _OU = ("urn:mace:incommon:ou.edu", "University of Oklahoma")
-_UCM = ("urn:mace:incommon:ucmerced.edu", "University of California, Merced")
+_UCM = ("urn:mace:incommon:ucmerced.edu", "UC Merced")
 
 # The addresses end in the reserved .example, so that nothing ever reaches anybody.
 OLGA = _person(
-    13600001, "Olga Reyes", "olga.reyes@ucsc.example", *_UCSC, "operator: runs the platform and the cluster"
+    13600001, "Olga Reyes", "olga.reyes@ucsc.example", *_UCSC, "Operator: runs the platform and the cluster"
 )
 ALEX = _person(
     13600011, "Alex Pang", "alex.pang@ucsc.example", *_UCSC, "PI, level admin: creates namespaces, vouches"
 )
 HOU_I = _person(
-    13600071, "Hou-I Lin", "hou-i.lin@ucsc.example", *_UCSC, "student, level user: admin of avis-fire"
+    13600071, "Hou-I Lin", "hou-i.lin@ucsc.example", *_UCSC, "Student, level user: admin of avis-fire"
 )
 FAHIM = _person(
     13600072,
     "Fahim Hasan Khan",
     "fahim.khan@ucsc.example",
     *_UCSC,
-    "student, level user: admin of avis-citizenscience",
+    "Student, level user: admin of avis-citizenscience",
 )
 ANA = _person(
-    13600534, "Ana Kim", "ana.kim@ou.example", *_OU, "newcomer: never logged in yet, starts as guest"
+    13600534, "Ana Kim", "ana.kim@ou.example", *_OU, "Newcomer: never logged in yet, starts as guest"
 )
 MAYA = _person(
     13600201, "Maya Torres", "maya.torres@ucmerced.example", *_UCM, "PI of another campus, level admin"
 )
 BEN = _person(
-    13600305, "Ben Okafor", "ben.okafor@ou.example", *_OU, "researcher, level user: editor in oulib"
+    13600305, "Ben Okafor", "ben.okafor@ou.example", *_OU, "Researcher, level user: editor in oulib"
 )
 
 PEOPLE: tuple[DemoPerson, ...] = (OLGA, ALEX, HOU_I, FAHIM, ANA, MAYA, BEN)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,7 +151,7 @@ def _orphaned() -> Callable[[], bool]:
 
 
 def _unused(users: Path) -> Callable[[], bool]:
-    """Whether nobody holds a shared lock on `users`; from then on it stays locked, so nobody can join late."""
+    """Whether nobody holds a shared lock on `users`; it stays locked from then on: nobody joins late."""
     stack = contextlib.ExitStack()
 
     def unused() -> bool:

@@ -10,10 +10,10 @@ import hmac
 import secrets
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
 import oidc_provider_mock
@@ -31,7 +31,7 @@ _SERVED = ("home", "openid_config", "jwks", "authorize", "issue_token", "userinf
 _TEMPLATE = Path(__file__).parent / "templates" / "choose.html"
 
 
-class _Provider:
+class Provider:
     """Our own answers in front of the stand-in's, for one set of people and clients."""
 
     def __init__(self, layout: Layout) -> None:
@@ -46,18 +46,16 @@ class _Provider:
         self._key = jose.RSAKey.import_key(layout.oidc_signing_key.read_bytes())
         self._template = _TEMPLATE.read_text()
 
-    def app(self) -> flask.Flask:
+    def application(self) -> WSGIApplication:
+        """Return the stand-in with our answers in place."""
         for grant in (rfc6749.AuthorizationCodeGrant, rfc6749.RefreshTokenGrant):
             grant.TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
         users = [
             oidc_provider_mock.User(sub=person.subject, claims=person.all_claims())
             for person in self._people.values()
         ]
-        app = oidc_provider_mock.app(user_claims=users)
+        app: flask.Flask = oidc_provider_mock.app(user_claims=users)
         app.debug = False
-        if isinstance(app.wsgi_app, werkzeug.debug.DebuggedApplication):
-            app.wsgi_app = app.wsgi_app.app  # type: ignore[method-assign]
-        app.wsgi_app = _OneName(app.wsgi_app, self._layout)  # type: ignore[method-assign]
         views = app.view_functions
         self._authorize = views[f"{_BLUEPRINT}.authorize"]
         self._issue_token = views[f"{_BLUEPRINT}.issue_token"]
@@ -67,7 +65,9 @@ class _Provider:
         views[f"{_BLUEPRINT}.issue_token"] = self.issue_token
         views[f"{_BLUEPRINT}.openid_config"] = self.openid_config
         app.before_request(self.before_request)
-        return app
+        debugger: Any = app.wsgi_app  # it wraps itself in Werkzeug's, which nobody should reach
+        plain = debugger.app if isinstance(debugger, werkzeug.debug.DebuggedApplication) else app.wsgi_app
+        return _one_name(plain, urllib.parse.urlsplit(self._layout.issuer).netloc)
 
     def before_request(self) -> None:
         """Serve the login endpoints only, and sign with the key that was kept."""
@@ -136,7 +136,7 @@ class _Provider:
             verifier = form.get("code_verifier", "")
             if challenge is not None and not hmac.compare_digest(s256(verifier), challenge):
                 return flask.jsonify(error="invalid_grant", error_description="wrong code_verifier"), 400
-        return self._issue_token()
+        return flask.make_response(self._issue_token())
 
     def _page(self, message: str = "", *, status: int = 200) -> flask.Response:
         nonce = secrets.token_urlsafe(16)
@@ -148,15 +148,13 @@ class _Provider:
         return flask.Response(page, status, headers)
 
 
-class _OneName:
-    """Every request is answered as if it had come to the issuer: tokens must name one issuer only."""
+def _one_name(application: WSGIApplication, host: str) -> WSGIApplication:
+    """Answer every request as if it had come to the issuer: tokens must name one issuer only."""
 
-    def __init__(self, app: Any, layout: Layout) -> None:
-        self._app = app
-        self._host = urllib.parse.urlsplit(layout.issuer).netloc
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return application({**environ, "HTTP_HOST": host, "wsgi.url_scheme": "https"}, start_response)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        return self._app({**environ, "HTTP_HOST": self._host, "wsgi.url_scheme": "https"}, start_response)
+    return answer
 
 
 def s256(verifier: str) -> str:
@@ -167,7 +165,7 @@ def s256(verifier: str) -> str:
 
 def serve(layout: Layout) -> None:
     """Serve until SIGTERM or SIGINT."""
-    application = WsgiToAsgi(_Provider(layout).app())
+    application = WsgiToAsgi(Provider(layout).application())
     common: Mapping[str, Any] = {
         "host": LOOPBACK,
         "lifespan": "off",
