@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 _MAX_BYTES = 1 << 20
+Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class ConfigError(ValueError):
@@ -144,6 +145,19 @@ def read(path: Path, fields: Sequence[str]) -> Entry:
     entry = Entry(document, str(path), path.parent, [path])
     entry.known(fields)
     return entry
+
+
+def signature(paths: tuple[Path, ...]) -> Signature:
+    """Return what changes when one of the files is written or replaced."""
+    found = []
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append((str(path), 0, 0, 0))
+        else:
+            found.append((str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
 
 
 def _content(path: Path, error: Any) -> str:

@@ -53,6 +53,13 @@ def escape(text: str) -> str:
     return "".join(c if c.isalnum() or c in "/:-_@=~%!#," else f"[{c}]" for c in text)
 
 
+def glob(text: str) -> str:
+    """Return the pattern for a name with `*` and `?` as wildcards; raise ValueError for other characters."""
+    if not re.fullmatch(r"[a-z0-9*?-]+", text):
+        raise ValueError(f"{text!r} is not a name of a namespace with the wildcards * and ?")
+    return text.replace("*", ".*").replace("?", ".")
+
+
 def whole(text: str) -> str:
     """Return the pattern anchored at both ends, as RE2 wants it where it searches."""
     return f"^(?:{text})$"

@@ -15,16 +15,16 @@ from pathlib import Path
 from django.conf import settings
 
 from clusters.config import ClusterConfig, ConfigError, load_with_sources
+from clusters.facts import Signature, signature
 
 logger = logging.getLogger(__name__)
-_Signature = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True)
 class _Loaded:
     path: Path
     sources: tuple[Path, ...]
-    signature: _Signature
+    signature: Signature
     configs: dict[str, ClusterConfig]
 
 
@@ -43,14 +43,14 @@ def configured_clusters() -> dict[str, ClusterConfig]:
     path = Path(settings.CLUSTERS_FILE)
     with _lock:
         known = _loaded if _loaded and _loaded.path == path else None
-        if known and known.signature == _signature(known.sources):
+        if known and known.signature == signature(known.sources):
             return dict(known.configs)
         _loaded = _load(path, known)
         return dict(_loaded.configs)
 
 
 def _load(path: Path, known: _Loaded | None) -> _Loaded:
-    before = _signature((path,))  # a change while we read is then seen at the next call
+    before = signature((path,))  # a change while we read is then seen at the next call
     try:
         configs, sources = load_with_sources(path)
     except ConfigError as error:
@@ -58,17 +58,4 @@ def _load(path: Path, known: _Loaded | None) -> _Loaded:
             raise
         logger.exception("The clusters file has become unusable; its last good state stays in force")
         configs, sources = known.configs, error.sources or (path,)
-    return _Loaded(path, sources, before + _signature(sources[1:]), configs)
-
-
-def _signature(paths: tuple[Path, ...]) -> _Signature:
-    """Return what changes when one of the files is written or replaced."""
-    found = []
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError:
-            found.append((str(path), 0, 0, 0))
-        else:
-            found.append((str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
+    return _Loaded(path, sources, before + signature(sources[1:]), configs)

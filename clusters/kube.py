@@ -1,0 +1,331 @@
+"""`KubeCluster`: the ClusterApi over the official Kubernetes client, and the one module that imports it.
+
+Only workers and commands load this module; the web process never does. Whether a call may be made at all is
+decided in `clusters.guard`, what an answer means in `clusters.answers`; here is the way there and back. Only
+the clusters file and the credential file decide where a call goes and whom it trusts: no proxy, no
+certificate authority and no kubeconfig comes from the environment. Answers are read as plain JSON: the models
+of the library cost twice the time and ten times the memory on long lists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import urllib3
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.config.kube_config import KubeConfigLoader
+
+from clusters import answers, credentials, guard
+from clusters.api import (
+    CONFIG_MAP,
+    LIMIT_RANGE,
+    NAMESPACE,
+    RESOURCE_QUOTA,
+    ROLE_BINDING,
+    AccessAnswer,
+    AccessQuestion,
+    Account,
+    ClusterApi,
+    Gone,
+    Invalid,
+    Kind,
+    Manifest,
+    Page,
+    Unauthorized,
+    Unavailable,
+)
+from clusters.config import ClusterConfig
+from clusters.credentials import Credential, Token
+from clusters.facts import Signature, signature
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
+CALL_SECONDS = 15  # a whole call, however slowly the answer drips
+POOL_SIZE = 16  # connections kept open per account: as many as threads that work at once
+_MAX_ANSWER_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 16
+_Loader: Any = KubeConfigLoader  # this part of the library has no types
+_FIELD_MANAGER = "berth"
+
+# How the methods of the library call a kind: the API that has it, and the name in them.
+_METHODS = {
+    NAMESPACE: ("core", "namespace"),
+    ROLE_BINDING: ("rbac", "namespaced_role_binding"),
+    RESOURCE_QUOTA: ("core", "namespaced_resource_quota"),
+    LIMIT_RANGE: ("core", "namespaced_limit_range"),
+    CONFIG_MAP: ("core", "namespaced_config_map"),
+}
+
+
+@dataclass(frozen=True)
+class _Apis:
+    """The client made from one state of the credential files, and what tells that state from the next."""
+
+    sources: tuple[Path, ...]
+    signature: Signature
+    core: client.CoreV1Api
+    rbac: client.RbacAuthorizationV1Api
+    authorization: client.AuthorizationV1Api
+    authentication: client.AuthenticationV1Api
+
+
+class KubeCluster:
+    """One cluster as one of our accounts sees it. Safe to use from many threads.
+
+    The credential files are looked at on every call: a renewed token counts at once, without a restart.
+    """
+
+    def __init__(self, config: ClusterConfig, credential: Path | Token) -> None:
+        self._config = config
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._apis: _Apis | None = None
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest:
+        guard.check_place(kind, namespace)
+        return answers.read_object(
+            self._call(self._method(kind, "read"), name, *_in(namespace)), kind, name=name
+        )
+
+    def list_pages(self, kind: Kind, namespace: str | None = None, *, limit: int = 500) -> Iterator[Page]:
+        if not kind.namespaced or namespace:
+            guard.check_place(kind, namespace)
+        token, version = "", ""
+        while True:
+            method = self._list_method(kind, namespace)
+            body = self._call(method, *_in(namespace), limit=limit, **({"_continue": token} if token else {}))
+            items, this_version, following = answers.read_list(body, kind)
+            if version and this_version != version:
+                raise Gone(f"The list of {kind.plural} went on from another moment than it began.")
+            if following and following == token:
+                raise Unavailable(f"The list of {kind.plural} goes round in circles.")
+            yield Page(items, this_version, last=not following)
+            if not following:
+                return
+            token, version = following, this_version
+
+    def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        name, namespace = guard.place(kind, manifest)
+        guard.check_write("create", kind, name, namespace)
+        options = {"dry_run": "All"} if dry_run else {}
+        body = self._call(
+            self._method(kind, "create"), *_in(namespace), manifest, field_manager=_FIELD_MANAGER, **options
+        )
+        return answers.read_object(body, kind, name=name)
+
+    def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
+        name, namespace = guard.place(kind, manifest)
+        guard.check_write("replace", kind, name, namespace)
+        if not manifest["metadata"].get("resourceVersion"):
+            raise ValueError("a replacement needs the resourceVersion of what it replaces")
+        body = self._call(
+            self._method(kind, "replace"),
+            name,
+            *_in(namespace),
+            _without_observations(manifest),
+            field_manager=_FIELD_MANAGER,
+        )
+        return answers.read_object(body, kind, name=name)
+
+    def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str) -> None:
+        guard.check_place(kind, namespace)
+        guard.check_write("delete", kind, name, namespace)
+        if not uid:
+            raise ValueError("a deletion needs the uid of what it deletes")
+        options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        answers.check_deleted(
+            self._call(self._method(kind, "delete"), name, *_in(namespace), body=options), kind
+        )
+
+    def review_access(self, username: str, namespace: str, question: AccessQuestion) -> AccessAnswer:
+        if not username or not namespace:
+            raise ValueError("a question about access needs a user name and a namespace")
+        review = {"spec": {"user": username, "resourceAttributes": _attributes(namespace, question)}}
+        body = self._call(lambda apis: apis.authorization.create_subject_access_review, review)
+        return answers.read_access(body, username=username)
+
+    def review_own_access(self, namespace: str, question: AccessQuestion) -> AccessAnswer:
+        """Ask whether the account itself may do this; an empty namespace stands for all of them."""
+        review = {"spec": {"resourceAttributes": _attributes(namespace, question)}}
+        body = self._call(lambda apis: apis.authorization.create_self_subject_access_review, review)
+        return answers.read_access(body, username="", review="SelfSubjectAccessReview")
+
+    def identify(self) -> tuple[str, tuple[str, ...]]:
+        """Return the user name and the groups that the API server sees in the credential."""
+        return answers.read_identity(
+            self._call(
+                lambda apis: apis.authentication.create_self_subject_review, {"kind": "SelfSubjectReview"}
+            )
+        )
+
+    def _method(self, kind: Kind, verb: str) -> Callable[[_Apis], Any]:
+        api, name = _METHODS[kind]
+        return lambda apis: getattr(getattr(apis, api), f"{verb}_{name}")
+
+    def _list_method(self, kind: Kind, namespace: str | None) -> Callable[[_Apis], Any]:
+        if namespace or not kind.namespaced:
+            return self._method(kind, "list")
+        api, name = _METHODS[kind]
+        everywhere = f"list_{name.removeprefix('namespaced_')}_for_all_namespaces"
+        return lambda apis: getattr(getattr(apis, api), everywhere)
+
+    def _call(self, method: Callable[[_Apis], Any], *args: Any, **options: Any) -> bytes:
+        """Call a method of the library; return the body of its answer, or raise the ClusterError it means."""
+        call = method(self._current_apis())
+        deadline = time.monotonic() + CALL_SECONDS
+        try:
+            response = call(
+                *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS), **options
+            )
+            return _read(response, deadline)
+        except pydantic.ValidationError as problem:
+            raise Invalid(f"The object is not of its kind: {_first_error(problem)}") from problem
+        except ApiException as problem:
+            if not problem.status:  # TLS: there was no answer
+                raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from problem
+            raise answers.error(problem.status, problem.headers or {}, _body(problem)) from problem
+        except urllib3.exceptions.HTTPError as problem:
+            raise Unavailable(_network_problem(problem)) from problem
+
+    def _current_apis(self) -> _Apis:
+        with self._lock:
+            if self._apis is None or self._apis.signature != signature(self._apis.sources):
+                self._apis = _assemble(self._config, self._credential)
+            return self._apis
+
+
+_connections: dict[tuple[int, str, str], tuple[ClusterConfig, KubeCluster]] = {}
+_connections_lock = threading.Lock()
+
+
+def connect(config: ClusterConfig, account: Account) -> ClusterApi:
+    """Return the cluster as one of our accounts sees it; there is one client per process and account.
+
+    Nothing is opened yet: what is wrong with the credential shows at the first call, as a ClusterError.
+    """
+    key = (os.getpid(), config.name, account)  # a forked child shares no sockets with its parent
+    with _connections_lock:
+        known = _connections.get(key)
+        if known is None or known[0] != config:
+            known = (config, KubeCluster(config, config.credentials[account]))
+            _connections[key] = known
+        return known[1]
+
+
+def connect_with_token(config: ClusterConfig, token: str) -> KubeCluster:
+    """Return the cluster as the holder of a token sees it, to ask who that is; nothing is kept."""
+    return KubeCluster(config, Token(token))
+
+
+def _in(namespace: str | None) -> tuple[str, ...]:
+    return (namespace,) if namespace else ()
+
+
+def _attributes(namespace: str, question: AccessQuestion) -> Manifest:
+    attributes = {
+        "namespace": namespace,
+        "verb": question.verb,
+        "group": question.group,
+        "resource": question.resource,
+        "subresource": question.subresource,
+        "name": question.name,
+    }
+    return {field: value for field, value in attributes.items() if value}
+
+
+def _assemble(config: ClusterConfig, credential: Path | Token) -> _Apis:
+    loaded = credentials.load(config, credential)
+    api_client = client.ApiClient(_configuration(loaded))
+    api_client.user_agent = "berth"
+    return _Apis(
+        sources=loaded.sources,
+        signature=loaded.signature,
+        core=client.CoreV1Api(api_client),
+        rbac=client.RbacAuthorizationV1Api(api_client),
+        authorization=client.AuthorizationV1Api(api_client),
+        authentication=client.AuthenticationV1Api(api_client),
+    )
+
+
+def _configuration(loaded: Credential) -> client.Configuration:
+    """Return a configuration that owes nothing to the environment."""
+    configuration = client.Configuration(proxy="", no_proxy="")
+    configuration.ca_cert_data = loaded.certificate_authority
+    configuration.connection_pool_maxsize = POOL_SIZE
+    configuration.retries = False  # who calls us knows better whether and when
+    configuration.keep_alive = True
+    try:
+        loader = _Loader(config_dict=loaded.kubeconfig, config_base_path=str(loaded.folder))
+        loader.load_and_set(configuration)
+    except (ConfigException, OSError, ValueError) as problem:
+        raise Unauthorized(f"{loaded.name} cannot be used: {_short(problem)}") from problem
+    if not configuration.api_key.get("BearerToken") and not configuration.cert_file:
+        raise Unauthorized(f"{loaded.name} holds no credential.")
+    return configuration
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """Return the whole body, within the deadline and a size; raise Unavailable otherwise."""
+    body = bytearray()
+    with contextlib.closing(response):  # the connection of a whole answer is back in the pool by then
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise Unavailable(f"The API server did not finish its answer within {CALL_SECONDS} seconds.")
+            _limit_wait(response, min(remaining, READ_SECONDS))
+            chunk = response.read1(_CHUNK_BYTES)
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            if len(body) > _MAX_ANSWER_BYTES:
+                raise Unavailable(f"The API server answered with more than {_MAX_ANSWER_BYTES >> 20} MiB.")
+
+
+def _limit_wait(response: urllib3.BaseHTTPResponse, seconds: float) -> None:
+    """Let the next read of the socket wait no longer than this."""
+    socket = getattr(response.connection, "sock", None)
+    if socket is not None:
+        socket.settimeout(seconds)
+
+
+def _body(problem: ApiException) -> bytes:
+    return problem.body.encode() if isinstance(problem.body, str) else problem.body or b""
+
+
+def _without_observations(manifest: Manifest) -> Manifest:
+    """Return the manifest without what the API server alone writes, perhaps in ways we do not know yet."""
+    kept = {key: value for key, value in manifest.items() if key != "status"}
+    observed = {"managedFields", "creationTimestamp", "generation"}
+    kept["metadata"] = {key: value for key, value in manifest["metadata"].items() if key not in observed}
+    return kept
+
+
+def _first_error(problem: pydantic.ValidationError) -> str:
+    first = problem.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
+
+
+def _network_problem(problem: urllib3.exceptions.HTTPError) -> str:
+    """Say in words what happened to a call that got no answer."""
+    if isinstance(problem, urllib3.exceptions.ConnectTimeoutError):
+        return f"The API server could not be reached within {CONNECT_SECONDS} seconds."
+    if isinstance(problem, urllib3.exceptions.ReadTimeoutError):
+        return f"The API server did not answer within {READ_SECONDS} seconds."
+    if isinstance(problem, urllib3.exceptions.NewConnectionError):
+        return "The API server cannot be reached: the connection was refused."
+    return f"The connection to the API server broke: {type(problem).__name__}."
+
+
+def _short(problem: Exception) -> str:
+    reason = getattr(problem, "reason", None) or str(problem)
+    return " ".join(str(reason).split())[:200]
