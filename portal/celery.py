@@ -7,6 +7,8 @@ import os
 from celery import Celery
 from django.conf import settings
 
+from portal import workers
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("berth")
@@ -62,3 +64,4 @@ def _configuration() -> dict[str, object]:
 
 app.add_defaults(_configuration)
 app.autodiscover_tasks(["namespaces"])
+workers.install(app)

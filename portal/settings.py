@@ -24,11 +24,18 @@ env = environ.FileAwareEnv()
 DEBUG = env.bool("BERTH_DEBUG", default=False)
 DATA_DIR = Path(env.str("BERTH_DATA_DIR", default=str(BASE_DIR / ".berth")))
 BASE_URL = env.str("BERTH_BASE_URL", default="http://localhost:8088").rstrip("/")
-SECRET_KEY = env.str("BERTH_SECRET_KEY", default="insecure-demonstration-key")
+INSECURE_SECRET_KEY = "insecure-key-for-commands-only"  # noqa: S105  (no process that serves starts with it: portal/start.py)
+SECRET_KEY = env.str("BERTH_SECRET_KEY", default=INSECURE_SECRET_KEY)
 SECRET_KEY_FALLBACKS = env.list("BERTH_SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("BERTH_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 TRUSTED_PROXIES = env.int("BERTH_TRUSTED_PROXIES", default=0)
 SECURE = BASE_URL.startswith("https://")
+
+# Where the web server listens (gunicorn.conf.py), and which addresses may tell it who the client was.
+BIND = env.str("BERTH_BIND", default="127.0.0.1:8088")
+WEB_PROCESSES = env.int("BERTH_WEB_PROCESSES", default=1)
+WEB_THREADS = env.int("BERTH_WEB_THREADS", default=8)
+PROXY_ADDRESSES = env.list("BERTH_PROXY_ADDRESSES", default=["127.0.0.1"])
 
 SITE_NAME = env.str("BERTH_SITE_NAME", default="Berth")
 SUPPORT_URL = env.str("BERTH_SUPPORT_URL", default="")
@@ -72,6 +79,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.RequestId",
+    "portal.health.Probes",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -116,7 +124,6 @@ POSTGRES_WEB_OPTIONS = (
     "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
 )
 IS_WORKER = env.str("BERTH_PROCESS", default="web") == "worker"
-WEB_THREADS = env.int("BERTH_WEB_THREADS", default=8)
 
 
 def _databases() -> dict[str, dict[str, Any]]:
@@ -160,6 +167,7 @@ SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = False  # the front server redirects; health checks inside the network speak http
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE and TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # SECURE_SSL_REDIRECT, see above
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -186,7 +194,7 @@ ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_UNIQUE_EMAIL = False  # before the first migrate: an e-mail address identifies nobody
 ACCOUNT_LOGIN_METHODS: set[str] = set()  # no local login of any kind
-SILENCED_SYSTEM_CHECKS = ["account.W001"]  # ... which allauth takes for a contradiction
+SILENCED_SYSTEM_CHECKS += ["account.W001"]  # ... which allauth takes for a contradiction
 ACCOUNT_SIGNUP_FIELDS = ["email"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
@@ -205,6 +213,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 BROKER_URL = env.str("BERTH_BROKER_URL", default="redis://127.0.0.1:16379/0")
 SWEEP_SECONDS = env.float("BERTH_SWEEP_SECONDS", default=15.0)
+LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")  # a worker, and beat, touch it while they are alive
 LEASE_SECONDS = 60
 
 # --- Language, time, static files ----------------------------------------------------------------------------------
@@ -238,3 +247,16 @@ STORAGES = {
 LOGGING_CONFIG = None
 LOG_FORMAT = env.str("BERTH_LOG_FORMAT", default="json")
 LOGGING = logging_configuration(LOG_FORMAT)
+
+# --- The demonstration (`make demo`) -------------------------------------------------------------------------------
+
+# Loopback ports. The issuer of the demonstration's identities contains one, so that changing it changes who people are.
+DEMO_PORTS = {
+    "web": env.int("BERTH_DEMO_PORT", default=8088),
+    "redis": env.int("BERTH_DEMO_PORT_REDIS", default=16379),
+    "oidc_https": env.int("BERTH_DEMO_PORT_OIDC_HTTPS", default=18443),
+    "oidc_http": env.int("BERTH_DEMO_PORT_OIDC_HTTP", default=18080),
+    "api_server": env.int("BERTH_DEMO_PORT_API_SERVER", default=16443),
+    "etcd": env.int("BERTH_DEMO_PORT_ETCD", default=12379),
+    "etcd_peer": env.int("BERTH_DEMO_PORT_ETCD_PEER", default=12380),
+}

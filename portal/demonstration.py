@@ -1,0 +1,307 @@
+"""What the demonstration on one machine consists of: its directory, ports, secrets, environment and programs.
+
+`manage.py dev` runs it. Nothing here is used in production.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from django.conf import settings
+
+from clusters import authentication, manifests
+from clusters.config import load as load_clusters
+from localcluster import binaries, layout, services
+from localcluster.errors import LocalClusterError
+from localcluster.layout import Layout, Ports
+from localcluster.processes import (
+    LOOPBACK,
+    PortTaken,
+    check_port,
+    file_lock,
+    module_environment,
+    write_atomically,
+)
+from localcluster.status import StatusFile
+
+SWEEP_SECONDS = 2.0
+# A run that was killed leaves sockets for a moment; a port that is taken longer belongs to somebody else.
+PORT_PATIENCE_SECONDS = 2.0
+_LOCK = "dev.lock"
+_PURPOSES = {
+    "web": "the portal",
+    "redis": "Redis, the broker",
+    "oidc_https": "the identity provider (https)",
+    "oidc_http": "the login page of the identity provider",
+    "api_server": "the Kubernetes API server",
+    "etcd": "etcd, the store of the API server",
+    "etcd_peer": "etcd, the store of the API server (peers)",
+}
+_VARIABLES = {name: f"BERTH_DEMO_PORT_{name.upper()}" for name in _PURPOSES} | {"web": "BERTH_DEMO_PORT"}
+_CLUSTER_PORTS = ("api_server", "etcd", "etcd_peer")
+_PROVIDER_PORTS = ("oidc_https", "oidc_http")
+# Of the person's own environment only this reaches the programs; the rest of BERTH_* is decided here.
+_KEPT = frozenset(
+    {
+        "BERTH_SITE_NAME",
+        "BERTH_SUPPORT_URL",
+        "BERTH_NAMESPACES_PER_ADMIN",
+        "BERTH_RESERVED_NAMESPACES",
+        "BERTH_TIME_ZONE",
+    }
+)
+
+
+class CannotStart(Exception):
+    """Something is in the way; the text says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of the demonstration."""
+
+    name: str
+    command: list[str]
+    is_worker: bool = False
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """The demonstration in one directory. `other_cluster` and `other_issuers`, if set, replace the local ones."""
+
+    directory: Path
+    other_cluster: str = ""
+    other_issuers: str = ""
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def cluster_directory(self) -> Path:
+        return self.directory / "cluster"
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(**settings.DEMO_PORTS)
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.ports.web}"
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.cluster_directory, self.ports)
+
+    @property
+    def _manifests(self) -> Path:
+        return self.cluster_directory / "manifests.yaml"
+
+    @property
+    def _authentication(self) -> Path:
+        return self.cluster_directory / "authentication.yaml"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Inside, no other process runs or resets this demonstration. Raises CannotStart if one does."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.directory / _LOCK
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(file_lock(path, wait=False))
+            except BlockingIOError as error:
+                raise CannotStart(
+                    f"the demonstration in {self.directory} is running already (process {path.read_text().strip()}). "
+                    "Stop it with Ctrl-C where it runs, or start this one in another directory: BERTH_DATA_DIR=…"
+                ) from error
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    def forget(self) -> None:
+        """Delete everything that the demonstration has stored. Raises CannotStart if it did not make the directory."""
+        if not self.directory.exists():
+            return
+        if not (self.directory / _LOCK).exists():
+            raise CannotStart(f"{self.directory} was not made by the demonstration; nothing was deleted")
+        with self.locked():
+            shutil.rmtree(self.directory)
+
+    def check(self) -> None:
+        """Raise CannotStart if a port is taken or a tool is missing. Nothing has been started by then."""
+        self._check_issuer()
+        self._check_ports()
+        try:
+            services.redis(self.directory / "redis", self.ports.redis)
+            if not self.other_cluster and binaries.find() is None:
+                binaries.check_go()
+        except LocalClusterError as error:
+            raise CannotStart(str(error)) from error
+
+    def _check_issuer(self) -> None:
+        if self.other_issuers or not (self.cluster_directory / "ports.json").exists():
+            return
+        before = layout.load(self.cluster_directory).ports.oidc_https
+        if before != self.ports.oidc_https:
+            raise CannotStart(
+                f"the demonstration in {self.directory} was made with BERTH_DEMO_PORT_OIDC_HTTPS={before}, and that "
+                "port is part of who its people are. Use that port again, or forget the data first: make demo-reset"
+            )
+
+    def _check_ports(self) -> None:
+        deadline = time.monotonic() + PORT_PATIENCE_SECONDS
+        while (taken := self._taken()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if taken:
+            lines = [
+                f"port {getattr(self.ports, name)} on {LOOPBACK} is taken, and it is needed for {_PURPOSES[name]}: "
+                f"stop what listens there, or choose another port with {_VARIABLES[name]}"
+                for name in taken
+            ]
+            raise CannotStart("\n".join(lines))
+
+    def _taken(self) -> list[str]:
+        return [name for name in self._needed_ports() if _is_taken(getattr(self.ports, name))]
+
+    def _needed_ports(self) -> list[str]:
+        provider = () if self.other_issuers else _PROVIDER_PORTS
+        cluster = () if self.other_cluster else _CLUSTER_PORTS
+        return ["web", "redis", *provider, *cluster]
+
+    def prepare(self) -> None:
+        """Make keys, secrets and files of facts; what is there stays."""
+        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = self.directory / "secret-key"
+        if not key.exists():
+            write_atomically(key, secrets.token_urlsafe(64))
+        place = layout.prepare(self.cluster_directory, ports=self.ports)
+        config = load_clusters(place.clusters_file)[layout.CLUSTER]
+        rendered = manifests.render(config, reserved=settings.RESERVED_NAMESPACES)
+        write_atomically(self._manifests, yaml.safe_dump_all(rendered, sort_keys=False))
+        write_atomically(
+            self._authentication,
+            yaml.safe_dump(authentication.render(config), sort_keys=False),
+        )
+        # What an earlier run left must not pass for the state of this one.
+        StatusFile(place.status_file).write("starting", "The local cluster is starting.")
+
+    def environment(self, *, is_worker: bool) -> dict[str, str]:
+        """Return the environment of a program: what the person's shell has, with our settings."""
+        inherited = {
+            name: value
+            for name, value in module_environment().items()
+            if name in _KEPT or not name.startswith(("BERTH_", "DATABASE_URL"))
+        }
+        return {
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "BERTH_PROCESS": "worker" if is_worker else "web",
+            "BERTH_DEBUG": "0",
+            "BERTH_DATA_DIR": str(self.directory),
+            "BERTH_SECRET_KEY_FILE": str(self.directory / "secret-key"),
+            "BERTH_BASE_URL": self.address,
+            "BERTH_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "BERTH_BIND": f"{LOOPBACK}:{self.ports.web}",
+            "BERTH_BROKER_URL": f"redis://{LOOPBACK}:{self.ports.redis}/0",
+            "BERTH_CLUSTERS": self.other_cluster or str(self.layout.clusters_file),
+            "BERTH_ISSUERS": self.other_issuers or str(self.layout.issuers_file),
+            "BERTH_STATIC_FROM_SOURCE": "1",
+            "BERTH_SWEEP_SECONDS": str(SWEEP_SECONDS),
+            "BERTH_LOG_FORMAT": "console",
+        }
+
+    def redis(self) -> Program:
+        """The broker."""
+        return Program("redis", services.redis(self.directory / "redis", self.ports.redis))
+
+    def web(self) -> Program:
+        """The portal's pages."""
+        return Program(
+            "web",
+            _python("gunicorn", "--config", "gunicorn.conf.py", "--graceful-timeout", "3"),
+        )
+
+    def seed(self) -> Program:
+        """What fills the database, and ends. Nobody and nothing is made where it would appear in somebody's cluster."""
+        arguments = ["manage.py", "seed_demo"]
+        if self.other_issuers:
+            arguments += ["--only", "tables"]
+        elif self.other_cluster:
+            arguments += ["--only", "people"]
+        return Program("seed", [sys.executable, *arguments])
+
+    def others(self) -> list[Program]:
+        """Everything beside broker and pages."""
+        celery = ["celery", "--app", "portal"]
+        programs = [
+            Program(
+                "worker",
+                _python(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING",
+                        "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                is_worker=True,
+            ),
+            Program(
+                "beat",
+                _python(*celery, "beat", "--scheduler", "portal.workers:LiveScheduler", "--loglevel", "WARNING"),
+                is_worker=True,
+            ),
+        ]  # fmt: skip
+        here = ["--directory", str(self.cluster_directory)]
+        if not self.other_issuers:
+            programs.insert(0, Program("login", _python("localcluster.identity_provider", *here)))
+        if not self.other_cluster:
+            documents = [
+                "--manifests",
+                str(self._manifests),
+                "--authentication",
+                str(self._authentication),
+            ]
+            programs.insert(0, Program("cluster", _python("localcluster", "run", *here, *documents)))
+        return programs
+
+    def redis_answers(self) -> bool:
+        """Whether the broker is there."""
+        return _is_taken(self.ports.redis)
+
+    def web_answers(self) -> bool:
+        """Whether the portal answers."""
+        return _answers(self.ports.web, "/livez")
+
+    def login_answers(self) -> bool:
+        """Whether people can log in."""
+        return bool(self.other_issuers) or _answers(self.ports.oidc_http, "/.well-known/openid-configuration")
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        check_port(port, "")
+    except PortTaken:
+        return True
+    return False
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

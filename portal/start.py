@@ -1,0 +1,66 @@
+"""The start of a process that serves: it refuses to run with settings that are wrong or unsafe."""
+
+from __future__ import annotations
+
+import sys
+
+import django
+from django.conf import settings
+from django.core import checks
+from django.db import DatabaseError, connections
+
+from portal.checks import is_demonstration
+from portal.health import unapplied_migrations, unknown_migrations
+
+
+def refuse_unsafe_settings() -> None:
+    """Run every system check, and look at the migrations; end the process with the reasons if something is wrong.
+
+    In production warnings count as well. A database that is away is no reason: the process waits for it.
+    """
+    django.setup()
+    production = not is_demonstration()
+    found = checks.run_checks(include_deployment_checks=production)
+    found += _server_checks()
+    gravest = checks.WARNING if production else checks.ERROR
+    serious = [message for message in found if message.is_serious(gravest) and not message.is_silenced()]
+    if serious:
+        print("Berth does not start with these settings:", file=sys.stderr)
+        for message in serious:
+            print(f"  {message}", file=sys.stderr)
+        sys.exit(78)  # EX_CONFIG of sysexits.h
+
+
+def _server_checks() -> list[checks.CheckMessage]:
+    """Return what matters to a process that serves, and would be in the way of commands."""
+    return [*_secret_key(), *_migrations()]
+
+
+def _secret_key() -> list[checks.CheckMessage]:
+    if settings.SECRET_KEY != settings.INSECURE_SECRET_KEY:
+        return []
+    hint = "Set BERTH_SECRET_KEY_FILE to a file with at least 50 random characters; `make demo` makes one by itself."
+    return [checks.Error("BERTH_SECRET_KEY is not set", hint=hint, id="portal.E002")]
+
+
+def _migrations() -> list[checks.CheckMessage]:
+    try:
+        waiting, unknown = unapplied_migrations(), unknown_migrations()
+    except DatabaseError:
+        return []
+    finally:
+        # Nothing that is open here may be inherited by the processes that are forked afterwards.
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+            if hasattr(connection, "close_pool"):
+                connection.close_pool()
+    messages: list[checks.CheckMessage] = []
+    if waiting:
+        hint = "Run `manage.py migrate` with this version of Berth before its processes start."
+        text = f"the database waits for migrations: {', '.join(waiting)}"
+        messages.append(checks.Error(text, hint=hint, id="portal.E020"))
+    if unknown:
+        hint = "Start the version of Berth that made them, or restore the database from before it."
+        text = f"the database is newer than this version of Berth: {', '.join(unknown)}"
+        messages.append(checks.Error(text, hint=hint, id="portal.E021"))
+    return messages
