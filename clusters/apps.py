@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from clusters import checks  # noqa: F401  (registers the system checks)
+
 
 class ClustersConfig(AppConfig):
     name = "clusters"

@@ -226,7 +226,7 @@ class FakeCluster:
         return [call for call in self._state.calls if call.writes]
 
     def settle(self) -> None:
-        """Let the controllers work: a namespace that ends loses its content, then itself if nothing holds it."""
+        """Let the controllers work: a namespace that ends loses its content, then itself if nothing holds."""
         with self._state.lock:
             for name in [key[1] for key, item in self._state.of(NAMESPACE).items() if _ending(item)]:
                 for kind in KINDS:
