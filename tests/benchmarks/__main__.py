@@ -1,0 +1,61 @@
+"""`make bench`: measure, print a table, write build/bench.json. Names on the command line choose what to measure."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import yaml
+
+from clusters import authentication, manifests
+from clusters.config import load
+from localcluster import services
+from localcluster.layout import Layout
+from localcluster.testing import Documents, shared_cluster
+from tests import stack
+from tests.benchmarks import access, demonstration, directory, figures, sweep
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.people import crowd
+
+RESULT = Path("build/bench.json")
+ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
+    "access": access.measure,
+    "sweep": sweep.measure,
+    "directory": directory.measure,
+}
+
+
+def documents(layout: Layout) -> Documents:
+    """Return what the cluster is told about rights and logins."""
+    config = load(layout.clusters_file)["nautilus"]
+    reserved = ("default", "kube-*", "berth-*")
+    return Documents(
+        manifests=yaml.safe_dump_all(manifests.render(config, reserved=reserved)),
+        authentication=yaml.safe_dump(authentication.render(config)),
+    )
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or [*ON_A_STACK, "demonstration"]
+    found: list[Figure] = []
+    for name in chosen:
+        print(f"measuring: {name}", flush=True)
+        if name == "demonstration":
+            found += demonstration.measure()
+            continue
+        with (
+            tempfile.TemporaryDirectory(prefix="berth-bench-") as place,
+            shared_cluster(Path(place) / "cluster", documents, people=crowd()) as cluster,
+        ):
+            url = services.postgres(Path(place) / "postgres")
+            with stack.running(cluster, Path(place) / "portal", database_url=url) as portal:
+                found += ON_A_STACK[name](portal)
+    figures.write(found, RESULT)
+    print(figures.table(found))
+    print(f"written to {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The whole of Berth as processes: web server, worker, beat and Redis beside a running control plane.
+
+For browser tests, pictures and benchmarks. Nothing is imitated: what differs from an installation is where it listens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcluster import services
+from localcluster.processes import Child, free_ports, wait_until
+from localcluster.testing import SharedCluster
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+@dataclass
+class Stack:
+    """A running portal. `environment` is that of its processes; `children` can be killed and started by tests."""
+
+    cluster: SharedCluster
+    directory: Path
+    url: str
+    environment: dict[str, str]
+    redis_port: int
+    children: dict[str, Child] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        """Start one of `redis`, `web`, `worker`, `beat`."""
+        python = sys.executable
+        worker = self.environment | {"BERTH_PROCESS": "worker"}
+        commands = {
+            "redis": (services.redis(self.directory / "redis", self.redis_port), self.environment),
+            "web": ([python, "-m", "gunicorn", "portal.wsgi"], self.environment),
+            "worker": (
+                [python, "-m", "celery", "-A", "portal", "worker", "-P", "threads", "-c", "4", "--without-mingle"],
+                worker,
+            ),
+            "beat": (
+                [python, "-m", "celery", "-A", "portal", "beat", "-s", str(self.directory / "beat")],
+                worker,
+            ),
+        }
+        command, environment = commands[name]
+        self.children[name] = Child(name, command, self.directory / "logs" / f"{name}.log", env=environment)
+
+    def stop(self, name: str) -> None:
+        """Stop one of them, as an operator would."""
+        self.children.pop(name).stop()
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command and wait for it; raises CalledProcessError if it fails."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        subprocess.run(command, env=self.environment, check=True, timeout=120, cwd=ROOT)
+
+    def answers(self) -> bool:
+        """Whether the web server answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/livez", timeout=2) as answer:  # noqa: S310 - loopback
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@contextlib.contextmanager
+def running(cluster: SharedCluster, directory: Path, *, database_url: str = "") -> Iterator[Stack]:
+    """Run a portal in `directory` until the block ends; SQLite unless a database is named."""
+    web_port, redis_port = free_ports(2)
+    url = f"http://localhost:{web_port}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
+    environment |= {
+        "BERTH_DATA_DIR": str(directory / "data"),
+        "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
+        "BERTH_BASE_URL": url,
+        "BERTH_BIND": f"127.0.0.1:{web_port}",
+        "BERTH_CLUSTERS": str(cluster.layout.clusters_file),
+        "BERTH_ISSUERS": str(cluster.layout.issuers_file),
+        "BERTH_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "BERTH_STATIC_FROM_SOURCE": "1",
+        "BERTH_SWEEP_SECONDS": "2",
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    environment.pop("DATABASE_URL", None)
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    (directory / "data").mkdir(parents=True, exist_ok=True)
+    stack = Stack(cluster, directory, url, environment, redis_port)
+    try:
+        stack.manage("migrate", "--verbosity", "0")
+        for name in ("redis", "web", "worker", "beat"):
+            stack.start(name)
+        wait_until(stack.answers, children=[stack.children["web"]], seconds=START_SECONDS, what="the portal")
+        yield stack
+    finally:
+        for name in list(stack.children):
+            stack.stop(name)
