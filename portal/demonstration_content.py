@@ -130,7 +130,7 @@ NAMESPACES = (
         "scipp",
         Page(
             title="Particle physics",
-            description="Detector simulation and the fits that follow it; bursts of short jobs before each meeting.",
+            description="Detector simulation and the fits that follow it, in bursts before each meeting.",
             institution=_UCSC,
             field="Physics",
             software=("ROOT", "Python", "Geant4"),

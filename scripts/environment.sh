@@ -87,6 +87,8 @@ wanted=$(stamp "$lock")
 if [ "$(cat "$environment/.berth-$kind" 2>/dev/null || true)" != "$wanted" ]; then
     rm -f "$environment"/.berth-*
     install
+    # The source tree is importable from anywhere, as an editable installation would make it.
+    pwd >"$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/berth.pth"
     echo "$wanted" >"$environment/.berth-$kind"
     # Everything of demo.txt is in dev.txt, in the same versions.
     if [ "$kind" = dev ]; then

@@ -1,0 +1,107 @@
+"""`manage.py demo_shell`: a shell whose kubectl works with the demonstration. `make demo-shell AS=ana` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from localcluster import binaries
+from localcluster.errors import LocalClusterError
+from localcluster.kubectl import PLUGIN_DIRECTORY, SUBJECT_VARIABLE
+from localcluster.people import PEOPLE, DemoPerson
+
+PLUGIN = "kubectl-oidc_login"
+DEFAULT_PERSON = "Ana Kim"
+
+
+class Command(BaseCommand):
+    """Replace this process by a shell in which `kubectl` is the one of the local cluster and can log in."""
+
+    help = "Open a shell whose kubectl works with the demonstration's cluster."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "person", nargs="?", default=DEFAULT_PERSON, help="who kubectl logs in as: a part of a name"
+        )
+
+    def handle(self, *args: Any, person: str, **options: Any) -> None:
+        try:
+            found = binaries.find()
+        except LocalClusterError as error:
+            raise CommandError(str(error)) from error
+        if found is None:
+            raise CommandError(
+                "kubectl is not built yet: `make demo` builds it, or `python -m localcluster build`."
+            )
+        who = _find(person)
+        has_plugin = shutil.which(PLUGIN) is not None
+        stand_in = [] if has_plugin else [str(PLUGIN_DIRECTORY)]
+        path = [str(found.directory), *stand_in, os.environ.get("PATH", os.defpath)]
+        environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+        environment["PATH"] = os.pathsep.join(path)
+        # Else kubectl would keep what it learnt of this cluster beside what it knows of others.
+        environment["KUBECACHEDIR"] = tempfile.mkdtemp(prefix="berth-kubectl-")
+        if not has_plugin:
+            environment[SUBJECT_VARIABLE] = who.subject
+        self._say(who, has_plugin=has_plugin)
+        shell = os.environ.get("SHELL") or pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+        os.execvpe(shell, _command(shell, environment), environment)  # noqa: S606
+
+    def _say(self, who: DemoPerson, *, has_plugin: bool) -> None:
+        address = f"http://localhost:{settings.DEMO_PORTS['web']}"
+        login = (
+            f"{PLUGIN} is installed here: kubectl opens the login page, and you choose the person there."
+            if has_plugin
+            else f"kubectl logs in as {who.name} without a browser (another person: make demo-shell AS=name)."
+        )
+        self.stdout.write(
+            "\n".join(
+                [
+                    f"A shell for the demonstration's cluster. {login}",
+                    "",
+                    f"1. Log in to {address}/ as the same person; {address}/config/ has the file.",
+                    "2. Say where it was saved:   export KUBECONFIG=~/Downloads/config",
+                    "3. Who am I there?           kubectl auth whoami",
+                    "   What runs?                kubectl get pods",
+                    "4. Leave with:               exit",
+                    "",
+                ]
+            )
+        )
+        self.stdout.flush()
+
+
+def _find(name: str) -> DemoPerson:
+    """Return the demonstration person of whose name this is a part. Raises CommandError."""
+    found = [person for person in PEOPLE if name.casefold() in person.name.casefold()]
+    if len(found) == 1:
+        return found[0]
+    those = ", ".join(person.name for person in found or PEOPLE)
+    problem = "could be any of" if found else "is none of"
+    raise CommandError(f"AS={name} {problem}: {those}")
+
+
+def _command(shell: str, environment: dict[str, str]) -> list[str]:
+    """Return how to start the shell. Start-up files may put another kubectl first, so bash gets PATH after them."""
+    if not sys.stdin.isatty():
+        return [shell]
+    if Path(shell).name != "bash":
+        return [shell, "-i"]
+    descriptor, startup = tempfile.mkstemp(prefix="berth-shell-", suffix=".bashrc")
+    with os.fdopen(descriptor, "w") as script:
+        script.write("[ -f ~/.bashrc ] && . ~/.bashrc\n")
+        script.write('PATH="$BERTH_DEMO_PATH"; unset BERTH_DEMO_PATH KUBECONFIG\n')
+        script.write('PS1="(berth) $PS1"\n')
+        script.write(f"rm -f {startup}\n")
+    environment["BERTH_DEMO_PATH"] = environment["PATH"]
+    return [shell, "--rcfile", startup, "-i"]
