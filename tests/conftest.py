@@ -6,19 +6,33 @@ Eda is an editor in it, Vera a viewer. Ana is a newcomer: a guest. Otto is a use
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
+from django.conf import settings as django_settings
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
+from pytest_django import Settings
 
 from accounts.models import Level, User
 from audit import triggers
+from clusters import authentication, manifests
+from clusters.config import ClusterConfig, load
 from clusters.models import Cluster, ClusterStatus
+from clusters.registry import configured_clusters
+from localcluster import kubectl
+from localcluster.binaries import Binaries
+from localcluster.layout import CLUSTER, Layout
+from localcluster.testing import Documents, shared_cluster
 from namespaces.access import Role
 from namespaces.models import Namespace
-from tests import factories
+from tests import factories, fake_connection
+from tests.fake_cluster import FakeCluster
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -77,7 +91,7 @@ def hidden(cluster: Cluster, cast: Cast) -> Namespace:
 
 
 @pytest.fixture
-def login(client: Client):  # type: ignore[no-untyped-def]
+def login(client: Client) -> Callable[[User], Client]:
     """Return a function that logs somebody in and returns the client."""
 
     def log_in(person: User) -> Client:
@@ -87,9 +101,87 @@ def login(client: Client):  # type: ignore[no-untyped-def]
     return log_in
 
 
+@pytest.fixture(scope="session", autouse=True)
+def audit_can_be_emptied() -> Iterator[None]:
+    """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are lifted
+    for that moment, and only for that."""
+    empty = TransactionTestCase._fixture_teardown
+
+    def empty_with_triggers_lifted(case: TransactionTestCase) -> None:
+        with connection.schema_editor() as editor:
+            triggers.remove(editor)
+        try:
+            empty(case)
+        finally:
+            with connection.schema_editor() as editor:
+                triggers.install(editor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_with_triggers_lifted)
+        yield
+
+
+# --- The cluster in memory -----------------------------------------------------------------------------------------
+
+
 @pytest.fixture
-def append_only_audit_off(transactional_db: None) -> Iterator[None]:
-    """For tests that commit: their end empties every table, which the audit triggers refuse as they should."""
-    yield
-    with connection.schema_editor() as editor:
-        triggers.remove(editor)
+def fake_cluster(settings: Settings, cluster: Cluster) -> Iterator[FakeCluster]:
+    """The cluster `nautilus` in memory, which reconciliation finds behind the door."""
+    settings.CLUSTER_CONNECT = fake_connection.CONNECT
+    yield fake_connection.of(configured_clusters()[cluster.name])
+    fake_connection.forget()
+
+
+# --- The real cluster ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running API server with its identity provider, one for all tests of a run: name your namespaces uniquely."""
+
+    layout: Layout
+    binaries: Binaries
+    config: ClusterConfig
+    home: Path
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        """The credential of an administrator of the cluster, whom no rule of Berth binds."""
+        return self.layout.credential("admin")
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl as that administrator and return what it prints; fails with what it complains of."""
+        done = kubectl.run(self.binaries, arguments, kubeconfig=self.admin_kubeconfig, home=self.home)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Start or join the control plane of this run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_TESTRUNUID" in os.environ else base  # the workers' directories lie in one
+    with shared_cluster(shared / "control-plane", _documents) as running:
+        yield ControlPlane(
+            layout=running.layout,
+            binaries=running.binaries,
+            config=load(running.layout.clusters_file)[CLUSTER],
+            home=tmp_path_factory.mktemp("home"),
+        )
+
+
+@pytest.fixture
+def real_cluster(control_plane: ControlPlane, settings: Settings, db: None) -> Cluster:
+    """The row of the real cluster; reconciliation works on it."""
+    settings.CLUSTERS_FILE = str(control_plane.layout.clusters_file)
+    settings.CLUSTER_CONNECT = "clusters.kube.connect"
+    Cluster.objects.sync(configured_clusters())
+    return Cluster.objects.get(name=CLUSTER)
+
+
+def _documents(layout: Layout) -> Documents:
+    config = load(layout.clusters_file)[CLUSTER]
+    return Documents(
+        manifests=yaml.safe_dump_all(manifests.render(config, reserved=django_settings.RESERVED_NAMESPACES)),
+        authentication=yaml.safe_dump(authentication.render(config)),
+    )
