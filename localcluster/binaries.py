@@ -129,7 +129,8 @@ def find() -> Binaries | None:
             raise BinariesMissing(
                 f"KUBEBUILDER_ASSETS is {configured}, but {', '.join(lacking)} is not there as a program "
                 "that can be run. The local control plane needs etcd, kube-apiserver, "
-                "kube-controller-manager and kubectl. Complete the directory, or unset KUBEBUILDER_ASSETS to have them built."
+                "kube-controller-manager and kubectl. Complete the directory, or unset "
+                "KUBEBUILDER_ASSETS to have them built."
             )
         return Binaries(directory)
     directory = cache_directory() / stamp()

@@ -19,7 +19,7 @@ from localcluster.layout import ACCOUNTS, Layout, write_kubeconfig
 PORTAL_NAMESPACE = "berth-system"
 TOKEN_LIFETIME = datetime.timedelta(hours=1)
 TOKEN_RENEWAL = datetime.timedelta(minutes=20)  # of the time that passed since it was made
-_APPLY_ATTEMPTS = 5
+_APPLY_ATTEMPTS = 3
 _POLICY_SECONDS = 30.0
 _POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 _CANARY = "berth-local-cluster-canary"
@@ -32,7 +32,7 @@ def apply(layout: Layout, binaries: Binaries, manifests: Path) -> None:
     said = ""
     for attempt in range(_APPLY_ATTEMPTS):
         if attempt:
-            time.sleep(2 ** (attempt - 2))  # an object may need another that was made a moment ago
+            time.sleep(attempt / 2)  # an object may need another that was made a moment ago
         try:
             answer = kubectl.run(
                 binaries, arguments, kubeconfig=layout.credential("admin"), home=layout.directory / "kubectl"

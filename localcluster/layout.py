@@ -165,6 +165,15 @@ def prepare(directory: Path, *, ports: Ports | None = None, people: Sequence[Dem
     return layout
 
 
+def refresh(directory: Path) -> Layout:
+    """Prepare a directory with the ports and people it has; one that was never prepared is prepared now.
+
+    Certificates that near their end are made again.
+    """
+    people_file = Layout(directory, Ports()).people_file
+    return prepare(directory, people=load(directory).people() if people_file.exists() else PEOPLE)
+
+
 def _write_keys(layout: Layout) -> None:
     authority = Authority(layout.pki)
     authority.server("apiserver")

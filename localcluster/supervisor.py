@@ -44,7 +44,7 @@ def run(
             raise LocalClusterError(f"{path} is not a file")
     directory = directory.absolute()
     with _only_one(directory), _stoppable(_orphaned() if users is None else _unused(users)):
-        place = layout.load(directory) if (directory / "ports.json").exists() else layout.prepare(directory)
+        place = layout.refresh(directory)
         status = StatusFile(place.status_file)
         try:
             _run(place, status, manifests, authentication, with_identity_provider, say)

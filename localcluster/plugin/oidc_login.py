@@ -216,7 +216,7 @@ def _trust(options: argparse.Namespace) -> ssl.SSLContext:
     context = ssl.create_default_context()
     try:
         for path in options.certificate_authority:
-            context.load_verify_locations(cafile=path.expanduser())
+            context.load_verify_locations(cadata=path.expanduser().read_text())
         for data in options.certificate_authority_data:
             context.load_verify_locations(cadata=base64.b64decode(data, validate=True).decode())
     except (ValueError, ssl.SSLError) as error:
