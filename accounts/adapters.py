@@ -1,0 +1,107 @@
+"""Where allauth asks Berth: who may enter, what is stored, where to go next."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthError
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.provider import admission, refusals
+from accounts.redirects import is_own_path
+from audit.record import record
+
+STATE_BYTES = 32
+PROVIDER = "openid_connect"
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """There are no local accounts: no sign-up, no password, no message of allauth's."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Close allauth's own sign-up; a first login through an issuer does not ask this."""
+        return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """Let `next` lead to a path of this site only; allauth would also take other hosts that it trusts."""
+        return is_own_path(url)
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Say nothing after login: the page that follows shows who is logged in."""
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Open the session and record it."""
+        with transaction.atomic():
+            super().login(request, user)
+            record("person.logged_in", by=user, about=user)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """A login through an issuer of the file: registered or welcomed by our actions, or refused with words."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """Everybody whom an issuer of the file names may become a guest."""
+        return True
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """Return the issuers of the file, never rows of allauth's table."""
+        return [
+            SocialApp(
+                provider=PROVIDER,
+                provider_id=issuer.id,
+                name=issuer.name,
+                client_id=issuer.client_id,
+                secret=issuer.client_secret,
+                settings={"server_url": issuer.issuer},
+            )
+            for issuer in settings.ISSUERS
+            if provider in (None, PROVIDER, issuer.id) and client_id in (None, issuer.client_id)
+        ]
+
+    def generate_state_param(self, state: Mapping[str, Any]) -> str:
+        """Return 256 random bits; allauth's own state has about 95."""
+        return secrets.token_urlsafe(STATE_BYTES)
+
+    def get_requests_session(self) -> requests.Session:
+        """Nothing in Berth calls a provider past `accounts.provider.calls`; whatever allauth adds must not
+        either.
+        """
+        raise NotImplementedError("calls to providers go through accounts.provider.calls")
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Take a known identity to its person."""
+        admission.welcome_back(sociallogin, sociallogin.claims)
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User | None:
+        """Store a new identity with its person."""
+        admission.register(sociallogin, sociallogin.claims)
+        person: User | None = sociallogin.user
+        return person
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Answer a failed login with our page, except when the person cancelled it: allauth redirects to ours
+        then.
+        """
+        if error == AuthError.CANCELLED:
+            return
+        state = (extra_context or {}).get("state")
+        raise ImmediateHttpResponse(refusals.respond(request, provider.issuer, error=exception, state=state))

@@ -1,0 +1,70 @@
+"""Log in, log out, and the two pages on which a login may end."""
+
+from __future__ import annotations
+
+from allauth.account.adapter import get_adapter
+from csp.decorators import csp_update
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import rotate_token
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.redirects import is_own_path
+
+
+@never_cache
+@require_safe
+def login(request: HttpRequest) -> HttpResponseBase:
+    """List the issuers.
+
+    `next` is kept if it is a path of this site; somebody who is logged in goes there at once.
+    """
+    wanted = request.GET.get("next")
+    next_page = wanted if wanted and is_own_path(wanted) else ""
+    if request.user.is_authenticated:
+        return redirect(next_page or settings.LOGIN_REDIRECT_URL)
+    # Browsers hold the redirect after the form to the policy of the page that the form is on.
+    origins = sorted({origin for issuer in settings.ISSUERS for origin in issuer.form_action_origins})
+
+    @csp_update({"form-action": origins})
+    def page(request: HttpRequest) -> HttpResponse:
+        return render(request, "account/login.html", {"issuers": settings.ISSUERS, "next": next_page})
+
+    return page(request)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def logout(request: HttpRequest) -> HttpResponse:
+    """Ask on GET, end the session on POST. The browser is told to forget what it kept of this site."""
+    if request.method == "POST":
+        get_adapter(request).logout(request)
+        rotate_token(request)
+        response = redirect(settings.LOGOUT_REDIRECT_URL)
+        response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response
+    if not request.user.is_authenticated:
+        return redirect(settings.LOGOUT_REDIRECT_URL)
+    return render(request, "account/logout.html")
+
+
+@never_cache
+@require_safe
+def inactive(request: HttpRequest) -> HttpResponse:
+    """Where a login of a person ends who was made inactive while it ran."""
+    return render(request, "account/account_inactive.html", status=403)
+
+
+@never_cache
+@require_safe
+def cancelled(request: HttpRequest) -> HttpResponse:
+    """The person cancelled the login at the provider."""
+    return render(request, "socialaccount/login_cancelled.html")
+
+
+@require_safe
+def connections(request: HttpRequest) -> HttpResponse:
+    """allauth's name for the page of one's identities: ours is the profile."""
+    return redirect("profile")
