@@ -9,15 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from accounts import issuers
+from portal.environment import Environment
 from portal.logs import logging_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+env = Environment()
 
 # --- Where this installation is ------------------------------------------------------------------------------------
 
@@ -128,6 +129,8 @@ IS_WORKER = env.str("BERTH_PROCESS", default="web") == "worker"
 
 def _databases() -> dict[str, dict[str, Any]]:
     default: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'berth.sqlite3'}")
+    if not default.get("ENGINE", "").endswith(("sqlite3", "postgresql")):
+        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgresql://")
     if default["ENGINE"].endswith("sqlite3"):
         default["OPTIONS"] = SQLITE_OPTIONS
     elif IS_WORKER:

@@ -20,7 +20,6 @@ from types import FrameType
 from localcluster.processes import dying_with_parent
 
 TICK_SECONDS = 0.1
-TAIL_LINES = 15
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Write = Callable[[str], None]
@@ -42,7 +41,7 @@ class _Child:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with log.open("ab") as output:
-            self._begin = self._seen = output.tell()
+            self._seen = output.tell()
             self._rest = b""
             self.process = subprocess.Popen(
                 command,
@@ -56,31 +55,26 @@ class _Child:
 
     def new_lines(self) -> list[str]:
         """Return the complete lines written since the last call."""
-        found = self._read(self._seen)
+        with self.log.open("rb") as log:
+            log.seek(self._seen)
+            found = log.read()
         self._seen += len(found)
         *lines, self._rest = (self._rest + found).split(b"\n")
         return [line.decode(errors="replace").rstrip() for line in lines]
 
-    def check(self) -> None:
-        """Raise SupervisionError with the end of the log if the program has ended."""
+    def how_it_ended(self) -> str:
+        """Return a sentence, or nothing if the program still runs."""
         code = self.process.poll()
         if code is None:
-            return
+            return ""
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        tail = self._read(self._begin).decode(errors="replace").splitlines()[-TAIL_LINES:]
-        said = "\n".join(tail) or "(it wrote nothing)"
-        raise SupervisionError(f"{self.name} {how}. The end of {self.log}:\n{said}")
+        return f"{self.name} {how}; what it said is above and in {self.log}"
 
     def kill(self) -> None:
         """End what is left of the whole process group, at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-
-    def _read(self, start: int) -> bytes:
-        with self.log.open("rb") as log:
-            log.seek(start)
-            return log.read()
 
 
 class Supervisor:
@@ -127,7 +121,7 @@ class Supervisor:
         try:
             self.wait(lambda: self._has_ended(child), seconds=seconds, what=name)
             if child.process.returncode:
-                child.check()
+                self._complain(child)
         finally:
             child.kill()
 
@@ -149,7 +143,7 @@ class Supervisor:
         if self._stop_requested or (self._parent is not None and os.getppid() != self._parent):
             raise StopRequested
         for child in self._children:
-            child.check()
+            self._complain(child)
 
     def stop(self, *, patience: float = 10.0) -> None:
         """End every child: SIGTERM to all at once, SIGKILL to the groups of those left after `patience` seconds.
@@ -167,6 +161,12 @@ class Supervisor:
         for child in self._children:
             child.kill()
         self._children.clear()
+
+    def _complain(self, child: _Child) -> None:
+        """Raise SupervisionError if the child has ended, after its last words were shown."""
+        if how := child.how_it_ended():
+            self._show(child)
+            raise SupervisionError(how)
 
     def _has_ended(self, child: _Child) -> bool:
         ended = child.process.poll() is not None

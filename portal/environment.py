@@ -1,0 +1,33 @@
+"""The environment as the settings read it: a variable may also be given as the name of a file that holds its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+
+
+class _Variables(FileAwareMapping):  # type: ignore[misc]
+    """`NAME_FILE` wins over `NAME`. The line break at the end of a file belongs to the file, not to the value."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            value: str = super().__getitem__(key)
+        except OSError as error:
+            raise ImproperlyConfigured(f"{key}_FILE: {error.filename} cannot be read: {error.strerror}") from error
+        return value.rstrip("\r\n")
+
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """django-environ, with variables from files, and with errors that name the variable."""
+
+    ENVIRON = _Variables()
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the value of a variable. Raises ImproperlyConfigured if it is not of the kind that is wanted."""
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be used: {error}") from error
