@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+# Acts that happen once in the life of an installation, whoever tries again and at whatever moment.
+ONCE = ("operator.first",)
+
 
 class Event(models.Model):
     """One act: who did what to which object, and what it changed. Written by `audit.record.record`, by nobody else.
@@ -39,6 +42,9 @@ class Event(models.Model):
         constraints = (
             models.CheckConstraint(
                 name="audit_event_outcome", condition=models.Q(outcome__in=("done", "denied", "failed"))
+            ),
+            models.UniqueConstraint(
+                name="audit_event_once", fields=("act",), condition=models.Q(act__in=ONCE)
             ),
         )
 

@@ -32,8 +32,9 @@ def record(
     """Add one event. `by` is the person who acted, or None when Berth itself did; `about` is None only
     for what was refused before it was known whom or what it concerned.
 
-    `before` and `after` hold the fields that changed, never names, addresses or secrets. A change is recorded in its own
-    transaction, so that there is no change without an event; calling this outside one is an error of the programmer.
+    `before` and `after` hold the fields that changed, never names, addresses or secrets. A change is recorded in its
+    own transaction, so that there is no change without an event; calling this outside one is an error of the
+    programmer.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit event must be written in the transaction of the change that it records")

@@ -14,6 +14,12 @@ _INSTALL = {
         f"CREATE TRIGGER audit_event_no_{verb} BEFORE {verb.upper()} ON audit_event"
         f" BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END"
         for verb in ("update", "delete")
+    ]
+    + [
+        # INSERT OR REPLACE deletes the row in its way without asking the trigger of DELETE.
+        "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event"  # noqa: S608 - constants only
+        " WHEN EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id)"
+        f" BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END"
     ],
     "postgresql": [
         "CREATE OR REPLACE FUNCTION audit_event_refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -25,7 +31,7 @@ _INSTALL = {
     ],
 }
 _REMOVE = {
-    "sqlite": ["DROP TRIGGER audit_event_no_update", "DROP TRIGGER audit_event_no_delete"],
+    "sqlite": [f"DROP TRIGGER IF EXISTS audit_event_no_{verb}" for verb in ("update", "delete", "replace")],
     "postgresql": [
         "DROP TRIGGER audit_event_no_change ON audit_event",
         "DROP TRIGGER audit_event_no_truncate ON audit_event",

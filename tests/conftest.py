@@ -71,7 +71,11 @@ def cast(db: None) -> Cast:
 def fire(cluster: Cluster, cast: Cast) -> Namespace:
     """The namespace avis-fire: Nils and Paula are its admins, Eda edits, Vera looks."""
     namespace = factories.NamespaceFactory(
-        cluster=cluster, name="avis-fire", pi_name="Alex Pang", institution="UC Santa Cruz", created_by=cast.paula
+        cluster=cluster,
+        name="avis-fire",
+        pi_name="Alex Pang",
+        institution="UC Santa Cruz",
+        created_by=cast.paula,
     )
     for person, role in (
         (cast.nils, Role.ADMIN), (cast.paula, Role.ADMIN), (cast.eda, Role.EDITOR), (cast.vera, Role.VIEWER),
@@ -103,8 +107,8 @@ def login(client: Client) -> Callable[[User], Client]:
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_can_be_emptied() -> Iterator[None]:
-    """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are lifted
-    for that moment, and only for that."""
+    """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are
+    lifted for that moment, and only for that."""
     empty = TransactionTestCase._fixture_teardown
 
     def empty_with_triggers_lifted(case: TransactionTestCase) -> None:
@@ -160,7 +164,8 @@ class ControlPlane:
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Start or join the control plane of this run."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_TESTRUNUID" in os.environ else base  # the workers' directories lie in one
+    # The directories of all workers of a run lie in one.
+    shared = base.parent if "PYTEST_XDIST_TESTRUNUID" in os.environ else base
     with shared_cluster(shared / "control-plane", _documents) as running:
         yield ControlPlane(
             layout=running.layout,

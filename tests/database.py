@@ -1,7 +1,7 @@
 """Plugin of pytest: the environment of the tests, set before Django reads it, and which database they run on.
 
-Loaded with `-p tests.database` (pyproject.toml), because a conftest comes too late for settings. `--db postgres` starts a
-real PostgreSQL. Two marks go with it: `database` is put on every test that touches the database, so that
+Loaded with `-p tests.database` (pyproject.toml), because a conftest comes too late for settings. `--db postgres` starts
+a real PostgreSQL. Two marks go with it: `database` is put on every test that touches the database, so that
 `--db postgres -m database` runs exactly those a second time; `postgres` is for tests of two transactions at once, which
 SQLite never has: without `--db postgres` they are deselected, and the run says so.
 """
@@ -32,7 +32,9 @@ DESELECTED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--db", choices=("sqlite", "postgres"), default="sqlite", help="which database to test on")
+    parser.addoption(
+        "--db", choices=("sqlite", "postgres"), default="sqlite", help="which database to test on"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

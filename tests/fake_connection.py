@@ -1,4 +1,4 @@
-"""The way from `settings.CLUSTER_CONNECT` to the cluster in memory: one per name of a cluster, until it is forgotten."""
+"""The way from `settings.CLUSTER_CONNECT` to the cluster in memory: one per name of a cluster, until forgotten."""
 
 from __future__ import annotations
 

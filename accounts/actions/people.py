@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -11,12 +11,9 @@ from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, Level, User
 from accounts.signals import person_changed
-from audit.models import Event
 from audit.record import record
 
 FIRST_OPERATOR = "operator.first"
-
-
 _IDENTITY_FIELDS = ("entity_id", "institution", "name", "email", "email_verified")
 
 
@@ -39,7 +36,12 @@ def register(*, person: User, claims: Claims) -> Identity:
         last_login_at=timezone.now(),
         **{name: getattr(claims, name) for name in _IDENTITY_FIELDS},
     )
-    record("person.registered", by=person, about=person, after={"level": Level.GUEST, "identity": str(identity.pk)})
+    record(
+        "person.registered",
+        by=person,
+        about=person,
+        after={"level": Level.GUEST, "identity": str(identity.pk)},
+    )
     return identity
 
 
@@ -56,16 +58,25 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
         record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})
 
 
+def as_stored(person: User) -> User:
+    """Return the person with what decides about rights read anew: every action judges who acts by the rows of its own
+    transaction, not by what was true when a page was made."""
+    person.refresh_from_db(fields=("level", "is_superuser", "is_active"))
+    return person
+
+
 @transaction.atomic
 def vouch(*, person: User, by: User) -> User:
     """Make a guest a user; `by` answers for it. Somebody who is a user already stays what they are.
 
     Raises NotAllowed when `by` may not vouch, or vouches for themselves.
     """
-    if not policy.may_vouch(by) or by.pk == person.pk:
+    if not policy.may_vouch(as_stored(by)) or by.pk == person.pk:
         raise NotAllowed(_("Only people of level admin and operators may vouch for a guest."))
     if User.objects.filter(pk=person.pk, level=Level.GUEST).update(level=Level.USER):
-        record("person.vouched", by=by, about=person, before={"level": Level.GUEST}, after={"level": Level.USER})
+        record(
+            "person.vouched", by=by, about=person, before={"level": Level.GUEST}, after={"level": Level.USER}
+        )
         person.refresh_from_db()
         person_changed.send(sender=User, person=person, by=by)
     return person
@@ -74,7 +85,7 @@ def vouch(*, person: User, by: User) -> User:
 @transaction.atomic
 def set_level(*, person: User, level: Level, by: User) -> User:
     """Set a person's level. Operators only, nobody their own. Raises NotAllowed; listeners may raise StateConflict."""
-    if not policy.may_set_level(by, person):
+    if not policy.may_set_level(as_stored(by), person):
         raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
     before = User.objects.select_for_update().get(pk=person.pk)
     if before.level == level:
@@ -92,10 +103,15 @@ def make_first_operator(*, identity: Identity) -> User:
 
     Raises StateConflict when it was done before, even if every operator is gone since.
     """
-    if Event.objects.filter(act=FIRST_OPERATOR).exists():
-        raise StateConflict(_("The first operator was made already; operators are made by operators."))
-    User.objects.filter(pk=identity.person_id).update(is_superuser=True, level=Level.ADMIN)
     person = User.objects.get(pk=identity.person_id)
-    record(FIRST_OPERATOR, by=None, about=person, after={"identity": str(identity.pk)})
+    try:
+        with transaction.atomic():
+            record(FIRST_OPERATOR, by=None, about=person, after={"identity": str(identity.pk)})
+    except IntegrityError:
+        raise StateConflict(
+            _("The first operator was made already; operators are made by operators.")
+        ) from None
+    User.objects.filter(pk=person.pk).update(is_superuser=True, level=Level.ADMIN)
+    person.refresh_from_db()
     person_changed.send(sender=User, person=person, by=None)
     return person

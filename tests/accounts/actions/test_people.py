@@ -49,7 +49,9 @@ class TestRegister:
         assert acts() == ["person.registered"]
 
     def test_whatever_was_set_on_the_new_person_grants_nothing(self) -> None:
-        """The login library fills the object from claims and, in one way or another, from what the client sent."""
+        """The login library fills the object from claims and, in one way or another, from what the client
+        sent.
+        """
         person = User(
             level=Level.ADMIN, is_superuser=True, is_active=False, name="Root", email="root@example.edu"
         )
