@@ -31,3 +31,12 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var} cannot be used: {error}") from error
+
+    def db_url(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the settings of a database from its address. Errors do not repeat it: it holds a password."""
+        try:
+            return super().db_url(var, *args, **kwargs)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{var} cannot be read as an address; percent-encode what is special in user name and password"
+            ) from None

@@ -7,7 +7,6 @@ address, and they tell nothing about the site.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,10 +77,3 @@ def touch(path: str) -> None:
     if path:
         Path(path).touch()
 
-
-def is_fresh(path: Path, *, seconds: float) -> bool:
-    """Whether the file was touched in the last `seconds`."""
-    try:
-        return time.time() - path.stat().st_mtime < seconds
-    except FileNotFoundError:
-        return False
