@@ -77,7 +77,8 @@ class User(AbstractBaseUser):
 class Identity(models.Model):
     """One (issuer, subject) pair of an identity provider, compared byte by byte; a person may have several.
 
-    Issuer, subject and person never change once stored. The subject is what Kubernetes knows this person by.
+    Issuer, subject and person never change once stored (see `accounts.triggers`). The subject is what Kubernetes knows
+    this person by.
     """
 
     class State(models.TextChoices):
@@ -102,8 +103,12 @@ class Identity(models.Model):
         verbose_name_plural = _("identities")
         constraints = (
             models.UniqueConstraint(fields=("issuer", "subject"), name="accounts_identity_issuer_subject"),
-            models.CheckConstraint(name="accounts_identity_state", condition=models.Q(state__in=("active", "retired"))),
-            models.CheckConstraint(name="accounts_identity_subject", condition=models.Q(subject__length__gte=1)),
+            models.CheckConstraint(
+                name="accounts_identity_state", condition=models.Q(state__in=("active", "retired"))
+            ),
+            models.CheckConstraint(
+                name="accounts_identity_subject", condition=models.Q(subject__length__gte=1)
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,0 +1,50 @@
+"""What people may do on the platform, for every kind of person (product.md section 3 as one table)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from accounts import policy
+from accounts.models import Level, User
+from accounts.policy import Reader
+
+READERS: dict[str, Reader] = {
+    "anonymous": AnonymousUser(),
+    "guest": User(level=Level.GUEST),
+    "user": User(level=Level.USER),
+    "admin": User(level=Level.ADMIN),
+    "operator": User(level=Level.ADMIN, is_superuser=True),
+    "operator of level guest": User(level=Level.GUEST, is_superuser=True),
+    "inactive user": User(level=Level.USER, is_active=False),
+    "inactive admin": User(level=Level.ADMIN, is_active=False),
+    "inactive operator": User(level=Level.ADMIN, is_superuser=True, is_active=False),
+}
+OPERATORS = {"operator", "operator of level guest"}
+TABLE: dict[Callable[[Reader], bool], set[str]] = {
+    policy.is_known: {"guest", "user", "admin"} | OPERATORS,
+    policy.is_operator: OPERATORS,
+    policy.may_vouch: {"admin"} | OPERATORS,
+    policy.may_see_people: {"admin"} | OPERATORS,
+    policy.may_create_namespaces: {"admin"} | OPERATORS,
+}
+
+
+@pytest.mark.parametrize("question", TABLE, ids=lambda question: question.__name__)
+@pytest.mark.parametrize("who", READERS)
+def test_each_kind_of_person_may_what_the_table_says(question: Callable[[Reader], bool], who: str) -> None:
+    assert question(READERS[who]) is (who in TABLE[question])
+
+
+@pytest.mark.parametrize("who", READERS)
+def test_only_operators_set_levels(who: str) -> None:
+    assert policy.may_set_level(READERS[who], User()) is (who in OPERATORS)
+
+
+@pytest.mark.parametrize("who", [name for name in READERS if name != "anonymous"])
+def test_nobody_sets_their_own_level(who: str) -> None:
+    person = READERS[who]
+    assert isinstance(person, User)
+    assert not policy.may_set_level(person, person)
