@@ -1,0 +1,266 @@
+"""Is the input well formed? Forms validate and say what is wrong; actions decide and store."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import User
+from clusters.models import Cluster
+from namespaces.access import Role
+from namespaces.actions.namespaces import Page, PublicationEntry
+from namespaces.models import Visibility
+from namespaces.validators import clean_text, validate_link
+
+REASON_MIN_LENGTH, REASON_MAX_LENGTH = 20, 2000
+SOFTWARE_MAX_COUNT, SOFTWARE_MAX_LENGTH = 50, 60
+PUBLICATIONS_MAX_COUNT = 100
+_DOI = re.compile(r"(?:doi:\s*)?(10\.[0-9]{4,9}/\S+)\Z", re.IGNORECASE)
+
+
+class Text(forms.CharField):
+    """Text in its one canonical form, of limited length. The browser is not told the limit: it would swallow what was pasted."""
+
+    def __init__(self, *, limit: int, minimum: int = 0, lines: int = 0, **kwargs: Any) -> None:
+        self.limit, self.minimum, self.lines = limit, minimum, lines
+        if lines:
+            kwargs["widget"] = forms.Textarea(attrs={"rows": lines})
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> str:
+        """Check the length before anything else looks at the text."""
+        text = str(value or "")
+        if len(text.replace("\r\n", "\n")) > self.limit:
+            raise ValidationError(
+                _("At most %(limit)d characters; this has %(length)d.") % {"limit": self.limit, "length": len(text)},
+                code="too_long",
+            )
+        cleaned = super().to_python(clean_text(text, lines=bool(self.lines)))
+        if cleaned and len(cleaned) < self.minimum:
+            raise ValidationError(
+                _("At least %(minimum)d characters; this has %(length)d.")
+                % {"minimum": self.minimum, "length": len(cleaned)},
+                code="too_short",
+            )
+        return cleaned
+
+
+def _role_choices() -> list[tuple[str, str]]:
+    return [(role.value, format_html("<strong>{}</strong> {}", role.label, role.can)) for role in Role]
+
+
+class JoinForm(forms.Form):
+    """Asking to join: which role, and why."""
+
+    role = forms.ChoiceField(
+        label=gettext_lazy("What you would like to do"),
+        choices=_role_choices,
+        widget=forms.RadioSelect,
+        initial=Role.EDITOR,
+        error_messages={"required": gettext_lazy("Choose a role."), "invalid_choice": gettext_lazy("There is no such role.")},
+    )
+    reason = Text(
+        label=gettext_lazy("Why"),
+        limit=REASON_MAX_LENGTH,
+        minimum=REASON_MIN_LENGTH,
+        lines=5,
+        help_text=gettext_lazy(
+            "Who you work with and on what, 20 to 2,000 characters. The admins of the namespace read this."
+        ),
+        error_messages={"required": gettext_lazy("Say why, so that the admins know who asks.")},
+    )
+
+
+class RoleForm(forms.Form):
+    """A role, chosen in a row of a table."""
+
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
+        choices=Role.choices,
+        initial=Role.EDITOR,
+        error_messages={"required": gettext_lazy("Choose a role."), "invalid_choice": gettext_lazy("There is no such role.")},
+    )
+
+
+class AddMemberForm(RoleForm):
+    """Somebody found by the search, and the role they get."""
+
+    person = forms.ModelChoiceField(
+        label=gettext_lazy("Person"),
+        queryset=User.objects.filter(is_active=True),
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": gettext_lazy("Choose a person from the search."),
+            "invalid_choice": gettext_lazy("Choose a person from the search."),
+        },
+    )
+
+
+class ApproveForm(forms.Form):
+    """Approval, with words for the asker if wanted."""
+
+    note = Text(
+        label=gettext_lazy("A word for them (optional)"), limit=2000, lines=2, required=False,
+    )  # fmt: skip
+
+
+class DenyForm(forms.Form):
+    """A no needs its reason."""
+
+    note = Text(
+        label=gettext_lazy("Why not"),
+        limit=2000,
+        lines=3,
+        help_text=gettext_lazy("They read this. Say what they could do instead."),
+        error_messages={"required": gettext_lazy("Say why not: the person who asked reads this.")},
+    )
+
+
+class PageFields(forms.Form):
+    """What a namespace's page says, as far as creating and editing share it."""
+
+    title = Text(
+        label=gettext_lazy("Title (optional)"), limit=120, required=False,
+        help_text=gettext_lazy("What people call the project."),
+    )  # fmt: skip
+    description = Text(
+        label=gettext_lazy("Description"), limit=4000, lines=6, required=False,
+        help_text=gettext_lazy("What the group works on, for somebody who does not know it. At most 4,000 characters."),
+    )  # fmt: skip
+    pi_name = Text(label=gettext_lazy("PI"), limit=200, required=False, help_text=gettext_lazy("Who leads the group."))
+    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
+
+
+class CreateForm(PageFields):
+    """A new namespace: where, its name, and the beginning of its page."""
+
+    cluster = forms.ModelChoiceField(
+        label=gettext_lazy("Cluster"), queryset=Cluster.objects.none(), to_field_name="name", empty_label=None,
+        error_messages={"invalid_choice": gettext_lazy("There is no such cluster.")},
+    )  # fmt: skip
+    name = Text(
+        label=gettext_lazy("Name"), limit=200,
+        help_text=gettext_lazy("As kubectl will know it, such as group-project. It cannot be changed later."),
+        error_messages={"required": gettext_lazy("Give the namespace a name.")},
+    )  # fmt: skip
+    override_style = forms.BooleanField(
+        label=gettext_lazy("Use this name although it breaks the rules of style"), required=False,
+        help_text=gettext_lazy("Operators only. Reserved names stay reserved."),
+    )  # fmt: skip
+    field_order = ("cluster", "name", "override_style", "title", "description", "pi_name", "institution")
+
+    def __init__(self, *args: Any, clusters: Any, is_operator: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cluster: Any = self.fields["cluster"]
+        cluster.queryset = clusters
+        if len(clusters) == 1:
+            cluster.initial, cluster.widget = clusters[0].name, forms.HiddenInput()
+        if not is_operator:
+            del self.fields["override_style"]
+        self.fields["name"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+
+    def page(self) -> Page:
+        """Return the page as typed."""
+        names = ("title", "description", "pi_name", "institution")
+        return Page(**{name: self.cleaned_data[name] for name in names})
+
+
+class PageForm(PageFields):
+    """Editing a namespace's page. `version` is the one that the form was made from."""
+
+    field = Text(label=gettext_lazy("Field of science"), limit=120, required=False)
+    software = Text(
+        label=gettext_lazy("Software"), limit=4000, lines=4, required=False,
+        help_text=gettext_lazy("What the group works with, one per line."),
+    )  # fmt: skip
+    visibility = forms.ChoiceField(
+        label=gettext_lazy("Who may know of this namespace"), choices=Visibility.choices, widget=forms.RadioSelect,
+        error_messages={"required": gettext_lazy("Choose who may know of this namespace.")},
+    )  # fmt: skip
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    field_order = ("title", "description", "pi_name", "institution", "field", "software", "visibility", "version")
+
+    def clean_software(self) -> tuple[str, ...]:
+        """Return the lines that say something, each once."""
+        names = tuple(dict.fromkeys(filter(None, (line.strip() for line in self.cleaned_data["software"].split("\n")))))
+        if len(names) > SOFTWARE_MAX_COUNT:
+            raise ValidationError(_("At most %(limit)d lines.") % {"limit": SOFTWARE_MAX_COUNT})
+        if too_long := next((name for name in names if len(name) > SOFTWARE_MAX_LENGTH), None):
+            raise ValidationError(
+                _("At most %(limit)d characters a line: “%(line)s…” is longer.")
+                % {"limit": SOFTWARE_MAX_LENGTH, "line": too_long[:20]}
+            )
+        return names
+
+    def page(self, publications: tuple[PublicationEntry, ...]) -> Page:
+        """Return the page as typed, with the publications of the formset."""
+        names = ("title", "description", "pi_name", "institution", "field", "software")
+        values = {name: self.cleaned_data[name] for name in names}
+        return Page(**values, visibility=Visibility(self.cleaned_data["visibility"]), publications=publications)
+
+
+class PublicationForm(forms.Form):
+    """One row of the publications; a row without a title is left out."""
+
+    title = Text(label=gettext_lazy("Title"), limit=300, required=False)
+    link = Text(label=gettext_lazy("Link or DOI"), limit=500, required=False)
+    year = forms.IntegerField(
+        label=gettext_lazy("Year"), required=False, widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        error_messages={"invalid": gettext_lazy("Enter a year, such as 2022.")},
+    )  # fmt: skip
+
+    def clean_link(self) -> str:
+        """Return an address; a DOI becomes one."""
+        link: str = self.cleaned_data["link"]
+        if doi := _DOI.match(link):
+            link = f"https://doi.org/{doi[1]}"
+        if link:
+            validate_link(link)
+        return link
+
+    def clean_year(self) -> int | None:
+        year: int | None = self.cleaned_data["year"]
+        latest = timezone.localdate().year + 1
+        if year is not None and not 1900 <= year <= latest:
+            raise ValidationError(_("Between 1900 and %(latest)d.") % {"latest": latest})
+        return year
+
+    def clean(self) -> dict[str, Any]:
+        """A link or year needs the title it belongs to."""
+        values = super().clean() or self.cleaned_data
+        if not values.get("title") and "title" not in self.errors and (values.get("link") or values.get("year")):
+            self.add_error("title", _("Give the title too, or empty the row."))
+        return values
+
+
+class _PublicationRows(forms.BaseFormSet):
+    def clean(self) -> None:
+        """A title stands once: it tells publications apart."""
+        seen: set[str] = set()
+        for form in self.forms:
+            title = getattr(form, "cleaned_data", {}).get("title", "")
+            if title and title in seen:
+                form.add_error("title", _("This title is listed already."))
+            seen.add(title)
+
+    def entries(self) -> tuple[PublicationEntry, ...]:
+        """Return the rows that say something."""
+        rows = (form.cleaned_data for form in self.forms)
+        return tuple(PublicationEntry(row["title"], row["link"], row["year"]) for row in rows if row.get("title"))
+
+
+PublicationFormSet = forms.formset_factory(
+    PublicationForm,
+    formset=_PublicationRows,
+    extra=2,
+    max_num=PUBLICATIONS_MAX_COUNT,
+    absolute_max=PUBLICATIONS_MAX_COUNT,
+    validate_max=True,
+)

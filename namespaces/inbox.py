@@ -1,0 +1,84 @@
+"""Which requests wait for whom, and what somebody asked for: the questions of the requests pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.models import Level, User
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace, Request
+
+_PARTIES = ("namespace__cluster", "person", "decided_by")
+
+
+def to_decide(person: User) -> QuerySet[Request]:
+    """Return the pending requests that wait for this person, oldest first.
+
+    Those of the namespaces they are an admin of; for an operator also those that no admin of the namespace can
+    approve: a guest asks and none of the admins may vouch.
+    """
+    pending = _pending_for_others(person)
+    mine = Q(namespace__in=_own_admin_memberships(person).values("namespace"))
+    if person.is_operator:
+        mine |= Q(person__level=Level.GUEST) & ~Q(_has_admin_who_vouches())
+    return pending.filter(mine)
+
+
+def elsewhere(person: User) -> QuerySet[Request]:
+    """Return the other pending requests that an operator may decide, oldest first; nothing for anybody else."""
+    if not person.is_operator:
+        return Request.objects.none()
+    return _pending_for_others(person).exclude(pk__in=to_decide(person).order_by().values("pk"))
+
+
+def asked_by(person: User) -> QuerySet[Request]:
+    """Return what this person asked for, newest first."""
+    return Request.objects.filter(person=person).select_related(*_PARTIES)
+
+
+def of_namespace(namespace: Namespace) -> QuerySet[Request]:
+    """Return the requests about a namespace, newest first."""
+    return Request.objects.filter(namespace=namespace).select_related(*_PARTIES)
+
+
+def admins_of(namespaces: Sequence[Namespace]) -> dict[object, list[User]]:
+    """Return the admins of each namespace, by its id, sorted by name, in one query."""
+    found: dict[object, list[User]] = {namespace.pk: [] for namespace in namespaces}
+    for membership in _effective_admins().filter(namespace__in=namespaces).order_by("person__name", "pk"):
+        found[membership.namespace_id].append(membership.person)
+    return found
+
+
+def with_admins(requests: Sequence[Request]) -> list[tuple[Request, list[User]]]:
+    """Return each request with the people it lies with: the admins of its namespace."""
+    admins = admins_of([request.namespace for request in requests])
+    return [(request, admins[request.namespace_id]) for request in requests]
+
+
+def who_may_vouch(namespace: Namespace) -> list[User]:
+    """Return people who can approve a guest's request for this namespace: its admins who may vouch, else the operators."""
+    vouching = Q(level=Level.ADMIN) | Q(is_superuser=True)
+    admins = _effective_admins().filter(namespace=namespace).values("person")
+    able = User.objects.filter(vouching, is_active=True, pk__in=admins).order_by("name", "pk")
+    return list(able) or list(User.objects.filter(is_active=True, is_superuser=True).order_by("name", "pk"))
+
+
+def _pending_for_others(person: User) -> QuerySet[Request]:
+    pending = Request.objects.filter(state=Request.State.PENDING).exclude(person=person)
+    return pending.select_related(*_PARTIES).order_by("created_at")
+
+
+def _effective_admins() -> QuerySet[Membership]:
+    current = Membership.objects.current().filter(role=Role.ADMIN, person__is_active=True)
+    return current.exclude(person__level=Level.GUEST).select_related("person")
+
+
+def _own_admin_memberships(person: User) -> QuerySet[Membership]:
+    return _effective_admins().filter(person=person)
+
+
+def _has_admin_who_vouches() -> Exists:
+    able = Q(person__level=Level.ADMIN) | Q(person__is_superuser=True)
+    return Exists(_effective_admins().filter(able, namespace=OuterRef("namespace")))

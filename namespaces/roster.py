@@ -1,0 +1,60 @@
+"""Who is and who was in a namespace, with how their access stands: the rows of the people tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts.models import User
+from namespaces import standing
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace
+from namespaces.standing import Standing
+
+RECENTLY = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A membership, current or ended, and how the person's access stands."""
+
+    membership: Membership
+    standing: Standing
+
+    @property
+    def person(self) -> User:
+        return self.membership.person
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The people of a namespace: those in it, and those whose membership ended not long ago or not yet provably."""
+
+    current: list[Row]
+    former: list[Row]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no row will change by itself soon."""
+        return all(row.standing.is_final for row in (*self.current, *self.former))
+
+
+def of(namespace: Namespace, *, now: datetime) -> Roster:
+    """Return the people of a namespace, in a constant number of queries: admins first, then by name."""
+    stands = standing.of_members(namespace)
+    memberships = Membership.objects.filter(namespace=namespace).select_related("person").order_by("created_at")
+    newest = {membership.person_id: membership for membership in memberships}
+    rows = [Row(membership, stands[person_id]) for person_id, membership in newest.items() if person_id in stands]
+    former = [
+        row
+        for row in rows
+        if row.membership.ended_at and (now - row.membership.ended_at < RECENTLY or not row.standing.is_final)
+    ]
+    return Roster(
+        current=sorted((row for row in rows if not row.membership.ended_at), key=_place),
+        former=sorted(former, key=lambda row: row.membership.ended_at or now, reverse=True),
+    )
+
+
+def _place(row: Row) -> tuple[int, str]:
+    return -list(Role).index(Role(row.membership.role)), row.person.name.casefold()

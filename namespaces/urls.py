@@ -1,0 +1,36 @@
+"""Addresses of the pages about namespaces, requests, people and the kubeconfig."""
+
+from django.urls import include, path
+
+from namespaces.views import config, directory, manage, members, namespace, people, requests, settings
+
+one_namespace = [
+    path("", namespace.namespace, name="namespace"),
+    path("join/", namespace.join, name="join"),
+    path("leave/", members.leave, name="leave"),
+    path("members/", members.members, name="members"),
+    path("members/add/", members.add, name="member_add"),
+    path("members/<uuid:membership_id>/role/", members.role, name="member_role"),
+    path("members/<uuid:membership_id>/remove/", members.remove, name="member_remove"),
+    path("settings/", settings.settings, name="settings"),
+    path("requests/", requests.of_namespace, name="namespace_requests"),
+]
+
+urlpatterns = [
+    path("namespaces/", directory.directory, name="directory"),
+    path("namespaces/<slug:cluster>/<slug:name>/", include(one_namespace)),
+    path("manage/", manage.manage, name="manage"),
+    path("manage/create/", manage.create, name="create"),
+    path("manage/create/name/", manage.name_check, name="name_check"),
+    path("requests/", requests.hub, name="requests"),
+    path("requests/<uuid:request_id>/", requests.one, name="request"),
+    path("requests/<uuid:request_id>/approve/", requests.approve, name="request_approve"),
+    path("requests/<uuid:request_id>/deny/", requests.deny, name="request_deny"),
+    path("requests/<uuid:request_id>/withdraw/", requests.withdraw, name="request_withdraw"),
+    path("config/", config.config, name="config"),
+    path("config/download/", config.download, name="config_download"),
+    path("users/", people.people, name="people"),
+    path("users/<uuid:person_id>/", people.person, name="person"),
+    path("users/<uuid:person_id>/level/", people.level, name="person_level"),
+    path("users/<uuid:person_id>/vouch/", people.vouch, name="person_vouch"),
+]

@@ -1,0 +1,48 @@
+"""The kubeconfig: instructions for the reader's machine, and the file."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.errors import Refusal
+from accounts.guards import KnownRequest, login_needed
+from namespaces import kit
+from namespaces.actions import config as actions
+from namespaces.views import parameters
+from namespaces.views.answers import page
+
+_PARAMETERS = {"login": parameters.one_of(("browser", "no-browser"))}
+
+
+@login_needed
+@require_safe
+def config(request: KnownRequest) -> HttpResponse:
+    """Say what the file is for and how to use it."""
+    return _instructions(request)
+
+
+@login_needed
+@require_safe
+def download(request: KnownRequest) -> HttpResponse:
+    """Hand out the file, always the reader's own and always under the same name."""
+    login = parameters.read(request.GET, _PARAMETERS).get("login", "browser")
+    try:
+        file = actions.download(login=login, by=request.user)
+    except Refusal as refusal:
+        return _instructions(request, refusal=refusal)
+    return HttpResponse(
+        file,
+        content_type="application/yaml",
+        headers={
+            "Content-Disposition": 'attachment; filename="config"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def _instructions(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
+    parts = kit.of(request.user)
+    namespaces = [name for part in parts for name in part.namespaces]
+    return page(request, "namespaces/config.html", {"parts": parts, "namespaces": namespaces}, refusal=refusal)

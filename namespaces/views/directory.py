@@ -1,0 +1,103 @@
+"""The public directory."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from accounts.policy import Reader, is_known
+from namespaces.directory import FACETS, SORTS, Card, Found, Query, cards, find
+from namespaces.models import Membership
+from namespaces.views import parameters
+
+_PARAMETERS = {
+    "q": parameters.text(),
+    **{name: parameters.text() for name in FACETS},
+    "sort": parameters.one_of(SORTS),
+    "page": parameters.page_number,
+}
+_FACET_LABELS = {
+    "institution": gettext_lazy("Institution"),
+    "software": gettext_lazy("Software"),
+    "field": gettext_lazy("Field"),
+}
+_SORT_LABELS = {
+    "name": gettext_lazy("Name"),
+    "newest": gettext_lazy("Newest"),
+    "publications": gettext_lazy("Publications"),
+}
+_VALUES_SHOWN = 6
+
+
+@require_safe
+def directory(request: HttpRequest) -> HttpResponse:
+    """Search the namespaces that the reader may know of."""
+    query = Query(**parameters.read(request.GET, _PARAMETERS))
+    found = find(query, _cards_for(request.user))
+    if query.page > found.pages:
+        raise BadRequest(_("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": found.pages})
+    context = {
+        "query": query,
+        "found": found,
+        "cards": [_render(card) for card in found.cards],
+        "facets": [_facet(name, query, found) for name in FACETS],
+        "sorts": [(label, _address(query, sort=name), query.sort == name) for name, label in _SORT_LABELS.items()],
+        "previous": _address(query, page=query.page - 1) if query.page > 1 else "",
+        "next": _address(query, page=query.page + 1) if query.page < found.pages else "",
+    }
+    return render(request, "namespaces/directory.html", context)
+
+
+def _cards_for(reader: Reader) -> list[Card]:
+    """Return the cards of the listed namespaces, and of the others that this reader may know of."""
+    if not is_known(reader):
+        return cards()
+    if reader.is_superuser:
+        return cards(may_see=lambda _card: True)
+    memberships = Membership.objects.current().filter(person=reader.pk).exclude(person__level="guest")
+    own = set(memberships.values_list("namespace", flat=True))
+    return cards(may_see=lambda card: card.is_listed or card.id in own)
+
+
+def _render(card: Card) -> SafeString:
+    """Return the card as HTML, which is the same for every reader and made once."""
+    language = get_language() or ""
+    if language not in card.fragments:
+        card.fragments[language] = render_to_string("namespaces/_card.html", {"card": card})
+    return mark_safe(card.fragments[language])  # noqa: S308  (rendered by our template)
+
+
+def _address(query: Query, **changes: Any) -> str:
+    """Return the address of this search with some values changed; any change but of the page begins at page 1."""
+    values = {name: getattr(query, name) for name in ("q", *FACETS, "sort")} | {"page": 1} | changes
+    default = Query()
+    given = {name: value for name, value in values.items() if value != getattr(default, name)}
+    return f"{reverse('directory')}?{urlencode(given)}" if given else reverse("directory")
+
+
+def _facet(name: str, query: Query, found: Found) -> dict[str, Any]:
+    """Return a facet: its values with their counts and links, the frequent ones first."""
+    chosen = getattr(query, name)
+    values = [
+        {"value": value, "count": count, "address": _address(query, **{name: value})}
+        for value, count in found.facets[name]
+        if value != chosen
+    ]
+    return {
+        "label": _FACET_LABELS[name],
+        "chosen": chosen,
+        "without": _address(query, **{name: ""}),
+        "shown": [] if chosen else values[:_VALUES_SHOWN],
+        "more": values if chosen else values[_VALUES_SHOWN:],
+    }

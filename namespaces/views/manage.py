@@ -1,0 +1,106 @@
+"""The namespace manager: what I manage, and creating a namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.errors import Refusal
+from accounts.guards import KnownRequest, login_needed
+from accounts.models import User
+from accounts.policy import may_create_namespaces
+from clusters.models import Cluster
+from clusters.registry import configured_clusters
+from namespaces.access import Role
+from namespaces.actions import namespaces as actions
+from namespaces.forms import CreateForm
+from namespaces.models import Membership, Namespace, Request
+from namespaces.validators import name_problems
+from namespaces.views import parameters, state
+from namespaces.views.answers import blame, page
+
+_NAME_CHECK = {"name": parameters.text(), "cluster": parameters.text(63), "override_style": parameters.one_of(("on",))}
+
+
+@login_needed
+@require_safe
+def manage(request: KnownRequest) -> HttpResponse:
+    """Show the reader's level and every namespace that they manage."""
+    own = Membership.objects.current().filter(person=request.user, role=Role.ADMIN)
+    people = Count("memberships", filter=Q(memberships__ended_at=None), distinct=True)
+    waiting = Count("requests", filter=Q(requests__state=Request.State.PENDING), distinct=True)
+    namespaces = Namespace.objects.filter(pk__in=own.values("namespace")).select_related("cluster")
+    counted = list(namespaces.annotate(people=people, waiting=waiting)) if not request.user.is_guest else []
+    context = {"lines": state.lines(request.user, counted), **_allowance(request.user)}
+    return page(request, "namespaces/manage.html", context)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: KnownRequest) -> HttpResponse:
+    """Create a namespace; the reader becomes its admin."""
+    if not may_create_namespaces(request.user):
+        raise PermissionDenied(_("People of level admin and operators create namespaces."))
+    form = _form(request)
+    if form.is_valid():
+        return _create(request, form)
+    return page(request, "namespaces/create.html", {"form": form, **_allowance(request.user)}, invalid=form.is_bound)
+
+
+@login_needed
+@require_safe
+def name_check(request: KnownRequest) -> HttpResponse:
+    """Say whether a name could be used, and which rules it breaks: while one types."""
+    if not may_create_namespaces(request.user):
+        raise PermissionDenied(_("People of level admin and operators create namespaces."))
+    given = parameters.read(request.GET, _NAME_CHECK)
+    name, override = given.get("name", ""), "override_style" in given and request.user.is_operator
+    problems = name_problems(name, reserved=settings.RESERVED_NAMESPACES, override_style=override) if name else []
+    if name and not problems and Namespace.objects.filter(name=name, cluster__name=given.get("cluster", "")).exists():
+        problems = [_("A namespace of this name exists already.")]
+    return page(request, "namespaces/_name_check.html", {"name": name, "problems": problems})
+
+
+def _form(request: KnownRequest) -> CreateForm:
+    clusters = Cluster.objects.filter(name__in=configured_clusters())
+    return CreateForm(
+        request.POST if request.method == "POST" else None,
+        clusters=clusters,
+        is_operator=request.user.is_operator,
+        initial={"institution": request.user.institution, "pi_name": request.user.name},
+    )
+
+
+def _create(request: KnownRequest, form: CreateForm) -> HttpResponse:
+    values = form.cleaned_data
+    try:
+        made = actions.create(
+            cluster=values["cluster"],
+            name=values["name"],
+            page=form.page(),
+            by=request.user,
+            override_style=values.get("override_style", False),
+        )
+    except Refusal as refusal:
+        blame(form, refusal)
+        context = {"form": form, **_allowance(request.user)}
+        return page(request, "namespaces/create.html", context, refusal=refusal)
+    messages.success(request, _("You created %(namespace)s and are its admin.") % {"namespace": made})
+    return redirect(made)
+
+
+def _allowance(person: User) -> dict[str, Any]:
+    """Return how many namespaces the person has created, and how many they may."""
+    return {
+        "may_create": may_create_namespaces(person),
+        "created": Namespace.objects.filter(created_by=person).count(),
+        "most": None if person.is_operator else settings.NAMESPACES_PER_ADMIN,
+    }

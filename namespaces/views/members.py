@@ -1,0 +1,167 @@
+"""Who is in a namespace: for its admins the table with everything that changes it, for members the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.errors import Refusal
+from accounts.guards import KnownRequest, login_needed
+from accounts.models import User
+from accounts.policy import may_vouch
+from namespaces import roster
+from namespaces.access import Permission, Role
+from namespaces.actions import members as actions
+from namespaces.forms import AddMemberForm, RoleForm
+from namespaces.models import Membership, Namespace
+from namespaces.shortcuts import get_namespace_or_404
+from namespaces.views import parameters
+from namespaces.views.answers import page
+from namespaces.views.head import head
+
+SEARCH_MIN_LENGTH, SEARCH_MAX_ROWS = 3, 10
+
+
+@login_needed
+@require_safe
+def members(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Show who is in the namespace; asked by the script, only how everybody's access stands."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    if request.htmx:  # type: ignore[attr-defined]
+        people = roster.of(namespace, now=timezone.now())
+        return render(request, "namespaces/_standings.html", {"namespace": namespace, "roster": people, "swap": True})
+    return _members(request, namespace)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Search for somebody (GET), give them a role (POST)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    if request.method != "POST":
+        query = parameters.read(request.GET, {"q": parameters.text()}).get("q", "")
+        return _members(request, namespace, query=query)
+    form = AddMemberForm(request.POST)
+    if not form.is_valid():
+        return _members(request, namespace, form=form)
+    person, role = form.cleaned_data["person"], Role(form.cleaned_data["role"])
+    was_guest = person.is_guest
+    try:
+        actions.add(namespace=namespace, person=person, role=role, by=request.user)
+    except Refusal as refusal:
+        return _members(request, namespace, refusal=refusal)
+    _say_added(request, person, role, vouched=was_guest)
+    return redirect("members", cluster, name)
+
+
+@login_needed
+@require_POST
+def role(request: KnownRequest, cluster: str, name: str, membership_id: UUID) -> HttpResponse:
+    """Change somebody's role."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    membership = _membership_or_404(namespace, membership_id)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        return _members(request, namespace, form=form)
+    try:
+        changed = actions.set_role(membership=membership, role=Role(form.cleaned_data["role"]), by=request.user)
+    except Refusal as refusal:
+        return _members(request, namespace, refusal=refusal)
+    texts = {"person": changed.person, "role": changed.get_role_display()}
+    messages.success(request, _("%(person)s is %(role)s now.") % texts)
+    return _back(request, changed)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: KnownRequest, cluster: str, name: str, membership_id: UUID) -> HttpResponse:
+    """Say what somebody would lose (GET), end their membership (POST)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    membership = _membership_or_404(namespace, membership_id)
+    if request.method != "POST":
+        return page(request, "namespaces/remove.html", {"membership": membership, **head(request.user, namespace)})
+    try:
+        actions.remove(membership=membership, by=request.user)
+    except Refusal as refusal:
+        return _members(request, namespace, refusal=refusal)
+    messages.success(request, _("%(person)s was removed.") % {"person": membership.person})
+    return _back(request, membership)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Say what the reader would lose (GET), end their own membership (POST)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.SEE_PEOPLE)
+    current = Membership.objects.current().select_related("person", "namespace__cluster")
+    membership = current.filter(namespace=namespace, person=request.user).first()
+    if membership is None:
+        raise Http404
+    context = {"membership": membership, "leaving": True, **head(request.user, namespace)}
+    if request.method != "POST":
+        return page(request, "namespaces/remove.html", context)
+    try:
+        actions.remove(membership=membership, by=request.user)
+    except Refusal as refusal:
+        return page(request, "namespaces/remove.html", context, refusal=refusal)
+    messages.success(request, _("You left %(namespace)s.") % {"namespace": namespace})
+    return redirect("home")
+
+
+def _members(
+    request: KnownRequest,
+    namespace: Namespace,
+    *,
+    query: str = "",
+    form: RoleForm | None = None,
+    refusal: Refusal | None = None,
+) -> HttpResponse:
+    context = head(request.user, namespace) | {
+        "roster": roster.of(namespace, now=timezone.now()),
+        "roles": Role.choices,
+        "default_role": Role.EDITOR,
+        "form": form,
+        **_found(namespace, query, request.user),
+    }
+    return page(request, "namespaces/members.html", context, refusal=refusal, invalid=form is not None)
+
+
+def _found(namespace: Namespace, query: str, reader: User) -> dict[str, Any]:
+    """Find people by a part of their name, a whole e-mail address or a whole subject: few rows, name and institution."""
+    context: dict[str, Any] = {"query": query, "minimum": SEARCH_MIN_LENGTH, "may_vouch": may_vouch(reader)}
+    if len(query) < SEARCH_MIN_LENGTH:
+        return context | {"found": None}
+    matches = Q(name__icontains=query) | Q(email__iexact=query) | Q(identities__subject=query)
+    people = User.objects.filter(matches, is_active=True).distinct().order_by("name", "pk")
+    found = list(people[: SEARCH_MAX_ROWS + 1])
+    members = set(Membership.objects.current().filter(namespace=namespace, person__in=found).values_list("person", flat=True))
+    rows = [(person, person.pk in members) for person in found[:SEARCH_MAX_ROWS]]
+    return context | {"found": rows, "more": len(found) > SEARCH_MAX_ROWS}
+
+
+def _back(request: KnownRequest, membership: Membership) -> HttpResponse:
+    """Go back to the table, or to the public page for somebody who has just changed their own membership."""
+    namespace = membership.namespace
+    page_name = "namespace" if membership.person_id == request.user.pk else "members"
+    return redirect(page_name, namespace.cluster.name, namespace.name)
+
+
+def _membership_or_404(namespace: Namespace, membership_id: UUID) -> Membership:
+    memberships = Membership.objects.select_related("person", "namespace__cluster")
+    return get_object_or_404(memberships, pk=membership_id, namespace=namespace)
+
+
+def _say_added(request: KnownRequest, person: User, role: Role, *, vouched: bool) -> None:
+    texts = {"person": person, "role": role.label}
+    if vouched:
+        messages.success(request, _("%(person)s is %(role)s now, and a user: you vouched for them.") % texts)
+    else:
+        messages.success(request, _("%(person)s is %(role)s now.") % texts)

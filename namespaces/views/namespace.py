@@ -1,0 +1,72 @@
+"""One namespace, and asking to join it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.errors import Refusal
+from accounts.guards import KnownRequest, login_needed
+from accounts.models import User
+from namespaces import directory, inbox, roster
+from namespaces.access import Permission, Role
+from namespaces.actions import requests
+from namespaces.forms import JoinForm
+from namespaces.models import Namespace
+from namespaces.shortcuts import get_namespace_or_404
+from namespaces.views import parameters, state
+from namespaces.views.answers import blame, page
+from namespaces.views.head import head
+
+_PARAMETERS = {"seen": parameters.text(16)}
+
+
+@require_safe
+def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
+    """Show a namespace: the public part, to its members the people in it, and how the reader's own access stands."""
+    found = get_namespace_or_404(request.user, cluster, name, Permission.SEE_PAGE)
+    seen = parameters.read(request.GET, _PARAMETERS).get("seen", "")
+    reader = request.user if isinstance(request.user, User) else None
+    line = state.line(reader, found) if reader else None
+    if request.htmx:  # type: ignore[attr-defined]
+        return state.answer(request, line, seen)
+    context = head(request.user, found) | {
+        "line": line,
+        "card": directory.card(found),
+        "own_request": inbox.asked_by(reader).filter(namespace=found).first() if reader else None,
+    }
+    if Permission.SEE_PEOPLE.name in context["may"]:
+        context["roster"] = roster.of(found, now=timezone.now())
+    return page(request, "namespaces/namespace.html", context)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Ask to be let in."""
+    found = get_namespace_or_404(request.user, cluster, name, Permission.ASK_TO_JOIN)
+    form = JoinForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        return _ask(request, found, form)
+    return page(request, "namespaces/join.html", _join_context(found, form), invalid=form.is_bound)
+
+
+def _ask(request: KnownRequest, namespace: Namespace, form: JoinForm) -> HttpResponse:
+    role, reason = Role(form.cleaned_data["role"]), form.cleaned_data["reason"]
+    try:
+        made = requests.ask_to_join(namespace=namespace, role=role, reason=reason, by=request.user)
+    except Refusal as refusal:
+        blame(form, refusal)
+        return page(request, "namespaces/join.html", _join_context(namespace, form), refusal=refusal)
+    messages.success(request, _("You asked to join %(namespace)s.") % {"namespace": namespace})
+    return redirect(made)
+
+
+def _join_context(namespace: Namespace, form: JoinForm) -> dict[str, Any]:
+    return {"namespace": namespace, "form": form, "admins": inbox.admins_of([namespace])[namespace.pk]}

@@ -1,0 +1,149 @@
+"""Requests: the hub, the requests of a namespace, one request, and deciding it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.errors import Refusal
+from accounts.guards import KnownRequest, login_needed
+from namespaces import inbox, policy, preview
+from namespaces.access import Permission, Role
+from namespaces.actions import requests as actions
+from namespaces.forms import ApproveForm, DenyForm
+from namespaces.models import Request
+from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
+from namespaces.views import state
+from namespaces.views.answers import page
+from namespaces.views.head import head
+
+MOST_SHOWN = 100
+
+
+@login_needed
+@require_safe
+def hub(request: KnownRequest) -> HttpResponse:
+    """Show what the reader must decide, and where what they asked for lies."""
+    asked = list(inbox.asked_by(request.user)[:MOST_SHOWN])
+    context = {
+        "to_decide": inbox.to_decide(request.user)[:MOST_SHOWN],
+        "elsewhere": inbox.elsewhere(request.user)[:MOST_SHOWN],
+        "asked": inbox.with_admins(asked),
+        "most_shown": MOST_SHOWN,
+    }
+    return page(request, "namespaces/requests.html", context)
+
+
+@login_needed
+@require_safe
+def of_namespace(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Show what was asked of a namespace: what waits, and what was decided."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.DECIDE_REQUESTS)
+    found = inbox.of_namespace(namespace)
+    context = head(request.user, namespace) | {
+        "pending": found.filter(state=Request.State.PENDING).order_by("created_at")[:MOST_SHOWN],
+        "decided": found.exclude(state=Request.State.PENDING).order_by("-decided_at")[:MOST_SHOWN],
+        "most_shown": MOST_SHOWN,
+    }
+    return page(request, "namespaces/namespace_requests.html", context)
+
+
+@login_needed
+@require_safe
+def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Show a request to who asked and to who may decide it."""
+    return _one(request, get_request_or_404(request.user, request_id))
+
+
+@login_needed
+@require_POST
+def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Let the asker in."""
+    wish = get_request_or_404(request.user, request_id)
+    form = ApproveForm(request.POST, prefix="approve")
+    if not form.is_valid():
+        return _one(request, wish, approve_form=form)
+    try:
+        decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
+    except Refusal as refusal:
+        return _one(request, wish, approve_form=form, refusal=refusal)
+    texts = {"person": decided.person, "role": Role(decided.role).label, "namespace": decided.namespace}
+    messages.success(request, _("You approved: %(person)s becomes %(role)s in %(namespace)s.") % texts)
+    return redirect(decided)
+
+
+@login_needed
+@require_POST
+def deny(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Say no, and why."""
+    wish = get_request_or_404(request.user, request_id)
+    form = DenyForm(request.POST, prefix="deny")
+    if not form.is_valid():
+        return _one(request, wish, deny_form=form)
+    try:
+        decided = actions.deny(request=wish, note=form.cleaned_data["note"], by=request.user)
+    except Refusal as refusal:
+        return _one(request, wish, deny_form=form, refusal=refusal)
+    messages.success(request, _("You denied the request of %(person)s.") % {"person": decided.person})
+    return redirect(decided)
+
+
+@login_needed
+@require_POST
+def withdraw(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Take one's own request back."""
+    wish = get_request_or_404(request.user, request_id)
+    try:
+        decided = actions.withdraw(request=wish, by=request.user)
+    except Refusal as refusal:
+        return _one(request, wish, refusal=refusal)
+    messages.success(request, _("You withdrew your request."))
+    return redirect(decided)
+
+
+def _one(
+    request: KnownRequest,
+    wish: Request,
+    *,
+    approve_form: ApproveForm | None = None,
+    deny_form: DenyForm | None = None,
+    refusal: Refusal | None = None,
+) -> HttpResponse:
+    """Show the request as it is now, whatever it was when somebody tried to decide it."""
+    wish = get_request_or_404(request.user, wish.pk)
+    invalid = any(form is not None and form.errors for form in (approve_form, deny_form))
+    context: dict[str, Any] = {
+        "wish": wish,
+        "namespace": wish.namespace,
+        "role": Role(wish.role),
+        "identities": wish.person.identities.filter(state="active").order_by("created_at"),
+        "admins": inbox.admins_of([wish.namespace])[wish.namespace_id],
+        "is_own": wish.person_id == request.user.pk,
+    }
+    if wish.is_pending and policy.may_decide(request.user, wish):
+        context |= _decision(request, wish, approve_form, deny_form)
+    elif wish.state == Request.State.APPROVED:
+        context["line"] = state.line(wish.person, wish.namespace)
+    return page(request, "namespaces/request.html", context, refusal=refusal, invalid=invalid)
+
+
+def _decision(
+    request: KnownRequest, wish: Request, approve_form: ApproveForm | None, deny_form: DenyForm | None
+) -> dict[str, Any]:
+    """Return what the one who decides needs to see before they do."""
+    needs_voucher = policy.needs_voucher(request.user, wish)
+    return {
+        "may_decide": True,
+        "needs_voucher": needs_voucher,
+        "vouchers": inbox.who_may_vouch(wish.namespace) if needs_voucher else [],
+        "preview": preview.of_request(wish),
+        "approve_form": approve_form or ApproveForm(prefix="approve"),
+        "deny_form": deny_form or DenyForm(prefix="deny"),
+    }
+

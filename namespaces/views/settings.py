@@ -1,0 +1,72 @@
+"""Editing the page of a namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import Refusal, StateConflict
+from accounts.guards import KnownRequest, login_needed
+from namespaces.access import Permission
+from namespaces.actions import namespaces as actions
+from namespaces.forms import PageForm, PublicationFormSet
+from namespaces.models import Namespace
+from namespaces.shortcuts import get_namespace_or_404
+from namespaces.views.answers import blame, page
+from namespaces.views.head import head
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Show the form with what the page says (GET), store what is typed (POST)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.EDIT_PAGE)
+    if request.method == "POST":
+        form, rows = PageForm(request.POST), PublicationFormSet(request.POST, prefix="publications")
+        if form.is_valid() and rows.is_valid():
+            return _save(request, namespace, form, rows)
+    else:
+        form, rows = _forms_of(namespace)
+    return page(request, "namespaces/settings.html", _context(request, namespace, form, rows), invalid=form.is_bound)
+
+
+def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationFormSet) -> HttpResponse:
+    version = form.cleaned_data["version"]
+    try:
+        actions.edit_page(namespace=namespace, page=form.page(rows.entries()), version=version, by=request.user)
+    except Refusal as refusal:
+        blame(form, refusal)
+        if isinstance(refusal, StateConflict):
+            _start_from_now(form, namespace)
+        return page(request, "namespaces/settings.html", _context(request, namespace, form, rows), refusal=refusal)
+    messages.success(request, _("The page says what you wrote."))
+    return redirect(namespace)
+
+
+def _start_from_now(form: PageForm, namespace: Namespace) -> None:
+    """Keep what was typed, but let the next attempt replace what somebody else wrote: the reader has been told."""
+    namespace.refresh_from_db(fields=["page_version"])
+    typed = form.data.copy()
+    typed["version"] = str(namespace.page_version)
+    form.data = typed
+
+
+def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationFormSet]:
+    """Return the forms filled with what the page says now."""
+    names = ("title", "description", "pi_name", "institution", "field", "visibility")
+    values = {name: getattr(namespace, name) for name in names}
+    software = "\n".join(namespace.software.values_list("name", flat=True))
+    rows = list(namespace.publications.values("title", "link", "year"))
+    return (
+        PageForm(initial=values | {"software": software, "version": namespace.page_version}),
+        PublicationFormSet(initial=rows, prefix="publications"),
+    )
+
+
+def _context(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationFormSet) -> dict[str, Any]:
+    return head(request.user, namespace) | {"form": form, "rows": rows}

@@ -1,0 +1,67 @@
+"""What every page of the frame needs: `site` in all templates. Each value is worked out when a template asks for it."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cached_property, lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.policy import may_see_people
+from namespaces import inbox
+from portal.banners import Banner, cluster_banners
+
+THEME_COOKIE = "theme"
+THEMES = ("auto", "light", "dark")
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Return the version of Berth, from the one place that states it."""
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+class Site:
+    """The installation, and what its frame shows this reader."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.name: str = settings.SITE_NAME
+        self.support_url: str = settings.SUPPORT_URL
+
+    @property
+    def version(self) -> str:
+        return version()
+
+    @cached_property
+    def theme(self) -> str:
+        """The reader's choice of light, dark or what their system says."""
+        chosen = self._request.COOKIES.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else THEMES[0]
+
+    @cached_property
+    def here(self) -> str:
+        """The address to come back to; the start page where this one cannot be opened again by a link."""
+        return self._request.get_full_path() if self._request.method in {"GET", "HEAD"} else "/"
+
+    @cached_property
+    def banners(self) -> list[Banner]:
+        return cluster_banners()
+
+    @cached_property
+    def to_decide(self) -> int:
+        """How many requests wait for this reader."""
+        reader = self._request.user
+        return inbox.to_decide(reader).count() if isinstance(reader, User) else 0
+
+    @cached_property
+    def shows_people(self) -> bool:
+        return may_see_people(self._request.user)
+
+
+def site(request: HttpRequest) -> dict[str, Site]:
+    """Context processor: `site`."""
+    return {"site": Site(request)}

@@ -1,0 +1,48 @@
+"""The pages for what went wrong: in the frame where that is safe, always with a way on and the id of the request."""
+
+from __future__ import annotations
+
+import sys
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that cannot be understood; `BadRequest` carries words for the reader, other reasons are not told."""
+    reason = str(exception) if isinstance(exception, BadRequest) else ""
+    return render(request, "errors/400.html", {"reason": reason}, status=400)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Something the reader may see, but not do."""
+    return render(request, "errors/403.html", {"reason": str(exception)}, status=403)
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Nothing here, or nothing that this reader may know of: the same page, byte by byte."""
+    return render(request, "errors/404.html", status=404)
+
+
+def handler429(request: HttpRequest) -> HttpResponse:
+    """Too many requests; also used by the login pages."""
+    return render(request, "429.html", status=429, headers={"Retry-After": "300"})
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """A fault of ours. The page uses neither the database nor the session; a database that is away is a 503."""
+    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    status = 503 if is_away else 500
+    body = render_to_string(
+        f"errors/{status}.html", {"request_id": getattr(request, "request_id", ""), "site_name": settings.SITE_NAME}
+    )
+    return HttpResponse(body, status=status, headers={"Retry-After": "30"} if is_away else None)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    """A form without the token of this session: somebody else's, or one from before the login."""
+    return render(request, "errors/csrf.html", status=403)

@@ -1,0 +1,126 @@
+"""Template tags of the frame: moments, icons, monograms, menu links, form fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms, template
+from django.template import Context
+from django.template.defaultfilters import date
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.icons import ICONS
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@register.filter
+def ago(moment: datetime) -> SafeString:
+    """Return a `<time>` that says how long ago this was, with the absolute moment in its title."""
+    return _time(moment, relative(moment, timezone.now()), kind=" data-ago")
+
+
+@register.filter
+def day(moment: datetime) -> SafeString:
+    """Return a `<time>` that says the day, with the absolute moment in its title."""
+    return _time(moment, date(timezone.localtime(moment), "j M Y"))
+
+
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """Return a `<time>` that says the time of day, with the date where it is not today."""
+    local = timezone.localtime(moment)
+    today = local.date() == timezone.localdate()
+    return _time(moment, date(local, "H:i") if today else date(local, "j M, H:i"), kind=" data-clock")
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return how long before `now` the moment was, in words; the date where that is a week or more."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    if seconds < 1:
+        return _("just now")
+    if seconds < MINUTE:
+        return _("%(n)d s ago") % {"n": seconds}
+    if seconds < HOUR:
+        return _("%(n)d min ago") % {"n": seconds // MINUTE}
+    if seconds < DAY:
+        return _("%(n)d h ago") % {"n": seconds // HOUR}
+    if seconds < 7 * DAY:
+        days = seconds // DAY
+        return ngettext("%(n)d day ago", "%(n)d days ago", days) % {"n": days}
+    return date(timezone.localtime(moment), "j M Y")
+
+
+def _time(moment: datetime, text: str, *, kind: str = "") -> SafeString:
+    """Return the element; `kind` tells the script of the frame how to keep the text true in the reader's own time."""
+    absolute = date(timezone.localtime(moment), "j M Y, H:i:s T")
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        absolute,
+        mark_safe(kind),  # noqa: S308  (a constant of this file)
+        text,
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return one of our icons as inline SVG; it decorates the word beside it and is silent for screen readers."""
+    return format_html(
+        '<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{}</svg>',
+        mark_safe(ICONS[name]),  # noqa: S308  (our own drawing)
+    )
+
+
+@register.simple_tag
+def monogram(name: str) -> SafeString:
+    """Return two letters of a namespace's name in a tile: what stands where a logo would be."""
+    parts = [part for part in name.split("-") if part]
+    letters = (parts[0][:1] + (parts[1][:1] if len(parts) > 1 else parts[0][1:2])) if parts else "?"
+    return format_html(
+        '<svg class="monogram" viewBox="0 0 40 40" aria-hidden="true" focusable="false">'
+        '<rect width="40" height="40" rx="8"/><text x="20" y="25.5" text-anchor="middle">{}</text></svg>',
+        letters.upper(),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: Context, name: str, text: str) -> SafeString:
+    """Return a link of the menu, marked where the reader is on that page or below it."""
+    target, path = reverse(name), context["request"].path
+    current = "page" if path == target else "true" if path.startswith(target) else ""
+    mark = format_html(' aria-current="{}"', current) if current else ""
+    return format_html('<a class="nav-item" href="{}"{}>{}</a>', target, mark, text)
+
+
+@register.inclusion_tag("_field.html")
+def field(bound: forms.BoundField) -> dict[str, Any]:
+    """Render a field of a form: label, hint, the control, what is wrong with it."""
+    widget = bound.field.widget
+    choices = isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple))
+    if isinstance(widget, forms.CheckboxInput) or choices:
+        css = "form-check-input"
+    else:
+        css = "form-select" if isinstance(widget, forms.Select) else "form-control"
+    invalid = " is-invalid" if bound.errors else ""
+    return {
+        "field": bound,
+        "is_choice": choices,
+        "is_check": isinstance(widget, forms.CheckboxInput),
+        "control": bound.as_widget(attrs={"class": css + invalid}),
+        "css": css + invalid,
+    }
+
+
+@register.inclusion_tag("_errors.html")
+def error_summary(form: forms.BaseForm, *more: forms.BaseForm) -> dict[str, Any]:
+    """Render what is wrong with the forms of a page, each line a link to its field."""
+    return {"forms": [each for each in (form, *more) if each.errors]}

@@ -1,0 +1,22 @@
+"""All addresses of Berth."""
+
+from django.urls import include, path
+
+from accounts.views import profile
+from portal import health, views
+
+handler400 = "portal.errors.handler400"
+handler403 = "portal.errors.handler403"
+handler404 = "portal.errors.handler404"
+handler429 = "portal.errors.handler429"
+handler500 = "portal.errors.handler500"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("theme/", views.theme, name="theme"),
+    path("profile/", profile.profile, name="profile"),
+    path("accounts/", include("accounts.urls")),
+    path("", include("namespaces.urls")),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+]
