@@ -44,6 +44,15 @@ def check_write(verb: Verb, kind: Kind, name: str, namespace: str | None) -> Non
         raise _refusal(f"The namespace {affected} belongs to the cluster itself")
 
 
+def check_replacement(manifest: Manifest) -> None:
+    """Raise ValueError unless a replacement names what it replaces.
+
+    Without a uid, the API server would make some kinds (LimitRange) anew where they are gone.
+    """
+    if not manifest["metadata"].get("resourceVersion") or not manifest["metadata"].get("uid"):
+        raise ValueError("a replacement needs the uid and the resourceVersion of what it replaces")
+
+
 def check_place(kind: Kind, namespace: str | None) -> None:
     """Raise ValueError unless the kind is known and a namespace is given exactly where it has one."""
     if kind not in KINDS:

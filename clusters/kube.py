@@ -126,8 +126,7 @@ class KubeCluster:
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         name, namespace = guard.place(kind, manifest)
         guard.check_write("replace", kind, name, namespace)
-        if not manifest["metadata"].get("resourceVersion"):
-            raise ValueError("a replacement needs the resourceVersion of what it replaces")
+        guard.check_replacement(manifest)
         body = self._call(
             self._method(kind, "replace"),
             name,
@@ -189,13 +188,14 @@ class KubeCluster:
             )
             return _read(response, deadline)
         except pydantic.ValidationError as problem:
-            raise Invalid(f"The object is not of its kind: {_first_error(problem)}") from problem
+            raise Invalid(f"The object is not of its kind: {_first_error(problem)}") from None
         except ApiException as problem:
             if not problem.status:  # TLS: there was no answer
-                raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from problem
-            raise answers.error(problem.status, problem.headers or {}, _body(problem)) from problem
+                raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from None
+            # Without its cause, whose text is the whole answer.
+            raise answers.error(problem.status, problem.headers or {}, _body(problem)) from None
         except urllib3.exceptions.HTTPError as problem:
-            raise Unavailable(_network_problem(problem)) from problem
+            raise Unavailable(_network_problem(problem)) from None
 
     def _current_apis(self) -> _Apis:
         with self._lock:

@@ -171,8 +171,7 @@ class FakeCluster:
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         name, namespace = guard.place(kind, manifest)
         guard.check_write("replace", kind, name, namespace)
-        if not manifest["metadata"].get("resourceVersion"):
-            raise ValueError("a replacement needs the resourceVersion of what it replaces")
+        guard.check_replacement(manifest)
         with self._call(Call("replace", kind, namespace or "", name)):
             current = self._existing(kind, name, namespace)
             if manifest["metadata"]["resourceVersion"] != current["metadata"]["resourceVersion"]:
