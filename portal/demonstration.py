@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from django.conf import settings
 
 from clusters import authentication, manifests
 from clusters.config import load as load_clusters
+from clusters.documents import dump
 from localcluster import binaries, layout, services
 from localcluster.errors import LocalClusterError
 from localcluster.layout import Layout, Ports
@@ -73,6 +73,7 @@ class Program:
     name: str
     command: list[str]
     is_worker: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,17 @@ class Demonstration:
             time.sleep(0.1)
         if taken:
             lines = [
-                f"port {getattr(self.ports, name)} on {LOOPBACK} is taken, and it is needed for {_PURPOSES[name]}: "
-                f"stop what listens there, or choose another port with {_VARIABLES[name]}"
-                for name in taken
+                f"  {getattr(self.ports, name)}  {_PURPOSES[name]} ({_VARIABLES[name]})" for name in taken
             ]
-            raise CannotStart("\n".join(lines))
+            raise CannotStart(
+                "\n".join(
+                    [
+                        f"ports on {LOOPBACK} are taken that the demonstration needs:",
+                        *lines,
+                        "Stop what listens there, or choose another port with the variable in brackets.",
+                    ]
+                )
+            )
 
     def _taken(self) -> list[str]:
         return [name for name in self._needed_ports() if _is_taken(getattr(self.ports, name))]
@@ -181,18 +188,19 @@ class Demonstration:
 
     def prepare(self) -> None:
         """Make keys, secrets and files of facts; what is there stays."""
-        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("logs", "static"):
+            (self.directory / name).mkdir(exist_ok=True, mode=0o700)
         key = self.directory / "secret-key"
         if not key.exists():
             write_atomically(key, secrets.token_urlsafe(64))
         place = layout.prepare(self.cluster_directory, ports=self.ports)
         config = load_clusters(place.clusters_file)[layout.CLUSTER]
-        rendered = manifests.render(config, reserved=settings.RESERVED_NAMESPACES)
-        write_atomically(self._manifests, yaml.safe_dump_all(rendered, sort_keys=False))
-        write_atomically(
-            self._authentication,
-            yaml.safe_dump(authentication.render(config), sort_keys=False),
-        )
+        try:
+            rendered = manifests.render(config, reserved=settings.RESERVED_NAMESPACES)
+        except ValueError as error:
+            raise CannotStart(f"BERTH_RESERVED_NAMESPACES: {error}") from error
+        write_atomically(self._manifests, dump(rendered))
+        write_atomically(self._authentication, dump([authentication.render(config)]))
         # What an earlier run left must not pass for the state of this one.
         StatusFile(place.status_file).write("starting", "The local cluster is starting.")
 
@@ -206,6 +214,8 @@ class Demonstration:
         return {
             **inherited,
             "PYTHONUNBUFFERED": "1",
+            # On a laptop in a container one may well be root; Celery's advice against it is for servers.
+            "PYTHONWARNINGS": "ignore:::celery.platforms",
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "BERTH_PROCESS": "worker" if is_worker else "web",
             "BERTH_DEBUG": "0",
@@ -224,7 +234,7 @@ class Demonstration:
 
     def redis(self) -> Program:
         """The broker."""
-        return Program("redis", services.redis(self.directory / "redis", self.ports.redis))
+        return Program("redis", services.redis(self.directory / "redis", self.ports.redis), quiet=True)
 
     def web(self) -> Program:
         """The portal's pages."""
@@ -244,7 +254,7 @@ class Demonstration:
 
     def others(self) -> list[Program]:
         """Everything beside broker and pages."""
-        celery = ["celery", "--app", "portal"]
+        celery = ["celery", "--quiet", "--app", "portal"]
         programs = [
             Program(
                 "worker",

@@ -36,9 +36,12 @@ class SupervisionError(Exception):
 class _Child:
     """One program, and the part of its log that nobody has seen yet."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str], *, quiet: bool = False
+    ) -> None:
         self.name = name
         self.log = log
+        self.quiet = quiet
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with log.open("ab") as output:
             self._seen = output.tell()
@@ -104,9 +107,14 @@ class Supervisor:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Start a child that is to run until the end; its output appears with its name before it."""
-        self._children.append(_Child(name, command, self._logs / f"{name}.log", env))
+    def start(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], *, quiet: bool = False
+    ) -> None:
+        """Start a child that is to run until the end; its output appears with its name before it.
+
+        That of a quiet one appears only if it ends.
+        """
+        self._children.append(_Child(name, command, self._logs / f"{name}.log", env, quiet=quiet))
 
     def run(
         self,
@@ -139,7 +147,8 @@ class Supervisor:
         """Show what the children wrote. Raises SupervisionError if one has ended, StopRequested if all shall end."""
         time.sleep(TICK_SECONDS)
         for child in self._children:
-            self._show(child)
+            if not child.quiet:
+                self._show(child)
         if self._stop_requested or (self._parent is not None and os.getppid() != self._parent):
             raise StopRequested
         for child in self._children:

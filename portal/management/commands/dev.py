@@ -68,7 +68,7 @@ class Command(BaseCommand):
     def _run(self, demonstration: Demonstration, supervisor: Supervisor) -> None:
         def start(program: Program) -> None:
             environment = demonstration.environment(is_worker=program.is_worker)
-            supervisor.start(program.name, program.command, environment)
+            supervisor.start(program.name, program.command, environment, quiet=program.quiet)
 
         self._say(f"Berth starts; its data is in {demonstration.directory}")
         start(demonstration.redis())
