@@ -38,6 +38,7 @@ SWEEP_SECONDS = 2.0
 # A run that was killed leaves sockets for a moment; a port that is taken longer belongs to somebody else.
 PORT_PATIENCE_SECONDS = 2.0
 _LOCK = "dev.lock"
+_DATABASE = "berth.sqlite3"
 _PURPOSES = {
     "web": "the portal",
     "redis": "Redis, the broker",
@@ -114,9 +115,18 @@ class Demonstration:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Inside, no other process runs or resets this demonstration. Raises CannotStart if one does."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Inside, no other process runs or resets this demonstration.
+
+        Raises CannotStart if one does, or if the directory holds the database of something else: demonstration people
+        must not get rights there.
+        """
         path = self.directory / _LOCK
+        if (self.directory / _DATABASE).exists() and not path.exists():
+            raise CannotStart(
+                f"{self.directory / _DATABASE} was not made by the demonstration. Move it away, "
+                "or use another directory: BERTH_DATA_DIR=…"
+            )
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.ExitStack() as stack:
             try:
                 lock = stack.enter_context(file_lock(path, wait=False))
