@@ -43,8 +43,12 @@ def get_namespace_or_404(reader: Reader, cluster: str, name: str, permission: Pe
 
 def get_request_or_404(reader: Reader, request_id: UUID) -> Request:
     """Return the request if the reader is a party to it: who asked, who may decide. Raises Http404 otherwise."""
+    if not is_known(reader):
+        raise Http404
     found = (
-        Request.objects.select_related("namespace__cluster", "person", "decided_by").filter(pk=request_id).first()
+        Request.objects.select_related("namespace__cluster", "person", "decided_by")
+        .filter(pk=request_id)
+        .first()
     )
     if found is None or not (found.person_id == reader.pk or may_decide(reader, found)):
         raise Http404

@@ -13,8 +13,27 @@ from django.utils.translation import gettext as _
 
 NAME_MAX_LENGTH = 63
 _CHARACTERS = re.compile(r"[a-z0-9-]+\Z")
+# Controls, surrogates, private use, unassigned, and the line and paragraph separators of Unicode.
+_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+# What turns the direction of text (UAX #9, "Bidi_Control"), and what shows nothing at all.
+_INVISIBLE = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
+)
 _EMPTY_WORDS = frozenset(
-    {"test", "tmp", "temp", "dev", "stage", "staging", "production", "example", "dummy", "fake", "my", "group"}
+    {
+        "test",
+        "tmp",
+        "temp",
+        "dev",
+        "stage",
+        "staging",
+        "production",
+        "example",
+        "dummy",
+        "fake",
+        "my",
+        "group",
+    }
 )
 
 
@@ -30,7 +49,9 @@ def hard_name_problems(name: str, reserved: Sequence[str]) -> list[str]:
     if name[:1].isdigit():
         problems.append(_("The first character is a letter."))
     if name.startswith("xn--"):
-        problems.append(_("Names that begin with xn-- have a meaning of their own in the internet's name system."))
+        problems.append(
+            _("Names that begin with xn-- have a meaning of their own in the internet's name system.")
+        )
     if any(fnmatchcase(name, pattern) for pattern in reserved):
         problems.append(_("This name is reserved for the cluster itself."))
     return problems
@@ -48,7 +69,7 @@ def style_name_problems(name: str) -> list[str]:
         problems.append(_("Each part has at least two characters."))
     problems += [
         _("The part “%(part)s” says nothing about what the namespace is for.") % {"part": part}
-        for part in parts
+        for part in dict.fromkeys(parts)
         if part in _EMPTY_WORDS
     ]
     return problems
@@ -68,9 +89,9 @@ def clean_text(value: str, *, lines: bool = False) -> str:
     text = unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
     allowed = {"\n", "\t"} if lines else set()
     for character in text:
-        if character not in allowed and unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"}:
+        if character not in allowed and unicodedata.category(character) in _NO_TEXT:
             raise ValidationError(_("Control characters are not allowed here."), code="control")
-        if character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff":
+        if character in _INVISIBLE:
             raise ValidationError(_("Invisible characters are not allowed here."), code="invisible")
     return text
 
@@ -80,7 +101,8 @@ def validate_link(value: str) -> None:
     try:
         parts = urlsplit(value)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+        valid = valid and parts.port != 0  # reading the port raises ValueError for one that is none
     except ValueError:
         valid = False
-    if not valid or re.search(r"[\s\\\x00-\x1f]", value):
+    if not valid or not value.isprintable() or " " in value or "\\" in value:
         raise ValidationError(_("Enter an address that begins with http:// or https://."), code="link")
