@@ -11,12 +11,13 @@ _MAX_LENGTH = 2000
 
 
 def is_own_path(address: object) -> bool:
-    """Whether an address is a path of this site. No host is acceptable, not even our own."""
+    """Whether an address is a path of this site, with its quoting. No host will do, not even our own."""
     return (
         isinstance(address, str)
         and len(address) <= _MAX_LENGTH
         and address.startswith("/")
         and "\\" not in address
+        and address.isascii()
         and address.isprintable()
         and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
     )

@@ -48,8 +48,9 @@ _KEY, _OTHER_KEY = rsa_key(), rsa_key()
 
 def public_jwk(key: Key, **fields: str) -> Claims:
     """Return the public half as a JSON Web Key with these further fields (`kid`, `use`, `alg`)."""
-    kind = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
-    return {**kind.to_jwk(key.public_key(), as_dict=True), **fields}  # type: ignore[arg-type]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), **fields}
+    return {**jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True), **fields}
 
 
 def signed(claims: Mapping[str, Any], key: Key, *, algorithm: str = "RS256", kid: str | None = "k1") -> str:

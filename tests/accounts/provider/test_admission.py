@@ -23,7 +23,7 @@ from tests.hostile_idp import SUBJECT, HostileProvider
 def test_first_login_makes_a_guest(browser: Browser, idp: HostileProvider) -> None:
     answer = browser.log_in()
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert (person.name, person.email, person.institution) == (
         "Ana Kim",
@@ -47,11 +47,11 @@ def test_second_login_is_the_same_person_with_what_the_provider_says_now(
     browser: Browser, idp: HostileProvider
 ) -> None:
     browser.log_in()
-    first = browser.person
+    first = browser.person()
     browser.client.logout()
     idp.claims |= {"name": "Ana Kim-Berg", "email": "new@ou.example"}
     browser.log_in()
-    assert browser.person == first is not None
+    assert browser.person() == first is not None
     assert (User.objects.get().name, Identity.objects.get().email) == ("Ana Kim-Berg", "new@ou.example")
     assert SocialAccount.objects.count() == 1
     refreshed = Event.objects.get(act="identity.refreshed")
@@ -61,15 +61,15 @@ def test_second_login_is_the_same_person_with_what_the_provider_says_now(
 def test_stored_identity_without_account_is_taken_over_at_its_first_login(
     browser: Browser, idp: HostileProvider
 ) -> None:
-    stored = factories.PersonFactory(level=Level.ADMIN, is_superuser=True)
-    factories.IdentityFactory(person=stored, issuer=idp.issuer, subject=SUBJECT)
+    stored = factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True)
+    factories.IdentityFactory.create(person=stored, issuer=idp.issuer, subject=SUBJECT)
     browser.log_in()
-    assert browser.person == stored
+    assert browser.person() == stored
     assert SocialAccount.objects.get().user == stored
     assert User.objects.get().level == Level.ADMIN
     browser.client.logout()
     browser.log_in()
-    assert browser.person == stored
+    assert browser.person() == stored
     assert SocialAccount.objects.count() == 1
 
 
@@ -88,7 +88,7 @@ def test_inactive_person_is_refused(refused: Refusals, idp: HostileProvider, fir
         refused.browser.log_in()
         refused.browser.client.logout()
     else:
-        factories.IdentityFactory(issuer=idp.issuer, subject=SUBJECT)
+        factories.IdentityFactory.create(issuer=idp.issuer, subject=SUBJECT)
     User.objects.update(is_active=False)
     page = refused.check("person_inactive", status=403).content.decode()
     assert "your account is not active" in page
@@ -109,7 +109,7 @@ def test_person_made_inactive_while_the_login_runs_gets_no_session(
     monkeypatch.setattr(people, "welcome_back", suspended_meanwhile)
     answer = browser.client.get(browser.visit_provider(browser.begin()), follow=True)
     assert (answer.status_code, answer.redirect_chain) == (403, [("/accounts/inactive/", 302)])
-    assert browser.person is None
+    assert browser.person() is None
 
 
 def test_session_of_an_inactive_person_is_anonymous_at_once(browser: Browser) -> None:
@@ -125,15 +125,15 @@ def test_two_issuers_with_equal_subject_or_mail_make_two_people(
     browser: Browser, second: dict[str, str]
 ) -> None:
     browser.log_in()
-    first = browser.person
+    first = browser.person()
     browser.client.logout()
     with HostileProvider() as other:
         other.claims |= second
         browser.issuer = issuer_for(other, id="other")
         browser.settings.ISSUERS = (*browser.settings.ISSUERS, browser.issuer)
         browser.log_in()
-    assert browser.person != first
-    assert browser.person is not None
+    assert browser.person() != first
+    assert browser.person() is not None
     assert User.objects.count() == 2
 
 
@@ -144,7 +144,7 @@ def test_mail_of_an_operator_gives_nothing(
     olga = factories.person("Olga Reyes", is_superuser=True, level=Level.ADMIN, email="olga@ucsc.example")
     idp.claims |= {"email": olga.email, "email_verified": verified}
     browser.log_in()
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert person != olga
     assert (person.level, person.is_superuser) == (Level.GUEST, False)
@@ -159,7 +159,7 @@ def test_new_mail_changes_no_right_and_finds_no_account(browser: Browser, idp: H
     browser.client.logout()
     idp.claims |= {"email": other.email, "email_verified": True}
     browser.log_in()
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert person != other
     assert person.level == Level.USER
@@ -171,7 +171,7 @@ def test_claims_that_sound_like_rights_are_ignored(browser: Browser, idp: Hostil
         "role": "operator", "isMemberOf": [{"name": "admins"}], "is_active": False, "id": "1",
     }  # fmt: skip
     browser.log_in()
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert (person.level, person.is_superuser, person.is_active) == (Level.GUEST, False, True)
     assert "admin" not in repr(list(SocialAccount.objects.values()) + list(Identity.objects.values()))
@@ -182,7 +182,7 @@ def test_google_login_with_a_campus_address_is_not_of_the_campus(
 ) -> None:
     idp.claims |= {"idp": "http://google.com/accounts/o8/id", "idp_name": "Google", "email": "x@ou.edu"}
     browser.log_in()
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert person.institution == ""
     assert person.level == Level.GUEST
@@ -219,7 +219,7 @@ def test_subject_within_the_rule_is_kept_byte_by_byte(
 ) -> None:
     idp.claims["sub"] = subject
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
     assert Identity.objects.get().subject == subject
 
 
@@ -227,8 +227,8 @@ def test_subject_that_looks_like_an_internal_id_finds_nobody(browser: Browser, i
     olga = factories.person("Olga Reyes", is_superuser=True)
     idp.claims["sub"] = str(olga.pk)
     browser.log_in()
-    assert browser.person is not None
-    assert browser.person != olga
+    assert browser.person() is not None
+    assert browser.person() != olga
 
 
 def test_subjects_that_differ_in_case_are_two_people(browser: Browser, idp: HostileProvider) -> None:
@@ -239,29 +239,29 @@ def test_subjects_that_differ_in_case_are_two_people(browser: Browser, idp: Host
 
 
 def test_account_of_allauth_without_identity_is_refused(refused: Refusals, idp: HostileProvider) -> None:
-    somebody = factories.PersonFactory()
+    somebody = factories.PersonFactory.create()
     uid = account_uid(idp.issuer, SUBJECT)
     SocialAccount.objects.create(provider="campus", uid=uid, user=somebody)
     refused.check("account_without_identity")
 
 
 def test_account_that_points_to_another_person_is_refused(refused: Refusals, idp: HostileProvider) -> None:
-    factories.IdentityFactory(issuer=idp.issuer, subject=SUBJECT)
+    factories.IdentityFactory.create(issuer=idp.issuer, subject=SUBJECT)
     uid = account_uid(idp.issuer, SUBJECT)
-    SocialAccount.objects.create(provider="campus", uid=uid, user=factories.PersonFactory())
+    SocialAccount.objects.create(provider="campus", uid=uid, user=factories.PersonFactory.create())
     refused.check("account_without_identity")
 
 
 def test_deleted_person_who_returns_starts_as_guest(browser: Browser) -> None:
     browser.log_in()
-    former = browser.person
+    former = browser.person()
     assert former is not None
     User.objects.update(level=Level.ADMIN)
     browser.client.logout()
     SocialAccount.objects.all().delete()
     Identity.objects.all().delete()
     browser.log_in()
-    person = browser.person
+    person = browser.person()
     assert person is not None
     assert person != former
     assert person.level == Level.GUEST
@@ -278,7 +278,7 @@ def test_first_login_is_stored_whole_or_not_at_all(browser: Browser, monkeypatch
     assert not User.objects.exists()
     assert not Identity.objects.exists()
     assert not Event.objects.exists()
-    assert browser.person is None
+    assert browser.person() is None
 
 
 def test_second_of_two_first_logins_at_once_finds_the_first(
@@ -292,8 +292,8 @@ def test_second_of_two_first_logins_at_once_finds_the_first(
 
     monkeypatch.setattr(admission, "register", overtaken)
     browser.log_in()
-    assert browser.person == User.objects.get()
-    assert SocialAccount.objects.get().user == browser.person
+    assert browser.person() == User.objects.get()
+    assert SocialAccount.objects.get().user == browser.person()
 
 
 def test_session_key_changes_at_login_and_a_planted_one_has_no_effect(browser: Browser) -> None:

@@ -115,7 +115,7 @@ def test_silence_of_one_provider_leaves_the_other_alone(refused: Refusals, idp: 
         assert refused.browser.begin().status_code == 503
         refused.browser.issuer = issuer_for(other, id="other")
         refused.browser.log_in()
-        assert refused.browser.person is not None
+        assert refused.browser.person() is not None
 
 
 def test_outage_does_not_touch_people_who_are_logged_in(browser: Browser, idp: HostileProvider) -> None:

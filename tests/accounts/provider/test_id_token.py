@@ -143,13 +143,13 @@ def test_key_for_encryption_is_no_signing_key(browser: Browser, idp: HostileProv
     idp.published.append(public_jwk(idp.other_key, kid="e1", use="enc"))
     idp.bent.sign = lambda claims: signed(claims, idp.key, kid=None)
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
 
 
 def test_only_key_serves_a_token_without_kid(browser: Browser, idp: HostileProvider) -> None:
     idp.bent.sign = lambda claims: signed(claims, idp.key, kid=None)
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
 
 
 def test_es256_is_accepted(browser: Browser, idp: HostileProvider) -> None:
@@ -157,19 +157,19 @@ def test_es256_is_accepted(browser: Browser, idp: HostileProvider) -> None:
     idp.published = [public_jwk(idp.key, kid="k1")]
     idp.bent.sign = lambda claims: signed(claims, idp.key, algorithm="ES256")
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
 
 
 def test_list_that_holds_only_us_is_our_audience(browser: Browser, idp: HostileProvider) -> None:
     idp.bent.id_token = having(aud=[CLIENT_ID])
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
 
 
 def test_expired_within_the_leeway_is_accepted(browser: Browser, idp: HostileProvider) -> None:
     idp.bent.id_token = later("exp", -5)
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
 
 
 @pytest.mark.parametrize("kid", ["k2", None], ids=["named", "unnamed"])
@@ -183,7 +183,7 @@ def test_new_key_of_the_provider_is_fetched_once(
     idp.published = [public_jwk(idp.key) if kid is None else public_jwk(idp.key, kid=kid)]
     idp.bent.sign = lambda claims: signed(claims, idp.key, kid=kid)
     browser.log_in()
-    assert browser.person is not None
+    assert browser.person() is not None
     assert len(idp.asked_for("/keys")) == 2
 
 
