@@ -7,6 +7,7 @@ else reaches it. Everything else is production. docs/settings.md names the varia
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +19,8 @@ from clusters.config import ConfigError
 from clusters.registry import configured_clusters
 
 LEAST_KEY_LENGTH = 50
+MOUNTS = Path("/proc/self/mounts")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_SAFE_SERIALIZER = "json"
 # Kinds of file systems that are served by another machine: WAL needs memory that is shared with every other user.
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs"}
@@ -198,7 +199,11 @@ def check_broker(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.database)
 def check_sqlite(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Refuse SQLite without the options that let several processes write, and SQLite on a network file system."""
-    database = settings.DATABASES["default"]
+    return sqlite_problems(settings.DATABASES["default"])
+
+
+def sqlite_problems(database: Mapping[str, Any]) -> list[CheckMessage]:
+    """Return what is wrong with the settings of one database; nothing if it is not SQLite."""
     if not database["ENGINE"].endswith("sqlite3"):
         return []
     found: list[CheckMessage] = []
@@ -221,7 +226,7 @@ def check_sqlite(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def _file_system(directory: Path) -> str:
     """Return the kind of file system of a directory on Linux; empty elsewhere, where nothing can be said."""
     try:
-        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+        mounts = [line.split() for line in MOUNTS.read_text().splitlines()]
     except OSError:
         return ""
     holding = [

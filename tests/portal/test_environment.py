@@ -1,0 +1,47 @@
+"""Variables, their files, and errors that name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.environment import Environment, _Variables
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setattr(Environment, "ENVIRON", _Variables())
+    return Environment()
+
+
+def test_a_file_wins_and_its_last_line_break_is_not_a_part(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("from the file \n")
+    monkeypatch.setenv("BERTH_EXAMPLE", "from the variable")
+    monkeypatch.setenv("BERTH_EXAMPLE_FILE", str(tmp_path / "secret"))
+    assert env.str("BERTH_EXAMPLE") == "from the file "
+
+
+def test_a_missing_file_is_named(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BERTH_EXAMPLE_FILE", "/nonexistent/secret")
+    with pytest.raises(ImproperlyConfigured, match="BERTH_EXAMPLE_FILE: /nonexistent/secret cannot be read"):
+        env.str("BERTH_EXAMPLE", default="")
+
+
+@pytest.mark.parametrize("value", ["eight", "8.5", ""])
+def test_what_is_no_number_is_refused_with_the_name(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("BERTH_EXAMPLE", value)
+    with pytest.raises(ImproperlyConfigured, match="BERTH_EXAMPLE cannot be used"):
+        env.int("BERTH_EXAMPLE", default=8)
+
+
+def test_errors_do_not_repeat_a_password(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://berth:geheim@db:port/berth")
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL cannot be read") as refused:
+        env.db_url("DATABASE_URL")
+    assert "geheim" not in str(refused.value)
