@@ -20,23 +20,19 @@ def refuse_unsafe_settings() -> None:
     """
     django.setup()
     production = not is_demonstration()
-    found = checks.run_checks(include_deployment_checks=production)
-    found += _server_checks()
+    found = [*checks.run_checks(include_deployment_checks=production), *_migrations()]
+    if not production:
+        found += _secret_key()
     gravest = checks.WARNING if production else checks.ERROR
     serious = [message for message in found if message.is_serious(gravest) and not message.is_silenced()]
     if serious:
-        print("Berth does not start with these settings:", file=sys.stderr)
-        for message in serious:
-            print(f"  {message}", file=sys.stderr)
+        # Celery has replaced sys.stderr by its logger, which cuts long lines.
+        print("Berth does not start with these settings:", *serious, sep="\n  ", file=sys.__stderr__)
         sys.exit(78)  # EX_CONFIG of sysexits.h
 
 
-def _server_checks() -> list[checks.CheckMessage]:
-    """Return what matters to a process that serves, and would be in the way of commands."""
-    return [*_secret_key(), *_migrations()]
-
-
 def _secret_key() -> list[checks.CheckMessage]:
+    """Judge the key of a demonstration. In production a system check does it, which would be in the way of commands."""
     if settings.SECRET_KEY != settings.INSECURE_SECRET_KEY:
         return []
     hint = "Set BERTH_SECRET_KEY_FILE to a file with at least 50 random characters; `make demo` makes one by itself."
@@ -57,7 +53,7 @@ def _migrations() -> list[checks.CheckMessage]:
     messages: list[checks.CheckMessage] = []
     if waiting:
         hint = "Run `manage.py migrate` with this version of Berth before its processes start."
-        text = f"the database waits for migrations: {', '.join(waiting)}"
+        text = f"the database waits for {len(waiting)} migrations, the first is {waiting[0]}"
         messages.append(checks.Error(text, hint=hint, id="portal.E020"))
     if unknown:
         hint = "Start the version of Berth that made them, or restore the database from before it."
