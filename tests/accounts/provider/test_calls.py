@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -84,6 +85,10 @@ def test_slow_provider_is_bounded_by_the_deadline(
         refused.check("timeout", status=503, audited=False)
     assert time.monotonic() - began < 5
     assert refused.reasons() == ["timeout"]
+
+
+def test_deadline_is_at_most_five_seconds(settings: LazySettings) -> None:
+    assert 0 < settings.LOGIN_DEADLINE_SECONDS <= 5
 
 
 def test_one_deadline_holds_for_all_calls_together(browser: Browser, idp: HostileProvider) -> None:
