@@ -87,7 +87,7 @@ def set_level(*, person: User, level: Level, by: User) -> User:
     """Set a person's level. Operators only, nobody their own. Raises NotAllowed; listeners may raise StateConflict."""
     if not policy.may_set_level(as_stored(by), person):
         raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
-    before = User.objects.select_for_update().get(pk=person.pk)
+    before = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if before.level == level:
         return before
     User.objects.filter(pk=person.pk).update(level=level)

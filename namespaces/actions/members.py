@@ -24,7 +24,7 @@ def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membersh
     Raises NotAllowed, and StateConflict if the person is a member already or cannot be one.
     """
     lock(namespace)
-    if not may_grant(by, role, namespace):
+    if not may_grant(people.as_stored(by), role, namespace):
         raise NotAllowed(_("Only the admins of this namespace add members."))
     if by.pk == person.pk and not by.is_operator:
         raise NotAllowed(_("Nobody adds themselves."))
@@ -37,7 +37,9 @@ def grant_membership(*, namespace: Namespace, person: User, role: Role, by: User
     if not person.is_active:
         raise StateConflict(_("This account is not active."))
     if Membership.objects.current().filter(namespace=namespace, person=person).exists():
-        raise StateConflict(_("%(person)s is a member of %(namespace)s already.") % {"person": person, "namespace": namespace})
+        raise StateConflict(
+            _("%(person)s is a member of %(namespace)s already.") % {"person": person, "namespace": namespace}
+        )
     if person.level == Level.GUEST:
         if not may_vouch(by):
             raise NotAllowed(
@@ -46,7 +48,13 @@ def grant_membership(*, namespace: Namespace, person: User, role: Role, by: User
             )
         people.vouch(person=person, by=by)
     membership = Membership.objects.create(namespace=namespace, person=person, role=role)
-    record("member.added", by=by, about=membership, namespace_id=namespace.pk, after={"role": role, "person": str(person.pk)})
+    record(
+        "member.added",
+        by=by,
+        about=membership,
+        namespace_id=namespace.pk,
+        after={"role": role, "person": str(person.pk)},
+    )
     request_reconcile(namespace.pk)
     return membership
 
@@ -56,7 +64,7 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
     """Change a member's role. Raises NotAllowed, and StateConflict for an ended membership or the last admin."""
     namespace = membership.namespace
     lock(namespace)
-    if not may_grant(by, role, namespace):
+    if not may_grant(people.as_stored(by), role, namespace):
         raise NotAllowed(_("Only the admins of this namespace change roles."))
     current = _current(membership)
     if current.role == role:
@@ -66,7 +74,14 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
     before = current.role
     current.role, current.changed_at = role, Now()
     current.save(update_fields=["role", "changed_at"])
-    record("member.role", by=by, about=current, namespace_id=namespace.pk, before={"role": before}, after={"role": role, "person": str(current.person_id)})
+    record(
+        "member.role",
+        by=by,
+        about=current,
+        namespace_id=namespace.pk,
+        before={"role": before},
+        after={"role": role, "person": str(current.person_id)},
+    )
     request_reconcile(namespace.pk)
     return current
 
@@ -77,7 +92,7 @@ def remove(*, membership: Membership, by: User) -> Membership:
     namespace = membership.namespace
     lock(namespace)
     own = membership.person_id == by.pk
-    if not permits(by, Permission.LEAVE if own else Permission.MANAGE_MEMBERS, namespace):
+    if not permits(people.as_stored(by), Permission.LEAVE if own else Permission.MANAGE_MEMBERS, namespace):
         raise NotAllowed(_("Only the admins of this namespace remove members."))
     current = _current(membership)
     if current.role == Role.ADMIN:
@@ -97,7 +112,12 @@ def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> No
 
     Raises StateConflict if a namespace would be left without an admin who counts.
     """
-    memberships = Membership.objects.current().filter(person=person).select_related("namespace")
+    memberships = (
+        Membership.objects.current()
+        .filter(person=person)
+        .select_related("namespace")
+        .order_by("namespace_id")
+    )
     for membership in memberships.filter(role=Role.ADMIN):
         lock(membership.namespace)
         if person.is_guest or not person.is_active:
@@ -106,12 +126,20 @@ def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> No
 
 
 def lock(namespace: Namespace) -> None:
-    """Take the row lock of the namespace: rules over several rows ("the last admin") hold under it."""
-    Namespace.objects.select_for_update().filter(pk=namespace.pk).values("pk").get()
+    """Take the row lock of the namespace: rules over several rows ("the last admin") hold under it.
+
+    `no_key`: rows that only point at the namespace are not held up, nor can they and we wait for each other.
+    """
+    Namespace.objects.select_for_update(no_key=True).filter(pk=namespace.pk).values("pk").get()
 
 
 def _current(membership: Membership) -> Membership:
-    current = Membership.objects.current().select_related("person", "namespace__cluster").filter(pk=membership.pk).first()
+    current = (
+        Membership.objects.current()
+        .select_related("person", "namespace__cluster")
+        .filter(pk=membership.pk)
+        .first()
+    )
     if current is None:
         raise StateConflict(_("This membership has ended already."))
     return current

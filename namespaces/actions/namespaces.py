@@ -10,11 +10,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from accounts.actions import people
 from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import User
 from accounts.policy import may_create_namespaces
 from audit.record import record
 from clusters.models import Cluster
+from clusters.names import NEVER_MANAGED
 from namespaces.access import Permission, Role
 from namespaces.models import Membership, Namespace, Publication, Software, Visibility
 from namespaces.policy import permits
@@ -53,24 +55,32 @@ def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style:
 
     Raises NotAllowed, TooMany (`NAMESPACES_PER_ADMIN`), BadInput (name), StateConflict (name taken in Berth).
     """
-    if not may_create_namespaces(by):
+    # The limit holds under this lock.
+    User.objects.select_for_update(no_key=True).filter(pk=by.pk).values("pk").get()
+    if not may_create_namespaces(people.as_stored(by)):
         raise NotAllowed(_("Only people of level admin create namespaces."))
-    User.objects.select_for_update().filter(pk=by.pk).values("pk").get()
     own = Namespace.objects.filter(created_by=by).count()
     if not by.is_operator and own >= settings.NAMESPACES_PER_ADMIN:
         raise TooMany(
-            _("You have created %(own)d namespaces, which is as many as one person may. Ask an operator for more.")
+            _(
+                "You have created %(own)d namespaces, which is as many as one person may. Ask an operator for more."
+            )
             % {"own": own}
         )
     problems = name_problems(
-        name, reserved=settings.RESERVED_NAMESPACES, override_style=override_style and by.is_operator
+        name,
+        reserved=(*NEVER_MANAGED, *settings.RESERVED_NAMESPACES),
+        override_style=override_style and by.is_operator,
     )
     if problems:
         raise BadInput("name", " ".join(problems))
     try:
         with transaction.atomic():
             namespace = Namespace.objects.create(
-                cluster=cluster, name=name, created_by=by, **{field: getattr(page, field) for field in PAGE_FIELDS}
+                cluster=cluster,
+                name=name,
+                created_by=by,
+                **{field: getattr(page, field) for field in PAGE_FIELDS},
             )
     except IntegrityError:
         raise StateConflict(_("A namespace of this name exists already.")) from None
@@ -87,25 +97,39 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
 
     Raises NotAllowed, and StateConflict if somebody else changed the page meanwhile.
     """
-    if not permits(by, Permission.EDIT_PAGE, namespace):
+    if not permits(people.as_stored(by), Permission.EDIT_PAGE, namespace):
         raise NotAllowed(_("Only the admins of this namespace edit its page."))
-    before = {field: getattr(namespace, field) for field in PAGE_FIELDS}
-    after = {field: str(getattr(page, field)) for field in PAGE_FIELDS}
+    before = _content(namespace)
     won = Namespace.objects.filter(pk=namespace.pk, page_version=version).update(
-        page_version=F("page_version") + 1, **after
+        page_version=F("page_version") + 1, **{field: getattr(page, field) for field in PAGE_FIELDS}
     )
     if not won:
-        raise StateConflict(_("Somebody else changed this page meanwhile. Look at it again before you save yours."))
+        raise StateConflict(
+            _("Somebody else changed this page meanwhile. Look at it again before you save yours.")
+        )
     _store_lists(namespace, page)
-    changed = sorted(field for field in PAGE_FIELDS if before[field] != after[field])
-    record("namespace.page", by=by, about=namespace, namespace_id=namespace.pk, after={"changed": changed})
     namespace.refresh_from_db()
+    after = _content(namespace)
+    changed = sorted(part for part in after if before[part] != after[part])
+    record("namespace.page", by=by, about=namespace, namespace_id=namespace.pk, after={"changed": changed})
     return namespace
+
+
+def _content(namespace: Namespace) -> dict[str, object]:
+    """Return what the page says as stored now, for telling what an edit changed."""
+    fields = Namespace.objects.filter(pk=namespace.pk).values(*PAGE_FIELDS).get()
+    return {
+        **fields,
+        "software": set(namespace.software.values_list("name")),
+        "publications": set(namespace.publications.values_list("title", "link", "year")),
+    }
 
 
 def _store_lists(namespace: Namespace, page: Page) -> None:
     namespace.software.all().delete()
-    Software.objects.bulk_create(Software(namespace=namespace, name=name) for name in dict.fromkeys(page.software))
+    Software.objects.bulk_create(
+        Software(namespace=namespace, name=name) for name in dict.fromkeys(page.software)
+    )
     namespace.publications.all().delete()
     entries = {entry.title: entry for entry in page.publications}
     Publication.objects.bulk_create(

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.actions import people
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import User
 from audit.record import record
@@ -24,13 +25,17 @@ MOST_A_DAY = 20
 @transaction.atomic
 def ask_to_join(*, namespace: Namespace, role: Role, reason: str, by: User) -> Request:
     """Ask to be let in. Raises NotAllowed, StateConflict (member already, asked already), TooMany."""
-    if not permits(by, Permission.ASK_TO_JOIN, namespace):
+    # The limits hold under this lock.
+    User.objects.select_for_update(no_key=True).filter(pk=by.pk).values("pk").get()
+    if not permits(people.as_stored(by), Permission.ASK_TO_JOIN, namespace):
         raise NotAllowed(_("Log in to ask to join."))
     if Membership.objects.current().filter(namespace=namespace, person=by).exists():
         raise StateConflict(_("You are a member of %(namespace)s already.") % {"namespace": namespace})
     own = Request.objects.filter(person=by)
     if own.filter(state=Request.State.PENDING).count() >= MOST_OPEN:
-        raise TooMany(_("You have %(limit)d open requests. Wait for an answer, or withdraw one.") % {"limit": MOST_OPEN})
+        raise TooMany(
+            _("You have %(limit)d open requests. Wait for an answer, or withdraw one.") % {"limit": MOST_OPEN}
+        )
     if own.filter(created_at__gt=timezone.now() - timedelta(days=1)).count() >= MOST_A_DAY:
         raise TooMany(_("At most %(limit)d requests a day. Try again tomorrow.") % {"limit": MOST_A_DAY})
     try:
@@ -44,7 +49,10 @@ def ask_to_join(*, namespace: Namespace, role: Role, reason: str, by: User) -> R
 
 @transaction.atomic
 def approve(*, request: Request, note: str = "", by: User) -> Request:
-    """Let the asker in with the role asked for, and vouch for a guest. Raises NotAllowed, StateConflict if decided already."""
+    """Let the asker in with the role asked for, and vouch for a guest.
+
+    Raises NotAllowed, StateConflict if decided already.
+    """
     lock(request.namespace)
     _may_decide(request, by)
     decided = _decide(request, Request.State.APPROVED, note, by)
@@ -68,8 +76,10 @@ def withdraw(*, request: Request, by: User) -> Request:
 
 
 def _may_decide(request: Request, by: User) -> None:
-    if not may_decide(by, request):
-        raise NotAllowed(_("Only the admins of this namespace decide its requests, and nobody decides their own."))
+    if not may_decide(people.as_stored(by), request):
+        raise NotAllowed(
+            _("Only the admins of this namespace decide its requests, and nobody decides their own.")
+        )
 
 
 def _decide(request: Request, state: Request.State, note: str, by: User) -> Request:
