@@ -20,7 +20,7 @@ PORTAL_NAMESPACE = "berth-system"
 TOKEN_LIFETIME = datetime.timedelta(hours=1)
 TOKEN_RENEWAL = datetime.timedelta(minutes=20)  # of the time that passed since it was made
 _APPLY_ATTEMPTS = 3
-_POLICY_SECONDS = 30.0
+_POLICY_SECONDS = 60.0
 _POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 _CANARY = "berth-local-cluster-canary"
 

@@ -12,7 +12,7 @@ from localcluster.binaries import Binaries
 from localcluster.layout import Layout
 from localcluster.processes import LOOPBACK, Child, check_port, wait_until
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 # Those that Berth's work depends on: quota and limits, namespaces that end, service accounts, garbage.
 _CONTROLLERS = (
     "namespace-controller",

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from localcluster import binaries, bootstrap, layout
+from localcluster.admin_api import AdminApi
 from localcluster.control_plane import ControlPlane
 from localcluster.errors import LocalClusterError
 from localcluster.identity_provider.process import ProviderProcess
@@ -82,7 +84,13 @@ def _run(
         _watch(place, plane, provider, say)
 
 
-def _watch(place: layout.Layout, plane: ControlPlane, provider: ProviderProcess | None, say: Say) -> None:
+class _Watched(Protocol):
+    api: AdminApi
+
+    def check(self) -> None: ...
+
+
+def _watch(place: layout.Layout, plane: _Watched, provider: ProviderProcess | None, say: Say) -> None:
     # The wall clock, because the lifetime of a token goes on while a laptop sleeps.
     renewal_due = time.time() + bootstrap.TOKEN_RENEWAL.total_seconds()
     while True:

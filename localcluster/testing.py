@@ -20,7 +20,7 @@ from localcluster.layout import Layout, Ports, load, prepare
 from localcluster.people import PEOPLE, DemoPerson
 from localcluster.processes import file_lock, module_environment
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

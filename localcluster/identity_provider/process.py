@@ -9,7 +9,7 @@ from typing import Self
 from localcluster.layout import Layout
 from localcluster.processes import Child, check_port, module_environment, wait_until
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 
 
 class ProviderProcess:

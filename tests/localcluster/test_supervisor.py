@@ -1,5 +1,6 @@
 """Whole lives of a control plane: each test starts its own, on free ports."""
 
+import datetime
 import json
 import os
 import signal
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from localcluster import bootstrap, supervisor
 from localcluster.admin_api import AdminApi
 from localcluster.layout import Layout
-from localcluster.processes import PortTaken, check_port, module_environment
+from localcluster.processes import ChildDied, PortTaken, check_port, module_environment
+from localcluster.testing import SharedCluster
 from tests.localcluster import documents
 
 Start = Callable[..., subprocess.Popen[str]]
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 @pytest.fixture
@@ -223,3 +226,43 @@ def test_missing_binaries_are_told_in_the_status(
     status = _status(layout)
     assert status["state"] == "failed"
     assert "KUBEBUILDER_ASSETS is" in status["detail"]
+
+
+class Ticking:
+    """A control plane that lives for so many looks, with an API of its own or a real one."""
+
+    def __init__(self, api: AdminApi, looks: int) -> None:
+        self.api = api
+        self._looks = looks
+
+    def check(self) -> None:
+        if not self._looks:
+            raise ChildDied("enough")
+        self._looks -= 1
+
+
+def test_credentials_are_renewed_while_it_runs(
+    local_cluster: SharedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "TOKEN_RENEWAL", datetime.timedelta(0))
+    monkeypatch.setattr(supervisor, "_WATCH_SECONDS", 0.0)
+    place = local_cluster.layout
+    before = place.credential("worker").read_text()
+    with pytest.raises(ChildDied):
+        supervisor._watch(place, Ticking(AdminApi(place), 1), None, print)
+    assert place.credential("worker").read_text() != before
+
+
+def test_failed_renewal_is_said_and_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "TOKEN_RENEWAL", datetime.timedelta(0))
+    monkeypatch.setattr(supervisor, "_WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "_RENEWAL_RETRY_SECONDS", 0.0)
+    said: list[str] = []
+    with pytest.raises(ChildDied):
+        supervisor._watch(layout, Ticking(AdminApi(layout), 2), None, said.append)
+    assert len(said) == 2
+    assert "could not be renewed, trying again" in said[0]
+
+
+def test_token_is_renewed_well_before_its_end() -> None:
+    assert bootstrap.TOKEN_RENEWAL * 2 < bootstrap.TOKEN_LIFETIME

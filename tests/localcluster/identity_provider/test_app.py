@@ -1,11 +1,13 @@
 import base64
 import json
+import shutil
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 from werkzeug.test import Client, TestResponse
 
 from localcluster.identity_provider.app import Provider, s256
@@ -184,16 +186,25 @@ def test_tokens_outlive_a_restart(place: Layout) -> None:
     assert "d" not in keys[0]["keys"][0]
 
 
-def test_page_loads_nothing_from_elsewhere(client: Client) -> None:
+def test_page_needs_no_script_and_loads_nothing_from_elsewhere(client: Client) -> None:
     response = client.get(_request())
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "<script" not in response.text
     assert "http" not in response.text.replace("http://cilogon.org/server", "")
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def page(client: Client, browser: Browser) -> Page:
-    """A page without scripts, served by the application itself; the address after the choice is empty."""
-    context = browser.new_context(viewport={"width": 360, "height": 740})
+def page(client: Client, chromium: Browser) -> Iterator[Page]:
+    """A page that the application itself serves; whatever follows the login says that it arrived."""
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
 
     def serve(route: Route) -> None:
         url = urllib.parse.urlsplit(route.request.url)
@@ -209,7 +220,8 @@ def page(client: Client, browser: Browser) -> Page:
         route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
 
     context.route("**/*", serve)
-    return context.new_page()
+    yield context.new_page()
+    context.close()
 
 
 def test_person_is_picked_with_one_click(page: Page) -> None:
