@@ -18,7 +18,7 @@ P = ParamSpec("P")
 class KnownRequest(HttpRequest):
     """A request of a person who is logged in: what a guarded view is given."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 def login_needed(
@@ -35,6 +35,8 @@ def login_needed(
             return view(request, *args, **kwargs)  # type: ignore[arg-type]
         if request.headers.get("HX-Request") == "true":
             return HttpResponse(status=204, headers={"HX-Redirect": login_address(None)})
-        return HttpResponseRedirect(login_address(request.get_full_path() if request.method in {"GET", "HEAD"} else None))
+        return HttpResponseRedirect(
+            login_address(request.get_full_path() if request.method in {"GET", "HEAD"} else None)
+        )
 
     return guarded

@@ -35,6 +35,12 @@ def of(person: User, *, now: datetime) -> list[Step]:
     is_in = member and not person.is_guest
     if is_in and first and now - first > AFTER_DOWNLOAD:
         return []
-    done = {"login": True, "find": asked or member, "ask": asked or member, "in": is_in, "file": is_in and bool(first)}
+    done = {
+        "login": True,
+        "find": asked or member,
+        "ask": asked or member,
+        "in": is_in,
+        "file": is_in and bool(first),
+    }
     following = next((name for name in STEPS if not done.get(name)), "")
     return [Step(name, done.get(name, False), name == following) for name in STEPS]

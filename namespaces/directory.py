@@ -182,7 +182,9 @@ def _make_cards() -> Iterable[Card]:
     admins: dict[UUID, list[str]] = defaultdict(list)
     institutions: dict[UUID, set[str]] = defaultdict(set)
     members = Membership.objects.current().filter(person__is_active=True).exclude(person__level=Level.GUEST)
-    for membership in members.select_related("person").only("role", "namespace", "person__name", "person__institution"):
+    for membership in members.select_related("person").only(
+        "role", "namespace", "person__name", "person__institution"
+    ):
         institutions[membership.namespace_id].add(membership.person.institution)
         if membership.role == Role.ADMIN:
             admins[membership.namespace_id].append(membership.person.name)

@@ -26,7 +26,10 @@ _DOI = re.compile(r"(?:doi:\s*)?(10\.[0-9]{4,9}/\S+)\Z", re.IGNORECASE)
 
 
 class Text(forms.CharField):
-    """Text in its one canonical form, of limited length. The browser is not told the limit: it would swallow what was pasted."""
+    """Text in its one canonical form, of limited length.
+
+    The browser is not told the limit: it would swallow the rest of what was pasted.
+    """
 
     def __init__(self, *, limit: int, minimum: int = 0, lines: int = 0, **kwargs: Any) -> None:
         self.limit, self.minimum, self.lines = limit, minimum, lines
@@ -39,10 +42,11 @@ class Text(forms.CharField):
         text = str(value or "")
         if len(text.replace("\r\n", "\n")) > self.limit:
             raise ValidationError(
-                _("At most %(limit)d characters; this has %(length)d.") % {"limit": self.limit, "length": len(text)},
+                _("At most %(limit)d characters; this has %(length)d.")
+                % {"limit": self.limit, "length": len(text)},
                 code="too_long",
             )
-        cleaned = super().to_python(clean_text(text, lines=bool(self.lines)))
+        cleaned = super().to_python(clean_text(text, lines=bool(self.lines))) or ""
         if cleaned and len(cleaned) < self.minimum:
             raise ValidationError(
                 _("At least %(minimum)d characters; this has %(length)d.")
@@ -64,7 +68,10 @@ class JoinForm(forms.Form):
         choices=_role_choices,
         widget=forms.RadioSelect,
         initial=Role.EDITOR,
-        error_messages={"required": gettext_lazy("Choose a role."), "invalid_choice": gettext_lazy("There is no such role.")},
+        error_messages={
+            "required": gettext_lazy("Choose a role."),
+            "invalid_choice": gettext_lazy("There is no such role."),
+        },
     )
     reason = Text(
         label=gettext_lazy("Why"),
@@ -85,7 +92,10 @@ class RoleForm(forms.Form):
         label=gettext_lazy("Role"),
         choices=Role.choices,
         initial=Role.EDITOR,
-        error_messages={"required": gettext_lazy("Choose a role."), "invalid_choice": gettext_lazy("There is no such role.")},
+        error_messages={
+            "required": gettext_lazy("Choose a role."),
+            "invalid_choice": gettext_lazy("There is no such role."),
+        },
     )
 
 
@@ -134,7 +144,9 @@ class PageFields(forms.Form):
         label=gettext_lazy("Description"), limit=4000, lines=6, required=False,
         help_text=gettext_lazy("What the group works on, for somebody who does not know it. At most 4,000 characters."),
     )  # fmt: skip
-    pi_name = Text(label=gettext_lazy("PI"), limit=200, required=False, help_text=gettext_lazy("Who leads the group."))
+    pi_name = Text(
+        label=gettext_lazy("PI"), limit=200, required=False, help_text=gettext_lazy("Who leads the group.")
+    )
     institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
 
 
@@ -164,7 +176,11 @@ class CreateForm(PageFields):
             cluster.initial, cluster.widget = clusters[0].name, forms.HiddenInput()
         if not is_operator:
             del self.fields["override_style"]
-        self.fields["name"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+        self.fields["name"].widget.attrs |= {
+            "autocomplete": "off",
+            "spellcheck": "false",
+            "autocapitalize": "none",
+        }
 
     def page(self) -> Page:
         """Return the page as typed."""
@@ -185,11 +201,22 @@ class PageForm(PageFields):
         error_messages={"required": gettext_lazy("Choose who may know of this namespace.")},
     )  # fmt: skip
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
-    field_order = ("title", "description", "pi_name", "institution", "field", "software", "visibility", "version")
+    field_order = (
+        "title",
+        "description",
+        "pi_name",
+        "institution",
+        "field",
+        "software",
+        "visibility",
+        "version",
+    )
 
     def clean_software(self) -> tuple[str, ...]:
         """Return the lines that say something, each once."""
-        names = tuple(dict.fromkeys(filter(None, (line.strip() for line in self.cleaned_data["software"].split("\n")))))
+        names = tuple(
+            dict.fromkeys(filter(None, (line.strip() for line in self.cleaned_data["software"].split("\n"))))
+        )
         if len(names) > SOFTWARE_MAX_COUNT:
             raise ValidationError(_("At most %(limit)d lines.") % {"limit": SOFTWARE_MAX_COUNT})
         if too_long := next((name for name in names if len(name) > SOFTWARE_MAX_LENGTH), None):
@@ -203,7 +230,9 @@ class PageForm(PageFields):
         """Return the page as typed, with the publications of the formset."""
         names = ("title", "description", "pi_name", "institution", "field", "software")
         values = {name: self.cleaned_data[name] for name in names}
-        return Page(**values, visibility=Visibility(self.cleaned_data["visibility"]), publications=publications)
+        return Page(
+            **values, visibility=Visibility(self.cleaned_data["visibility"]), publications=publications
+        )
 
 
 class PublicationForm(forms.Form):
@@ -235,12 +264,18 @@ class PublicationForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """A link or year needs the title it belongs to."""
         values = super().clean() or self.cleaned_data
-        if not values.get("title") and "title" not in self.errors and (values.get("link") or values.get("year")):
+        if (
+            not values.get("title")
+            and "title" not in self.errors
+            and (values.get("link") or values.get("year"))
+        ):
             self.add_error("title", _("Give the title too, or empty the row."))
         return values
 
 
-class _PublicationRows(forms.BaseFormSet):
+class PublicationRows(forms.BaseFormSet):
+    """The publications of a page; `PublicationFormSet` makes them."""
+
     def clean(self) -> None:
         """A title stands once: it tells publications apart."""
         seen: set[str] = set()
@@ -253,12 +288,14 @@ class _PublicationRows(forms.BaseFormSet):
     def entries(self) -> tuple[PublicationEntry, ...]:
         """Return the rows that say something."""
         rows = (form.cleaned_data for form in self.forms)
-        return tuple(PublicationEntry(row["title"], row["link"], row["year"]) for row in rows if row.get("title"))
+        return tuple(
+            PublicationEntry(row["title"], row["link"], row["year"]) for row in rows if row.get("title")
+        )
 
 
-PublicationFormSet = forms.formset_factory(
+PublicationFormSet: type[PublicationRows] = forms.formset_factory(  # type: ignore[assignment]
     PublicationForm,
-    formset=_PublicationRows,
+    formset=PublicationRows,
     extra=2,
     max_num=PUBLICATIONS_MAX_COUNT,
     absolute_max=PUBLICATIONS_MAX_COUNT,

@@ -58,7 +58,7 @@ def with_admins(requests: Sequence[Request]) -> list[tuple[Request, list[User]]]
 
 
 def who_may_vouch(namespace: Namespace) -> list[User]:
-    """Return people who can approve a guest's request for this namespace: its admins who may vouch, else the operators."""
+    """Return who can approve a guest's request: the namespace's admins who may vouch, else the operators."""
     vouching = Q(level=Level.ADMIN) | Q(is_superuser=True)
     admins = _effective_admins().filter(namespace=namespace).values("person")
     able = User.objects.filter(vouching, is_active=True, pk__in=admins).order_by("name", "pk")

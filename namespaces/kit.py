@@ -38,7 +38,7 @@ def of(person: User) -> list[Part]:
     Of several such identities it is the one that logged in last. A guest's memberships are without effect.
     """
     identities = Identity.objects.filter(person=person, state=Identity.State.ACTIVE)
-    newest_first = sorted(identities, key=lambda each: (each.last_login_at or each.created_at), reverse=True)
+    newest_first = sorted(identities, key=lambda each: each.last_login_at or each.created_at, reverse=True)
     namespaces = _namespaces(person)
     parts = []
     for cluster in configured_clusters().values():
@@ -55,6 +55,8 @@ def _namespaces(person: User) -> dict[str, list[str]]:
     if person.is_guest or not person.is_active:
         return found
     memberships = Membership.objects.current().filter(person=person)
-    for cluster, name in memberships.values_list("namespace__cluster__name", "namespace__name").order_by("namespace__name"):
+    for cluster, name in memberships.values_list("namespace__cluster__name", "namespace__name").order_by(
+        "namespace__name"
+    ):
         found.setdefault(cluster, []).append(name)
     return found

@@ -42,9 +42,13 @@ class Roster:
 def of(namespace: Namespace, *, now: datetime) -> Roster:
     """Return the people of a namespace, in a constant number of queries: admins first, then by name."""
     stands = standing.of_members(namespace)
-    memberships = Membership.objects.filter(namespace=namespace).select_related("person").order_by("created_at")
+    memberships = (
+        Membership.objects.filter(namespace=namespace).select_related("person").order_by("created_at")
+    )
     newest = {membership.person_id: membership for membership in memberships}
-    rows = [Row(membership, stands[person_id]) for person_id, membership in newest.items() if person_id in stands]
+    rows = [
+        Row(membership, stands[person_id]) for person_id, membership in newest.items() if person_id in stands
+    ]
     former = [
         row
         for row in rows

@@ -45,18 +45,21 @@ def _banner(cluster: Cluster, config: ClusterConfig) -> Banner | None:
     status: ClusterStatus | None = getattr(cluster, "status", None)
     if local or status is None or status.state == ClusterStatus.State.REACHABLE:
         return local
-    State = ClusterStatus.State  # noqa: N806  (the words below are its members)
+    State = ClusterStatus.State
     names = {"cluster": cluster}
     if status.state == State.UNKNOWN:
         return Banner(_("%(cluster)s has not been contacted yet.") % names, is_trouble=False)
     if status.state == State.UNREACHABLE:
         return Banner(
-            _("%(cluster)s does not answer. What is decided meanwhile takes effect by itself when it does.") % names,
+            _("%(cluster)s does not answer. What is decided meanwhile takes effect by itself when it does.")
+            % names,
             status.since,
         )
     if status.state == State.REFUSED:
         return Banner(_("%(cluster)s refuses Berth, so nothing can be changed in it.") % names, status.since)
-    return Banner(_("%(cluster)s is not the cluster it was, so Berth changes nothing in it.") % names, status.since)
+    return Banner(
+        _("%(cluster)s is not the cluster it was, so Berth changes nothing in it.") % names, status.since
+    )
 
 
 def _local_banner(cluster: Cluster, path: Path) -> Banner | None:
@@ -67,11 +70,17 @@ def _local_banner(cluster: Cluster, path: Path) -> Banner | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     texts = {
-        "building": _("%(cluster)s is still being built. What is decided meanwhile takes effect by itself later."),
-        "starting": _("%(cluster)s is starting. What is decided meanwhile takes effect by itself in a moment."),
+        "building": _(
+            "%(cluster)s is still being built. What is decided meanwhile takes effect by itself later."
+        ),
+        "starting": _(
+            "%(cluster)s is starting. What is decided meanwhile takes effect by itself in a moment."
+        ),
         "stopped": _("%(cluster)s is stopped. What is decided meanwhile takes effect when it runs again."),
         "failed": _("%(cluster)s could not be started."),
     }
     if state not in texts:
         return None
-    return Banner(texts[state] % {"cluster": cluster}, since, detail, is_trouble=state in {"stopped", "failed"})
+    return Banner(
+        texts[state] % {"cluster": cluster}, since, detail, is_trouble=state in {"stopped", "failed"}
+    )

@@ -23,14 +23,16 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "errors/403.html", {"reason": str(exception)}, status=403)
 
 
-def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Nothing here, or nothing that this reader may know of: the same page, byte by byte."""
     return render(request, "errors/404.html", status=404)
 
 
 def handler429(request: HttpRequest) -> HttpResponse:
     """Too many requests; also used by the login pages."""
-    return render(request, "429.html", status=429, headers={"Retry-After": "300"})
+    response = render(request, "429.html", status=429)
+    response.headers["Retry-After"] = "300"
+    return response
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
@@ -38,11 +40,12 @@ def handler500(request: HttpRequest) -> HttpResponse:
     is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
     status = 503 if is_away else 500
     body = render_to_string(
-        f"errors/{status}.html", {"request_id": getattr(request, "request_id", ""), "site_name": settings.SITE_NAME}
+        f"errors/{status}.html",
+        {"request_id": getattr(request, "request_id", ""), "site_name": settings.SITE_NAME},
     )
     return HttpResponse(body, status=status, headers={"Retry-After": "30"} if is_away else None)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without the token of this session: somebody else's, or one from before the login."""
     return render(request, "errors/csrf.html", status=403)

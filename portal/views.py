@@ -30,12 +30,15 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "portal/home.html", _mine(request.user))
     cards = directory.cards()
     institutions = {name for card in cards for name in (card.institution, *card.institutions) if name}
-    return render(request, "portal/welcome.html", {"namespaces": len(cards), "institutions": len(institutions)})
+    return render(
+        request, "portal/welcome.html", {"namespaces": len(cards), "institutions": len(institutions)}
+    )
 
 
 def _mine(person: User) -> dict[str, Any]:
     memberships = {
-        membership.namespace_id: membership for membership in Membership.objects.current().filter(person=person)
+        membership.namespace_id: membership
+        for membership in Membership.objects.current().filter(person=person)
     }
     namespaces = list(Namespace.objects.filter(pk__in=memberships).select_related("cluster"))
     return {
@@ -49,10 +52,10 @@ def _mine(person: User) -> dict[str, Any]:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark or automatic in a cookie, and go back to where the reader was."""
-    chosen, back = request.POST.get("theme"), request.POST.get("next")
+    chosen, back = request.POST.get("theme"), request.POST.get("next", "").strip()
     if chosen not in THEMES:
         raise BadRequest(_("The field “theme” is one of: %(values)s.") % {"values": ", ".join(THEMES)})
-    response = redirect(back if back and is_own_path(back) else "home")
+    response = redirect(back if is_own_path(back) else "home")
     secure = request.is_secure()
     response.set_cookie(THEME_COOKIE, chosen, max_age=_YEAR, httponly=True, samesite="Lax", secure=secure)
     return response

@@ -20,6 +20,8 @@ def download(*, login: kubeconfig.Login, by: User) -> bytes:
     """
     contexts = [context for part in kit.of(by) for context in part.contexts]
     if not contexts:
-        raise StateConflict(_("None of your identities may be used in a cluster, so there is no file for you yet."))
+        raise StateConflict(
+            _("None of your identities may be used in a cluster, so there is no file for you yet.")
+        )
     record(kit.DOWNLOADED, by=by, about=by, after={"contexts": len(contexts), "login": login})
     return kubeconfig.build(contexts, login=login)

@@ -45,4 +45,6 @@ def download(request: KnownRequest) -> HttpResponse:
 def _instructions(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
     parts = kit.of(request.user)
     namespaces = [name for part in parts for name in part.namespaces]
-    return page(request, "namespaces/config.html", {"parts": parts, "namespaces": namespaces}, refusal=refusal)
+    return page(
+        request, "namespaces/config.html", {"parts": parts, "namespaces": namespaces}, refusal=refusal
+    )

@@ -11,9 +11,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from accounts.policy import Reader, is_known
@@ -52,7 +51,9 @@ def directory(request: HttpRequest) -> HttpResponse:
         "found": found,
         "cards": [_render(card) for card in found.cards],
         "facets": [_facet(name, query, found) for name in FACETS],
-        "sorts": [(label, _address(query, sort=name), query.sort == name) for name, label in _SORT_LABELS.items()],
+        "sorts": [
+            (label, _address(query, sort=name), query.sort == name) for name, label in _SORT_LABELS.items()
+        ],
         "previous": _address(query, page=query.page - 1) if query.page > 1 else "",
         "next": _address(query, page=query.page + 1) if query.page < found.pages else "",
     }

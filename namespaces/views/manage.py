@@ -27,7 +27,11 @@ from namespaces.validators import name_problems
 from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
 
-_NAME_CHECK = {"name": parameters.text(), "cluster": parameters.text(63), "override_style": parameters.one_of(("on",))}
+_NAME_CHECK = {
+    "name": parameters.text(),
+    "cluster": parameters.text(63),
+    "override_style": parameters.one_of(("on",)),
+}
 
 
 @login_needed
@@ -52,7 +56,9 @@ def create(request: KnownRequest) -> HttpResponse:
     form = _form(request)
     if form.is_valid():
         return _create(request, form)
-    return page(request, "namespaces/create.html", {"form": form, **_allowance(request.user)}, invalid=form.is_bound)
+    return page(
+        request, "namespaces/create.html", {"form": form, **_allowance(request.user)}, invalid=form.is_bound
+    )
 
 
 @login_needed
@@ -63,8 +69,14 @@ def name_check(request: KnownRequest) -> HttpResponse:
         raise PermissionDenied(_("People of level admin and operators create namespaces."))
     given = parameters.read(request.GET, _NAME_CHECK)
     name, override = given.get("name", ""), "override_style" in given and request.user.is_operator
-    problems = name_problems(name, reserved=settings.RESERVED_NAMESPACES, override_style=override) if name else []
-    if name and not problems and Namespace.objects.filter(name=name, cluster__name=given.get("cluster", "")).exists():
+    problems = (
+        name_problems(name, reserved=settings.RESERVED_NAMESPACES, override_style=override) if name else []
+    )
+    if (
+        name
+        and not problems
+        and Namespace.objects.filter(name=name, cluster__name=given.get("cluster", "")).exists()
+    ):
         problems = [_("A namespace of this name exists already.")]
     return page(request, "namespaces/_name_check.html", {"name": name, "problems": problems})
 

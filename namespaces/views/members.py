@@ -37,7 +37,9 @@ def members(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
     if request.htmx:  # type: ignore[attr-defined]
         people = roster.of(namespace, now=timezone.now())
-        return render(request, "namespaces/_standings.html", {"namespace": namespace, "roster": people, "swap": True})
+        return render(
+            request, "namespaces/_standings.html", {"namespace": namespace, "roster": people, "swap": True}
+        )
     return _members(request, namespace)
 
 
@@ -72,7 +74,9 @@ def role(request: KnownRequest, cluster: str, name: str, membership_id: UUID) ->
     if not form.is_valid():
         return _members(request, namespace, form=form)
     try:
-        changed = actions.set_role(membership=membership, role=Role(form.cleaned_data["role"]), by=request.user)
+        changed = actions.set_role(
+            membership=membership, role=Role(form.cleaned_data["role"]), by=request.user
+        )
     except Refusal as refusal:
         return _members(request, namespace, refusal=refusal)
     texts = {"person": changed.person, "role": changed.get_role_display()}
@@ -87,7 +91,9 @@ def remove(request: KnownRequest, cluster: str, name: str, membership_id: UUID) 
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
     membership = _membership_or_404(namespace, membership_id)
     if request.method != "POST":
-        return page(request, "namespaces/remove.html", {"membership": membership, **head(request.user, namespace)})
+        return page(
+            request, "namespaces/remove.html", {"membership": membership, **head(request.user, namespace)}
+        )
     try:
         actions.remove(membership=membership, by=request.user)
     except Refusal as refusal:
@@ -135,14 +141,18 @@ def _members(
 
 
 def _found(namespace: Namespace, query: str, reader: User) -> dict[str, Any]:
-    """Find people by a part of their name, a whole e-mail address or a whole subject: few rows, name and institution."""
+    """Find few people, by a part of their name, or by a whole e-mail address or subject."""
     context: dict[str, Any] = {"query": query, "minimum": SEARCH_MIN_LENGTH, "may_vouch": may_vouch(reader)}
     if len(query) < SEARCH_MIN_LENGTH:
         return context | {"found": None}
     matches = Q(name__icontains=query) | Q(email__iexact=query) | Q(identities__subject=query)
     people = User.objects.filter(matches, is_active=True).distinct().order_by("name", "pk")
     found = list(people[: SEARCH_MAX_ROWS + 1])
-    members = set(Membership.objects.current().filter(namespace=namespace, person__in=found).values_list("person", flat=True))
+    members = set(
+        Membership.objects.current()
+        .filter(namespace=namespace, person__in=found)
+        .values_list("person", flat=True)
+    )
     rows = [(person, person.pk in members) for person in found[:SEARCH_MAX_ROWS]]
     return context | {"found": rows, "more": len(found) > SEARCH_MAX_ROWS}
 

@@ -34,7 +34,8 @@ def text(limit: int = 200) -> Reader:
     def read_text(name: str, value: str) -> str:
         if len(value) > limit:
             raise BadRequest(
-                _("The parameter “%(name)s” has more than %(limit)d characters.") % {"name": name, "limit": limit}
+                _("The parameter “%(name)s” has more than %(limit)d characters.")
+                % {"name": name, "limit": limit}
             )
         try:
             return clean_text(value).strip()
@@ -53,7 +54,8 @@ def one_of(values: Collection[str]) -> Reader:
     def read_choice(name: str, value: str) -> str:
         if value not in values:
             raise BadRequest(
-                _("The parameter “%(name)s” is one of: %(values)s.") % {"name": name, "values": ", ".join(values)}
+                _("The parameter “%(name)s” is one of: %(values)s.")
+                % {"name": name, "values": ", ".join(values)}
             )
         return value
 

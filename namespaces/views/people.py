@@ -31,7 +31,12 @@ from namespaces.views.answers import page
 
 PAGE_SIZE = 50
 _SORTS = {"name": ("name", "pk"), "seen": ("-seen_at", "name", "pk"), "new": ("-created_at", "pk")}
-_SORT_LABELS = {"name": gettext_lazy("Name"), "seen": gettext_lazy("Last seen"), "new": gettext_lazy("Newest")}
+_SORT_LABELS = {
+    "name": gettext_lazy("Name"),
+    "seen": gettext_lazy("Last seen"),
+    "new": gettext_lazy("Newest"),
+}
+_DEFAULTS: dict[str, Any] = {"q": "", "level": "", "sort": "name", "page": 1}
 _PARAMETERS = {
     "q": parameters.text(),
     "level": parameters.one_of(Level.values),
@@ -45,15 +50,23 @@ _PARAMETERS = {
 def people(request: KnownRequest) -> HttpResponse:
     """Search the people."""
     _may_see_or_404(request.user)
-    given = {"q": "", "level": "", "sort": "name", "page": 1} | parameters.read(request.GET, _PARAMETERS)
-    pages = Paginator(_search(request.user, **{name: given[name] for name in ("q", "level", "sort")}), PAGE_SIZE)
+    given = _DEFAULTS | parameters.read(request.GET, _PARAMETERS)
+    pages = Paginator(
+        _search(request.user, **{name: given[name] for name in ("q", "level", "sort")}), PAGE_SIZE
+    )
     if given["page"] > pages.num_pages:
-        raise BadRequest(_("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": pages.num_pages})
+        raise BadRequest(
+            _("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": pages.num_pages}
+        )
     context = {
         "given": given,
         "found": pages.page(given["page"]),
-        "levels": [(label, _address(given, level=value), given["level"] == value) for value, label in _levels()],
-        "sorts": [(label, _address(given, sort=name), given["sort"] == name) for name, label in _SORT_LABELS.items()],
+        "levels": [
+            (label, _address(given, level=value), given["level"] == value) for value, label in _levels()
+        ],
+        "sorts": [
+            (label, _address(given, sort=name), given["sort"] == name) for name, label in _SORT_LABELS.items()
+        ],
         "previous": _address(given, page=given["page"] - 1) if given["page"] > 1 else "",
         "next": _address(given, page=given["page"] + 1) if given["page"] < pages.num_pages else "",
     }
@@ -112,8 +125,13 @@ def _search(reader: User, *, q: str, level: str, sort: str) -> QuerySet[User]:
     found = User.objects.filter(level=level) if level else User.objects.all()
     for word in q.split():
         matches = Q(name__icontains=word) | Q(institution__icontains=word)
-        found = found.filter(matches | Q(email__iexact=word) | Q(pk__in=User.objects.filter(identities__subject=word)))
-    known = Q(memberships__ended_at=None, memberships__namespace__in=visible_namespaces(reader).order_by().values("pk"))
+        found = found.filter(
+            matches | Q(email__iexact=word) | Q(pk__in=User.objects.filter(identities__subject=word))
+        )
+    known = Q(
+        memberships__ended_at=None,
+        memberships__namespace__in=visible_namespaces(reader).order_by().values("pk"),
+    )
     return found.annotate(
         seen_at=Max("identities__last_login_at"), namespaces=Count("memberships", filter=known, distinct=True)
     ).order_by(*_SORTS[sort])
@@ -125,8 +143,7 @@ def _levels() -> list[tuple[str, Any]]:
 
 def _address(given: dict[str, Any], **changes: Any) -> str:
     values = {**given, "page": 1, **changes}
-    default = {"q": "", "level": "", "sort": "name", "page": 1}
-    differing = {name: value for name, value in values.items() if value != default[name]}
+    differing = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
     return f"{reverse('people')}?{urlencode(differing)}" if differing else reverse("people")
 
 
@@ -145,9 +162,13 @@ def _person(
         "person": found,
         "identities": found.identities.order_by("created_at"),
         "memberships": [(membership, stands[membership.namespace_id]) for membership in memberships],
-        "waiting": inbox.asked_by(found).filter(state=Request.State.PENDING, namespace__in=visible.order_by()),
+        "waiting": inbox.asked_by(found).filter(
+            state=Request.State.PENDING, namespace__in=visible.order_by()
+        ),
         "may_vouch": found.is_guest and policy.may_vouch(request.user) and found.pk != request.user.pk,
         "may_set_level": policy.may_set_level(request.user, found),
         "form": form or LevelForm(initial={"level": found.level}),
     }
-    return page(request, "namespaces/person.html", context, refusal=refusal, invalid=bool(form and form.errors))
+    return page(
+        request, "namespaces/person.html", context, refusal=refusal, invalid=bool(form and form.errors)
+    )

@@ -125,6 +125,7 @@ def _one(
         "identities": wish.person.identities.filter(state="active").order_by("created_at"),
         "admins": inbox.admins_of([wish.namespace])[wish.namespace_id],
         "is_own": wish.person_id == request.user.pk,
+        "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, wish.namespace),
     }
     if wish.is_pending and policy.may_decide(request.user, wish):
         context |= _decision(request, wish, approve_form, deny_form)
@@ -146,4 +147,3 @@ def _decision(
         "approve_form": approve_form or ApproveForm(prefix="approve"),
         "deny_form": deny_form or DenyForm(prefix="deny"),
     }
-

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -14,7 +14,7 @@ from accounts.errors import Refusal, StateConflict
 from accounts.guards import KnownRequest, login_needed
 from namespaces.access import Permission
 from namespaces.actions import namespaces as actions
-from namespaces.forms import PageForm, PublicationFormSet
+from namespaces.forms import PageForm, PublicationFormSet, PublicationRows
 from namespaces.models import Namespace
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views.answers import blame, page
@@ -32,18 +32,24 @@ def settings(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
             return _save(request, namespace, form, rows)
     else:
         form, rows = _forms_of(namespace)
-    return page(request, "namespaces/settings.html", _context(request, namespace, form, rows), invalid=form.is_bound)
+    return page(
+        request, "namespaces/settings.html", _context(request, namespace, form, rows), invalid=form.is_bound
+    )
 
 
-def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationFormSet) -> HttpResponse:
+def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationRows) -> HttpResponse:
     version = form.cleaned_data["version"]
     try:
-        actions.edit_page(namespace=namespace, page=form.page(rows.entries()), version=version, by=request.user)
+        actions.edit_page(
+            namespace=namespace, page=form.page(rows.entries()), version=version, by=request.user
+        )
     except Refusal as refusal:
         blame(form, refusal)
         if isinstance(refusal, StateConflict):
             _start_from_now(form, namespace)
-        return page(request, "namespaces/settings.html", _context(request, namespace, form, rows), refusal=refusal)
+        return page(
+            request, "namespaces/settings.html", _context(request, namespace, form, rows), refusal=refusal
+        )
     messages.success(request, _("The page says what you wrote."))
     return redirect(namespace)
 
@@ -51,12 +57,12 @@ def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: Pub
 def _start_from_now(form: PageForm, namespace: Namespace) -> None:
     """Keep what was typed, but let the next attempt replace what somebody else wrote: the reader has been told."""
     namespace.refresh_from_db(fields=["page_version"])
-    typed = form.data.copy()
+    typed = cast(QueryDict, form.data).copy()
     typed["version"] = str(namespace.page_version)
     form.data = typed
 
 
-def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationFormSet]:
+def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationRows]:
     """Return the forms filled with what the page says now."""
     names = ("title", "description", "pi_name", "institution", "field", "visibility")
     values = {name: getattr(namespace, name) for name in names}
@@ -68,5 +74,7 @@ def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationFormSet]:
     )
 
 
-def _context(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationFormSet) -> dict[str, Any]:
+def _context(
+    request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationRows
+) -> dict[str, Any]:
     return head(request.user, namespace) | {"form": form, "rows": rows}

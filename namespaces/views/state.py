@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +37,7 @@ def line(person: User, namespace: Namespace) -> StateLine:
     return StateLine(namespace, stands, standing.waiting_before(namespace) if waits else 0)
 
 
-def lines(person: User, namespaces: list[Namespace]) -> list[StateLine]:
+def lines(person: User, namespaces: Sequence[Namespace]) -> list[StateLine]:
     """Return the state lines for a list, in a constant number of queries."""
     stands = standing.of_person(person, namespaces)
     return [StateLine(namespace, stands[namespace.pk]) for namespace in namespaces]

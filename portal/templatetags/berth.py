@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +70,15 @@ def _time(moment: datetime, text: str, *, kind: str = "") -> SafeString:
         mark_safe(kind),  # noqa: S308  (a constant of this file)
         text,
     )
+
+
+@register.filter
+def together(names: Iterable[object]) -> str:
+    """Return names as one says them: “Ana, Ben and Eda”."""
+    *first, last = [str(name) for name in names] or [""]
+    if not first:
+        return last
+    return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last}
 
 
 @register.simple_tag
