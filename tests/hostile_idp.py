@@ -35,6 +35,8 @@ CLIENT_SECRET = "portal-secret-that-only-tests-know"
 SUBJECT = "http://cilogon.org/serverT/users/1001"
 
 Claims = dict[str, Any]
+# Status, content type, body, and further headers where there are any.
+Answer = tuple[int, str, bytes] | tuple[int, str, bytes, dict[str, str]]
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -75,7 +77,7 @@ class Bent:
     discovery: Callable[[Claims], Claims] = lambda document: document
     tokens: Callable[[Claims], Claims] = lambda answer: answer
     sign: Callable[[Claims], str] | None = None
-    raw: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path -> status, content type, body
+    raw: dict[str, Answer] = field(default_factory=dict)  # path -> the whole answer
     silent: set[str] = field(default_factory=set)  # paths that accept and never answer
     dripping: set[str] = field(default_factory=set)  # paths that send one byte now and then
 
@@ -109,6 +111,7 @@ class HostileProvider:
         self.seen: list[Seen] = []
         self._codes: dict[str, Mapping[str, str]] = {}
         self._access: dict[str, Claims] = {}
+        self.hung_up = threading.Event()  # the caller of a dripping path closed the connection
         self._stop = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -144,8 +147,8 @@ class HostileProvider:
         made = {**self.claims, "iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300}
         return made if nonce is None else {**made, "nonce": nonce}
 
-    def answer(self, seen: Seen) -> tuple[int, str, bytes] | tuple[int, str, bytes, dict[str, str]]:
-        """Return status, content type and body of the answer to a request."""
+    def answer(self, seen: Seen) -> Answer:
+        """Return the answer to a request."""
         if seen.path in self.bent.raw:
             return self.bent.raw[seen.path]
         if seen.path == "/.well-known/openid-configuration":
@@ -170,7 +173,11 @@ class HostileProvider:
         if path in self.bent.dripping:
             send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n")
             while not self._stop.wait(0.1):
-                send(b" ")
+                try:
+                    send(b" ")
+                except OSError:
+                    self.hung_up.set()
+                    raise
             return True
         return False
 

@@ -85,6 +85,31 @@ def test_subject_that_is_no_text_is_refused(subject: Any) -> None:
     assert error.value.code == "subject"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        "system:masters",
+        "system:",
+        "x\n",
+        " x",
+        "../",
+        "a/./b",
+        "..",
+        "*",
+        "%2f",
+        "x" * 256,
+        "\u0430na",
+        "x\x00",
+    ],
+    ids=ascii,
+)
+def test_subject_outside_the_rule_is_refused(subject: str) -> None:
+    with pytest.raises(ClaimError) as error:
+        claims({"sub": subject})
+    assert error.value.code == "subject"
+
+
 @given(st.text(max_size=300))
 def test_any_subject_is_kept_as_it_is_or_refused(subject: str) -> None:
     try:

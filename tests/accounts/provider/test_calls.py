@@ -87,6 +87,20 @@ def test_slow_provider_is_bounded_by_the_deadline(
     assert refused.reasons() == ["timeout"]
 
 
+def test_call_is_given_up_when_the_deadline_has_passed(refused: Refusals, idp: HostileProvider) -> None:
+    refused.browser.settings.LOGIN_DEADLINE_SECONDS = 0.4
+    idp.bent.dripping.add("/userinfo")
+    refused.check("timeout", status=503, audited=False)
+    assert idp.hung_up.wait(5)
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo", "/keys"])
+def test_redirect_of_the_provider_is_not_followed(refused: Refusals, idp: HostileProvider, path: str) -> None:
+    idp.bent.raw[path] = (307, "text/plain", b"", {"Location": f"{idp.issuer}/elsewhere"})
+    refused.check("status", status=503, audited=False)
+    assert idp.asked_for("/elsewhere") == []
+
+
 def test_deadline_is_at_most_five_seconds(settings: LazySettings) -> None:
     assert 0 < settings.LOGIN_DEADLINE_SECONDS <= 5
 
