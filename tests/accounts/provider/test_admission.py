@@ -19,6 +19,8 @@ from tests import factories
 from tests.accounts.conftest import Browser, Refusals, issuer_for
 from tests.hostile_idp import SUBJECT, HostileProvider
 
+pytestmark = pytest.mark.database
+
 
 def test_first_login_makes_a_guest(browser: Browser, idp: HostileProvider) -> None:
     answer = browser.log_in()
