@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -42,7 +43,19 @@ class Stack:
             "redis": (services.redis(self.directory / "redis", self.redis_port), self.environment),
             "web": ([python, "-m", "gunicorn", "portal.wsgi"], self.environment),
             "worker": (
-                [python, "-m", "celery", "-A", "portal", "worker", "-P", "threads", "-c", "4", "--without-mingle"],
+                [
+                    python,
+                    "-m",
+                    "celery",
+                    "-A",
+                    "portal",
+                    "worker",
+                    "-P",
+                    "threads",
+                    "-c",
+                    "4",
+                    "--without-mingle",
+                ],
                 worker,
             ),
             "beat": (
@@ -56,6 +69,22 @@ class Stack:
     def stop(self, name: str) -> None:
         """Stop one of them, as an operator would."""
         self.children.pop(name).stop()
+
+    @contextlib.contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """Inside, this process does nothing, and knows nothing of it afterwards."""
+        pid = self.children[name].pid
+        os.killpg(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(pid, signal.SIGCONT)
+
+    def kill(self, name: str) -> None:
+        """End it at once, as a machine that loses power would."""
+        child = self.children.pop(name)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.stop()
 
     def manage(self, *arguments: str) -> None:
         """Run a management command and wait for it; raises CalledProcessError if it fails."""
@@ -102,5 +131,5 @@ def running(cluster: SharedCluster, directory: Path, *, database_url: str = "") 
         wait_until(stack.answers, children=[stack.children["web"]], seconds=START_SECONDS, what="the portal")
         yield stack
     finally:
-        for name in list(stack.children):
+        for name in reversed(list(stack.children)):  # the broker last: a worker says goodbye to it
             stack.stop(name)

@@ -1,0 +1,39 @@
+"""People who have never logged in. A first login happens once, so each test that needs one has a newcomer of its own."""
+
+from __future__ import annotations
+
+from localcluster.people import PEOPLE, DemoPerson
+
+_OU = ("urn:mace:incommon:ou.edu", "University of Oklahoma")
+_UCM = ("urn:mace:incommon:ucmerced.edu", "UC Merced")
+
+
+def _newcomer(number: int, name: str, institution: tuple[str, str]) -> DemoPerson:
+    local = name.lower().replace(" ", ".")
+    return DemoPerson(
+        subject=f"http://cilogon.org/serverA/users/{number}",
+        name=name,
+        email=f"{local}@{institution[0].rsplit(':', 1)[1].replace('.edu', '.example')}",
+        entity_id=institution[0],
+        institution=institution[1],
+        line="Newcomer: never logged in yet, starts as guest",
+    )
+
+
+# The main job, done in three ways.
+NOOR = _newcomer(13600601, "Noor Haddad", _OU)  # by keyboard alone
+IRIS = _newcomer(13600602, "Iris Novak", _UCM)  # without scripts
+
+# What else happens to people.
+TOMAS = _newcomer(13600603, "Tomás Vega", _UCM)  # asks a namespace whose student admin may not vouch
+LENA = _newcomer(13600604, "Lena Fuchs", _OU)  # gets a level from an operator
+RAVI = _newcomer(13600605, "Ravi Menon", _UCM)  # is vouched for
+GRETA = _newcomer(13600606, "Greta Holm", _OU)  # stays a guest, for the pages that a guest sees
+
+# Bad luck.
+OMAR = _newcomer(13600611, "Omar Said", _OU)
+PIA = _newcomer(13600612, "Pia Lund", _UCM)
+QUINN = _newcomer(13600613, "Quinn Adler", _OU)
+ROSA = _newcomer(13600614, "Rosa Marin", _UCM)
+
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, OMAR, PIA, QUINN, ROSA)

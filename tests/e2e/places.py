@@ -1,0 +1,154 @@
+"""Every address of Berth: which pages there are, and which kinds of people see them.
+
+The list is held against the URLconf, so that a new page cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from localcluster.people import ALEX, BEN, FAHIM, HOU_I, OLGA, DemoPerson
+from tests.benchmarks.people import log_in
+from tests.e2e import rows
+from tests.e2e.newcomers import GRETA
+from tests.stack import Stack
+
+PEOPLE: dict[str, DemoPerson | None] = {
+    "anonymous": None,
+    "guest": GRETA,
+    "member": BEN,
+    "namespace-admin": HOU_I,
+    "operator": OLGA,
+}
+EVERYBODY = tuple(PEOPLE)
+KNOWN = EVERYBODY[1:]
+_OF = {"member": "oulib"}  # whose page a kind of person looks at; avis-fire otherwise
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page as some kinds of people see it. `path` may name what is only known when the portal runs."""
+
+    name: str
+    path: str
+    title: str
+    people: tuple[str, ...] = KNOWN
+    status: int = 200
+
+
+NAMESPACE = "/namespaces/nautilus/{namespace}/"
+ADMINS = ("namespace-admin", "operator")
+
+PLACES = (
+    Place("home", "/", "start", EVERYBODY),
+    Place("directory", "/namespaces/", "directory", EVERYBODY),
+    Place("directory", "/namespaces/?q=tensorflow&sort=newest", "directory-search", ("anonymous", "member")),
+    Place("directory", "/namespaces/?q=nothing+fits", "directory-empty", ("anonymous",)),
+    Place("directory", "/namespaces/?page=99", "not-understood", ("anonymous", "member"), 400),
+    Place("namespace", NAMESPACE, "namespace", EVERYBODY),
+    Place("namespace", "/namespaces/nautilus/no-such-place/", "not-found", EVERYBODY, 404),
+    Place("join", NAMESPACE + "join/", "join", ("guest",)),
+    Place("leave", NAMESPACE + "leave/", "leave", ("member", "namespace-admin")),
+    Place("members", NAMESPACE + "members/", "members", ADMINS),
+    Place("member_add", NAMESPACE + "members/add/?q=holm", "add-member", ADMINS),
+    Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),
+    Place("member_remove", NAMESPACE + "members/{membership}/remove/", "remove-member", ADMINS),
+    Place("settings", NAMESPACE + "settings/", "edit-page", ADMINS),
+    Place("namespace_requests", NAMESPACE + "requests/", "namespace-requests", ADMINS),
+    Place("manage", "/manage/", "manage"),
+    Place("create", "/manage/create/", "create", ("operator",)),
+    Place("create", "/manage/create/", "not-allowed", ("guest", "namespace-admin"), 403),
+    Place("requests", "/requests/", "requests"),
+    Place("request", "/requests/{guests_request}/", "request-pending", ("guest", *ADMINS)),
+    Place("request", "/requests/{denied_request}/", "request-denied", ("guest",)),
+    Place("request", "/requests/{users_request}/", "request-of-a-user", ("member", *ADMINS)),
+    Place("config", "/config/", "config"),
+    Place("people", "/users/", "people", ("operator",)),
+    Place("people", "/users/?q=nobody+at+all", "people-empty", ("operator",)),
+    Place("person", "/users/{guest}/", "person-guest", ("operator",)),
+    Place("person", "/users/{user}/", "person-user", ("operator",)),
+    Place("profile", "/profile/", "profile"),
+    Place("account_login", "/accounts/login/?next=/manage/", "login", ("anonymous",)),
+    Place("account_logout", "/accounts/logout/", "logout", ("member",)),
+    Place("account_inactive", "/accounts/inactive/", "inactive", ("anonymous",), 403),
+    Place("socialaccount_login_cancelled", "/accounts/cancelled/", "login-cancelled", ("anonymous",)),
+    Place(
+        "openid_connect_callback",
+        "/accounts/oidc/cilogon/login/callback/?code=stale&state=stale",
+        "login-failed",
+        ("anonymous",),
+        401,
+    ),
+)
+
+# Addresses that answer with something else than a page.
+NO_PAGES = {
+    "theme": "takes the choice of light or dark, and leads back",
+    "name_check": "a part of the page that creates a namespace",
+    "member_role": "takes a form, and leads to the members",
+    "request_approve": "takes a form, and leads to the request",
+    "request_deny": "takes a form, and leads to the request",
+    "request_withdraw": "takes a form, and leads to the request",
+    "config_download": "gives a file",
+    "person_level": "takes a form, and leads to the person",
+    "person_vouch": "takes a form, and leads to the person",
+    "openid_connect_login": "leads to the identity provider",
+    "socialaccount_connections": "leads to the profile",
+    "livez": "answers probes",
+    "readyz": "answers probes",
+}
+
+
+def names_in_urlconf() -> set[str]:
+    """Return the names of all addresses."""
+    return set(_names(get_resolver().url_patterns))
+
+
+def _names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _names(pattern.url_patterns)
+        else:
+            yield pattern.name or str(pattern.pattern)
+
+
+def visits() -> list[object]:
+    """Return every page with every kind of person who sees it, as parameters of a test."""
+    return [
+        pytest.param(place, kind, id=f"{place.title}-{kind}") for place in PLACES for kind in place.people
+    ]
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """What is needed beside the demonstration's data so that every page has something to show."""
+
+    values: dict[str, str]
+
+    def path(self, place: Place, kind: str) -> str:
+        """Return the address of the page for this kind of person."""
+        return place.path.format(namespace=_OF.get(kind, "avis-fire"), **self.values)
+
+
+def paint(stack: Stack) -> Scenery:
+    """Make requests in every state and somebody who was removed. A guest has logged in and stays one."""
+    for person in (GRETA, BEN):
+        log_in(stack.url, stack.cluster.layout, person.subject)
+    denied = rows.run(stack, "ask", "avis-rip", GRETA.subject, "editor")
+    rows.run(stack, "deny", denied, ALEX.subject, "Please ask for avis-fire instead: there the cameras are.")
+    rows.run(stack, "add", "avis-fire", FAHIM.subject, "viewer", HOU_I.subject)
+    rows.run(stack, "remove", "avis-fire", FAHIM.subject, HOU_I.subject)
+    return Scenery(
+        {
+            "guests_request": rows.run(stack, "ask", "avis-fire", GRETA.subject, "editor"),
+            "denied_request": denied,
+            "users_request": rows.run(stack, "ask", "avis-fire", BEN.subject, "viewer"),
+            "membership": rows.run(stack, "membership", "avis-fire", ALEX.subject),
+            "guest": rows.run(stack, "person", GRETA.subject),
+            "user": rows.run(stack, "person", HOU_I.subject),
+        }
+    )

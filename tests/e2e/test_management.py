@@ -1,0 +1,208 @@
+"""What people of level admin, operators, and the students who run a namespace do beside the main job."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from localcluster.people import BEN, HOU_I, MAYA, OLGA, DemoPerson
+from tests.e2e import rows
+from tests.e2e.conftest import KubectlAs
+from tests.e2e.newcomers import LENA, RAVI, TOMAS
+from tests.e2e.windows import Windows, log_in
+
+BAD_NAMES = (
+    ("Reefs_of-2026", "Only lower case letters a to z, digits and dashes."),
+    ("reefs", "At least two parts joined by a dash, such as group-project."),
+    ("torres--reefs", "No two dashes in a row."),
+    ("torres-", "No dash at the beginning or the end."),
+    ("a-reef", "Each part has at least two characters."),
+    ("2nd-reef", "The first character is a letter."),
+    ("xn--reef", "Names that begin with xn-- have a meaning of their own"),
+    ("kube-reef", "This name is reserved for the cluster itself."),
+    ("reef-test", "The part “test” says nothing about what the namespace is for."),
+    ("avis-fire", "A namespace of this name exists already."),
+    ("reefs-" * 11, "At most 63 characters."),
+)
+NAME = "torres-reefs"
+PLACE = f"/namespaces/nautilus/{NAME}/"
+
+
+def test_level_admin_creates_a_namespace_and_runs_it(windows: Windows, kubectl_as: KubectlAs) -> None:
+    page = windows.open(MAYA)
+    page.goto("/manage/")
+    expect(page.locator("main")).to_contain_text("Your current status in the cluster: admin")
+    page.get_by_role("link", name="Create a namespace").click()
+
+    bad_names_are_refused(page)
+    page.get_by_label("Name", exact=True).fill(NAME)
+    expect(page.locator("#name-check")).to_contain_text(f"{NAME} follows the rules and is free in Berth")
+    page.get_by_role("button", name="Create the namespace").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
+    expect(page.locator("main")).to_contain_text(f"You created {NAME} and are its admin.")
+    expect(page.locator(".state-panel")).to_contain_text("You can use this namespace as admin · checked")
+
+    the_page_is_edited(page)
+    somebody_is_added_changed_and_removed(page, kubectl_as)
+    the_last_admin_stays(page)
+
+
+def bad_names_are_refused(page: Page) -> None:
+    """Each rule is told while one types; what is sent nevertheless comes back with the rule and all that was typed."""
+    name = page.get_by_label("Name", exact=True)
+    for bad, rule in BAD_NAMES:
+        name.fill(bad)
+        expect(page.locator("#name-check")).to_contain_text(rule)
+        expect(name).to_be_focused()
+    page.get_by_label("Description").fill("Coral reefs, seen by divers.")
+    for bad, rule in (("kube-reef", "This name is reserved"), ("avis-fire", "exists already")):
+        name.fill(bad)
+        page.get_by_role("button", name="Create the namespace").click()
+        expect(page.get_by_role("alert")).to_contain_text(rule)
+        expect(name).to_have_value(bad)
+        expect(page.get_by_label("Description")).to_have_value("Coral reefs, seen by divers.")
+
+
+def the_page_is_edited(page: Page) -> None:
+    page.goto(PLACE + "settings/")
+    page.get_by_label("Description").fill("Coral reefs, seen by divers and counted by a model.")
+    page.get_by_label("PI", exact=True).fill("Maya Torres")
+    page.get_by_label("Institution").fill("UC Merced")
+    page.get_by_label("Field of science").fill("Marine biology")
+    page.get_by_label("Software").fill("PyTorch\nXarray\nPyTorch")
+    row = page.get_by_role("group", name="Publication 1")
+    row.get_by_label("Title").fill("A count of reefs")
+    row.get_by_label("Link or DOI").fill("javascript:alert(1)")
+    row.get_by_label("Year").fill("22")
+    page.get_by_role("button", name="Save the page").click()
+    problems = page.get_by_role("alert")
+    expect(problems).to_contain_text("Link or DOI: Enter an address that begins with http:// or https://.")
+    expect(problems).to_contain_text("Year: Between 1900 and")
+    row.get_by_label("Link or DOI").fill("10.1234/reefs.2025")
+    row.get_by_label("Year").fill("2025")
+    page.get_by_role("button", name="Save the page").click()
+
+    main = page.locator("main")
+    expect(main).to_contain_text("The page says what you wrote.")
+    expect(main).to_contain_text("Coral reefs, seen by divers and counted by a model.")
+    expect(main.get_by_role("link", name="A count of reefs")).to_have_attribute(
+        "href", "https://doi.org/10.1234/reefs.2025"
+    )
+    page.goto("/namespaces/?q=xarray")
+    expect(page.get_by_role("article")).to_have_count(1)
+    expect(page.get_by_role("article")).to_contain_text("PyTorch, Xarray")
+    expect(page.get_by_role("article")).to_contain_text("UC Merced")
+
+
+def somebody_is_added_changed_and_removed(page: Page, kubectl_as: KubectlAs) -> None:
+    page.goto(PLACE + "members/")
+    box = page.get_by_role("searchbox")
+    box.press_sequentially("okaf")
+    found = page.locator("#found").get_by_role("listitem").filter(has_text=BEN.name)
+    expect(found).to_be_visible()
+    expect(box).to_be_focused()
+    found.get_by_role("combobox").select_option("viewer")
+    found.get_by_role("button", name=f"Add {BEN.name}").click()
+    expect(page.locator("main")).to_contain_text(f"{BEN.name} is viewer now.")
+    expect(row_of(page, BEN)).to_contain_text("active · checked")
+    assert may(kubectl_as, BEN, "get", "pods")
+    assert not may(kubectl_as, BEN, "create", "pods")
+
+    row_of(page, BEN).get_by_role("combobox").select_option("editor")
+    row_of(page, BEN).get_by_role("button", name="Change").click()
+    expect(page.locator("main")).to_contain_text(f"{BEN.name} is editor now.")
+    expect(row_of(page, BEN)).to_contain_text("active · checked")
+    assert may(kubectl_as, BEN, "create", "pods")
+    assert not may(kubectl_as, BEN, "create", "rolebindings")
+
+    page.get_by_role("link", name=f"Remove {BEN.name}").click()
+    page.get_by_role("button", name=f"Remove {BEN.name}").click()
+    expect(row_of(page, BEN)).to_contain_text(re.compile(r"revoked\s*· proved"))
+    assert not may(kubectl_as, BEN, "get", "pods")
+
+
+def the_last_admin_stays(page: Page) -> None:
+    page.goto(PLACE + "leave/")
+    page.get_by_role("button", name=f"Leave {NAME}").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"{MAYA.name} is the last admin of {NAME}.")
+
+
+def row_of(page: Page, person: DemoPerson) -> Locator:
+    """Return the row of a person in one of the tables."""
+    return page.get_by_role("row").filter(
+        has=page.get_by_role("rowheader", name=re.compile(f"^{person.name}"))
+    )
+
+
+def may(kubectl_as: KubectlAs, person: DemoPerson, verb: str, what: str) -> bool:
+    """Ask the API server whether a person may do this in the new namespace."""
+    answer = kubectl_as.administrator(
+        "auth", "can-i", verb, what, "--namespace", NAME, "--as", person.subject
+    )
+    assert answer.strip() in {"yes", "no"}, answer
+    return answer.strip() == "yes"
+
+
+def test_operator_sets_a_level(windows: Windows) -> None:
+    theirs, ours = windows.stranger(), windows.open(OLGA)
+    log_in(theirs, LENA)
+    ours.goto("/users/")
+    ours.get_by_role("searchbox").fill("fuchs")
+    ours.get_by_role("button", name="Search").click()
+    ours.get_by_role("link", name=LENA.name).click()
+    ours.get_by_label("Level").select_option("admin")
+    ours.get_by_role("button", name="Set the level").click()
+    expect(ours.locator("main")).to_contain_text(f"The level of {LENA.name} is admin now.")
+    theirs.goto("/manage/")
+    expect(theirs.locator("main")).to_contain_text("Your current status in the cluster: admin")
+    expect(theirs.get_by_role("link", name="Create a namespace")).to_be_visible()
+
+
+def test_level_admin_vouches_for_a_guest(windows: Windows) -> None:
+    theirs, hers = windows.stranger(), windows.open(MAYA)
+    log_in(theirs, RAVI)
+    hers.goto("/users/?level=guest")
+    hers.get_by_role("link", name=RAVI.name).click()
+    hers.get_by_role("button", name=f"Vouch for {RAVI.name}").click()
+    expect(hers.locator("main")).to_contain_text(f"{RAVI.name} is a user now: you vouched for them.")
+    theirs.goto("/manage/")
+    expect(theirs.locator("main")).to_contain_text("Your current status in the cluster: user")
+
+
+def test_student_admin_may_not_vouch_and_is_told_who_may(windows: Windows) -> None:
+    theirs, his = windows.stranger(), windows.open(HOU_I)
+    log_in(theirs, TOMAS)
+    wish = rows.run(windows.stack, "ask", "avis-fire", TOMAS.subject, "editor")
+    his.goto(f"/requests/{wish}/")
+    expect(his.get_by_role("heading", level=1)).to_have_text(f"{TOMAS.name} asks to join avis-fire as editor")
+    expect(his.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(his.locator("main")).to_contain_text(
+        "Only people of level admin and operators may vouch for a guest, so you cannot approve this. "
+        "Ask one of them: Alex Pang."
+    )
+    # Who sends the form nevertheless is refused, and nothing has changed.
+    token = his.locator("[name=csrfmiddlewaretoken]").first.get_attribute("value") or ""
+    answer = his.request.post(
+        f"/requests/{wish}/approve/",
+        form={"csrfmiddlewaretoken": token, "approve-note": ""},
+        headers={"Referer": his.url},
+    )
+    assert answer.status == 403
+    assert "Only people of level admin and operators may vouch for a guest." in answer.text()
+    his.reload()
+    expect(his.locator("main")).to_contain_text("Waiting for a decision")
+
+
+@pytest.mark.parametrize("person", [None, BEN], ids=["nobody", "a user"])
+def test_page_of_somebody_else_is_the_page_of_nothing(windows: Windows, person: DemoPerson | None) -> None:
+    page = windows.open(person)
+    known = page.goto("/namespaces/nautilus/avis-fire/members/")
+    unknown = page.goto("/namespaces/nautilus/avis-water/members/")
+    assert known is not None
+    assert unknown is not None
+    if person is None:
+        assert page.url.endswith("?next=/namespaces/nautilus/avis-water/members/")
+    else:
+        assert (known.status, unknown.status) == (404, 404)
