@@ -49,7 +49,7 @@ class Cast:
 
 @pytest.fixture
 def cluster(db: None) -> Cluster:
-    found = factories.ClusterFactory(name="nautilus", title="Nautilus")
+    found = factories.ClusterFactory.create(name="nautilus", title="Nautilus")
     ClusterStatus.objects.get_or_create(cluster=found)
     return found
 
@@ -70,7 +70,7 @@ def cast(db: None) -> Cast:
 @pytest.fixture
 def fire(cluster: Cluster, cast: Cast) -> Namespace:
     """The namespace avis-fire: Nils and Paula are its admins, Eda edits, Vera looks."""
-    namespace = factories.NamespaceFactory(
+    namespace = factories.NamespaceFactory.create(
         cluster=cluster,
         name="avis-fire",
         pi_name="Alex Pang",
@@ -80,17 +80,17 @@ def fire(cluster: Cluster, cast: Cast) -> Namespace:
     for person, role in (
         (cast.nils, Role.ADMIN), (cast.paula, Role.ADMIN), (cast.eda, Role.EDITOR), (cast.vera, Role.VIEWER),
     ):  # fmt: skip
-        factories.MembershipFactory(namespace=namespace, person=person, role=role)
+        factories.MembershipFactory.create(namespace=namespace, person=person, role=role)
     return namespace
 
 
 @pytest.fixture
 def hidden(cluster: Cluster, cast: Cast) -> Namespace:
     """The namespace quiet-lab: for its members only, and Paula is its one member."""
-    namespace = factories.NamespaceFactory(
+    namespace = factories.NamespaceFactory.create(
         cluster=cluster, name="quiet-lab", visibility="members", created_by=cast.paula
     )
-    factories.MembershipFactory(namespace=namespace, person=cast.paula, role=Role.ADMIN)
+    factories.MembershipFactory.create(namespace=namespace, person=cast.paula, role=Role.ADMIN)
     return namespace
 
 
@@ -109,7 +109,7 @@ def login(client: Client) -> Callable[[User], Client]:
 def audit_can_be_emptied() -> Iterator[None]:
     """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are
     lifted for that moment, and only for that."""
-    empty = TransactionTestCase._fixture_teardown
+    empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty_with_triggers_lifted(case: TransactionTestCase) -> None:
         with connection.schema_editor() as editor:

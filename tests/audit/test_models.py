@@ -16,7 +16,7 @@ def event() -> Event:
     return record("something.done", by=None, about=None)
 
 
-def _refused(statement: str, *values: object) -> None:
+def _refused(statement: str, *values: int) -> None:
     with (
         pytest.raises(DatabaseError, match="append-only"),
         transaction.atomic(),

@@ -24,7 +24,7 @@ def test_no_event_outside_a_transaction() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_rollback_takes_change_and_event_back_together() -> None:
     with transaction.atomic():
-        person = factories.PersonFactory(name="Nobody")
+        person = factories.PersonFactory.create(name="Nobody")
         record("person.registered", by=person, about=person)
         transaction.set_rollback(True)
     assert not Event.objects.exists()

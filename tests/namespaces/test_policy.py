@@ -25,8 +25,8 @@ NOTHING: set[Permission] = set()
 
 def _member(role: Role, **person: object) -> Callable[[Namespace], Reader]:
     def make(namespace: Namespace) -> Reader:
-        made: User = factories.PersonFactory(**person)
-        factories.MembershipFactory(namespace=namespace, person=made, role=role)
+        made: User = factories.PersonFactory.create(**person)
+        factories.MembershipFactory.create(namespace=namespace, person=made, role=role)
         return made
 
     return make
@@ -34,8 +34,8 @@ def _member(role: Role, **person: object) -> Callable[[Namespace], Reader]:
 
 def _ended(role: Role) -> Callable[[Namespace], Reader]:
     def make(namespace: Namespace) -> Reader:
-        made: User = factories.PersonFactory()
-        factories.MembershipFactory(
+        made: User = factories.PersonFactory.create()
+        factories.MembershipFactory.create(
             namespace=namespace, person=made, role=role, ended_at="2026-01-01T00:00:00Z"
         )
         return made
@@ -44,15 +44,15 @@ def _ended(role: Role) -> Callable[[Namespace], Reader]:
 
 
 def _elsewhere(namespace: Namespace) -> Reader:
-    made: User = factories.PersonFactory()
-    factories.MembershipFactory(
-        namespace=factories.NamespaceFactory(cluster=namespace.cluster), person=made, role=Role.ADMIN
+    made: User = factories.PersonFactory.create()
+    factories.MembershipFactory.create(
+        namespace=factories.NamespaceFactory.create(cluster=namespace.cluster), person=made, role=Role.ADMIN
     )
     return made
 
 
 def _stranger(**person: object) -> Callable[[Namespace], Reader]:
-    return lambda _namespace: factories.PersonFactory(**person)
+    return lambda _namespace: factories.PersonFactory.create(**person)
 
 
 # Kind of reader -> how to make one, what they may in a listed namespace, what in a hidden one.
@@ -85,7 +85,7 @@ MATRIX: dict[str, tuple[Callable[[Namespace], Reader], set[Permission], set[Perm
 @pytest.mark.parametrize("who", MATRIX)
 @pytest.mark.django_db
 def test_everybody_may_exactly_what_the_table_says(who: str, visibility: Visibility) -> None:
-    namespace = factories.NamespaceFactory(visibility=visibility)
+    namespace = factories.NamespaceFactory.create(visibility=visibility)
     make, if_listed, if_hidden = MATRIX[who]
     reader = make(namespace)
     expected = if_listed if visibility == Visibility.LISTED else if_hidden
@@ -101,7 +101,7 @@ def test_table_speaks_of_every_permission() -> None:
 @pytest.mark.parametrize("who", MATRIX)
 @pytest.mark.django_db
 def test_role_is_that_of_a_current_membership_with_effect(who: str) -> None:
-    namespace = factories.NamespaceFactory()
+    namespace = factories.NamespaceFactory.create()
     roles = {
         "viewer": Role.VIEWER, "operator who is viewer": Role.VIEWER, "editor": Role.EDITOR, "admin": Role.ADMIN,
     }  # fmt: skip
@@ -112,7 +112,7 @@ def test_role_is_that_of_a_current_membership_with_effect(who: str) -> None:
 @pytest.mark.parametrize("who", [name for name in MATRIX if name != "anonymous"])
 @pytest.mark.django_db
 def test_roles_are_given_by_namespace_admins_and_operators_only(who: str, visibility: Visibility) -> None:
-    namespace = factories.NamespaceFactory(visibility=visibility)
+    namespace = factories.NamespaceFactory.create(visibility=visibility)
     reader = MATRIX[who][0](namespace)
     assert isinstance(reader, User)
     for role in Role:
@@ -124,12 +124,12 @@ def test_roles_are_given_by_namespace_admins_and_operators_only(who: str, visibi
 @pytest.mark.parametrize(("who", "own"), list(product(MATRIX, (False, True))))
 @pytest.mark.django_db
 def test_requests_are_decided_by_others_who_manage_the_namespace(who: str, own: bool) -> None:
-    namespace = factories.NamespaceFactory()
+    namespace = factories.NamespaceFactory.create()
     reader = MATRIX[who][0](namespace)
     if own and not isinstance(reader, User):
-        assert not policy.may_decide(reader, factories.RequestFactory(namespace=namespace))
+        assert not policy.may_decide(reader, factories.RequestFactory.create(namespace=namespace))
         return
-    request = factories.RequestFactory(namespace=namespace, **({"person": reader} if own else {}))
+    request = factories.RequestFactory.create(namespace=namespace, **({"person": reader} if own else {}))
     managers = {"admin", "operator", "operator who is viewer"}
     assert policy.may_decide(reader, request) is (who in managers and not own)
 
@@ -138,8 +138,8 @@ def test_requests_are_decided_by_others_who_manage_the_namespace(who: str, own: 
 @pytest.mark.parametrize("who", MATRIX)
 @pytest.mark.django_db
 def test_only_a_guest_needs_a_voucher_and_not_everybody_is_one(who: str, level: Level) -> None:
-    namespace = factories.NamespaceFactory()
-    request = factories.RequestFactory(namespace=namespace, person__level=level)
+    namespace = factories.NamespaceFactory.create()
+    request = factories.RequestFactory.create(namespace=namespace, person__level=level)
     may_vouch = who in {"level admin", "operator", "operator who is viewer"}
     assert policy.needs_voucher(MATRIX[who][0](namespace), request) is (
         level == Level.GUEST and not may_vouch

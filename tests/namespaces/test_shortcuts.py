@@ -22,7 +22,7 @@ from tests.namespaces.test_policy import MATRIX
 @pytest.mark.parametrize("who", MATRIX)
 @pytest.mark.django_db
 def test_answer_follows_from_what_the_reader_may(who: str, visibility: Visibility) -> None:
-    namespace = factories.NamespaceFactory(visibility=visibility)
+    namespace = factories.NamespaceFactory.create(visibility=visibility)
     make, if_listed, if_hidden = MATRIX[who]
     reader = make(namespace)
     allowed = if_listed if visibility == Visibility.LISTED else if_hidden
@@ -40,7 +40,7 @@ def test_answer_follows_from_what_the_reader_may(who: str, visibility: Visibilit
 @pytest.mark.parametrize("who", MATRIX)
 @pytest.mark.django_db
 def test_list_holds_what_the_reader_may_know_of(who: str, visibility: Visibility) -> None:
-    namespace = factories.NamespaceFactory(visibility=visibility)
+    namespace = factories.NamespaceFactory.create(visibility=visibility)
     reader = MATRIX[who][0](namespace)
     assert (namespace in visible_namespaces(reader)) is bool(permissions(reader, namespace))
 
@@ -62,7 +62,9 @@ def test_what_does_not_exist_and_what_is_hidden_answer_alike(
 
 
 def test_same_name_in_another_cluster_is_another_namespace(cast: Cast, fire: Namespace) -> None:
-    other = factories.NamespaceFactory(cluster=factories.ClusterFactory(name="other"), name=fire.name)
+    other = factories.NamespaceFactory.create(
+        cluster=factories.ClusterFactory.create(name="other"), name=fire.name
+    )
     found = get_namespace_or_404(cast.otto, "other", fire.name, Permission.SEE_PAGE)
     assert found == other
     with pytest.raises(PermissionDenied):
@@ -71,22 +73,22 @@ def test_same_name_in_another_cluster_is_another_namespace(cast: Cast, fire: Nam
 
 class TestRequest:
     def test_who_asked_finds_it(self, cast: Cast, fire: Namespace) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         assert get_request_or_404(cast.ana, request.pk) == request
 
     @pytest.mark.parametrize("who", ["nils", "paula", "olga"])
     def test_who_may_decide_finds_it(self, cast: Cast, fire: Namespace, who: str) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         assert get_request_or_404(getattr(cast, who), request.pk) == request
 
     @pytest.mark.parametrize("who", ["eda", "vera", "otto"])
     def test_nobody_else_finds_it(self, cast: Cast, fire: Namespace, who: str) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         with pytest.raises(Http404):
             get_request_or_404(getattr(cast, who), request.pk)
 
     def test_admin_of_another_namespace_does_not_find_it(self, cast: Cast, hidden: Namespace) -> None:
-        request = factories.RequestFactory(namespace=hidden, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=hidden, person=cast.ana)
         with pytest.raises(Http404):
             get_request_or_404(cast.nils, request.pk)
 
@@ -95,25 +97,25 @@ class TestRequest:
             get_request_or_404(cast.olga, uuid4())
 
     def test_anonymous_reader_finds_none(self, fire: Namespace) -> None:
-        request = factories.RequestFactory(namespace=fire)
+        request = factories.RequestFactory.create(namespace=fire)
         with pytest.raises(Http404):
             get_request_or_404(MATRIX["anonymous"][0](fire), request.pk)
 
     @pytest.mark.parametrize("who", ["ana", "nils"])
     def test_account_that_is_not_active_finds_none(self, cast: Cast, fire: Namespace, who: str) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         User.objects.filter(pk=getattr(cast, who).pk).update(is_active=False)
         with pytest.raises(Http404):
             get_request_or_404(User.objects.get(pk=getattr(cast, who).pk), request.pk)
 
     def test_former_admin_does_not_find_it_any_more(self, cast: Cast, fire: Namespace) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         fire.memberships.filter(person=cast.nils).update(ended_at="2026-01-01T00:00:00Z")
         with pytest.raises(Http404):
             get_request_or_404(cast.nils, request.pk)
 
     def test_admin_demoted_to_guest_does_not_find_it_any_more(self, cast: Cast, fire: Namespace) -> None:
-        request = factories.RequestFactory(namespace=fire, person=cast.ana)
+        request = factories.RequestFactory.create(namespace=fire, person=cast.ana)
         User.objects.filter(pk=cast.nils.pk).update(level=Level.GUEST)
         with pytest.raises(Http404):
             get_request_or_404(User.objects.get(pk=cast.nils.pk), request.pk)
@@ -123,9 +125,9 @@ def test_list_of_a_member_costs_one_query_however_many_namespaces(
     cast: Cast, fire: Namespace, hidden: Namespace, django_assert_num_queries: object
 ) -> None:
     for index in range(5):
-        other = factories.NamespaceFactory(
+        other = factories.NamespaceFactory.create(
             cluster=fire.cluster, name=f"lab-quiet{index}", visibility="members"
         )
-        factories.MembershipFactory(namespace=other, person=cast.eda, role=Role.VIEWER)
+        factories.MembershipFactory.create(namespace=other, person=cast.eda, role=Role.VIEWER)
     with django_assert_num_queries(1):  # type: ignore[operator]
         assert [namespace.cluster.name for namespace in visible_namespaces(cast.eda)] == ["nautilus"] * 6

@@ -120,8 +120,8 @@ class TestWelcomeBack:
             (Level.ADMIN, True, True),
             (Level.USER, False, False),
         ):
-            person = factories.PersonFactory(level=level, is_superuser=operator, is_active=active)
-            identity = factories.IdentityFactory(person=person, state=Identity.State.RETIRED)
+            person = factories.PersonFactory.create(level=level, is_superuser=operator, is_active=active)
+            identity = factories.IdentityFactory.create(person=person, state=Identity.State.RETIRED)
             key = (identity.issuer, identity.subject)
             people.welcome_back(identity=identity, claims=self.NEWS)
             person.refresh_from_db()
@@ -161,7 +161,7 @@ class TestVouch:
 
     @pytest.mark.parametrize("who", ["otto", "nils", "ana"])
     def test_nobody_else_may(self, cast: Cast, fire: Namespace, who: str) -> None:
-        other = factories.PersonFactory(level=Level.GUEST)
+        other = factories.PersonFactory.create(level=Level.GUEST)
         with pytest.raises(NotAllowed):
             people.vouch(person=other, by=getattr(cast, who))
         assert User.objects.get(pk=other.pk).level == Level.GUEST
@@ -201,7 +201,7 @@ class TestVouch:
         assert acts() == ["person.vouched"]
 
     def test_namespaces_of_the_person_follow(self, cast: Cast, fire: Namespace, hidden: Namespace) -> None:
-        factories.MembershipFactory(namespace=fire, person=cast.ana)
+        factories.MembershipFactory.create(namespace=fire, person=cast.ana)
         people.vouch(person=cast.ana, by=cast.paula)
         assert Namespace.objects.get(pk=fire.pk).generation == fire.generation + 1
         assert Namespace.objects.get(pk=hidden.pk).generation == hidden.generation
@@ -210,7 +210,7 @@ class TestVouch:
 class TestSetLevel:
     @pytest.mark.parametrize("level", list(Level))
     def test_operator_sets_any_level(self, cast: Cast, level: Level) -> None:
-        other = factories.PersonFactory(level=Level.USER if level != Level.USER else Level.GUEST)
+        other = factories.PersonFactory.create(level=Level.USER if level != Level.USER else Level.GUEST)
         before = other.level
         assert people.set_level(person=other, level=level, by=cast.olga).level == level
         assert User.objects.get(pk=other.pk).level == level
@@ -250,10 +250,10 @@ class TestSetLevel:
     def test_every_namespace_of_the_person_follows_and_no_other(
         self, cast: Cast, fire: Namespace, hidden: Namespace
     ) -> None:
-        second = factories.NamespaceFactory(cluster=fire.cluster)
-        factories.MembershipFactory(namespace=second, person=cast.eda)
-        left = factories.NamespaceFactory(cluster=fire.cluster)
-        factories.MembershipFactory(namespace=left, person=cast.eda, ended_at="2026-01-01T00:00:00Z")
+        second = factories.NamespaceFactory.create(cluster=fire.cluster)
+        factories.MembershipFactory.create(namespace=second, person=cast.eda)
+        left = factories.NamespaceFactory.create(cluster=fire.cluster)
+        factories.MembershipFactory.create(namespace=left, person=cast.eda, ended_at="2026-01-01T00:00:00Z")
         people.set_level(person=cast.eda, level=Level.GUEST, by=cast.olga)
         raised = {
             name for name, generation in Namespace.objects.values_list("name", "generation") if generation > 1
@@ -278,13 +278,13 @@ class TestSetLevel:
         assert User.objects.get(pk=cast.nils.pk).level == Level.GUEST
 
     def test_another_admin_who_is_a_guest_does_not_count(self, cast: Cast, hidden: Namespace) -> None:
-        factories.MembershipFactory(namespace=hidden, person=cast.ana, role=Role.ADMIN)
+        factories.MembershipFactory.create(namespace=hidden, person=cast.ana, role=Role.ADMIN)
         with pytest.raises(StateConflict):
             people.set_level(person=cast.paula, level=Level.GUEST, by=cast.olga)
 
     def test_another_admin_who_is_not_active_does_not_count(self, cast: Cast, hidden: Namespace) -> None:
-        inactive = factories.PersonFactory(is_active=False)
-        factories.MembershipFactory(namespace=hidden, person=inactive, role=Role.ADMIN)
+        inactive = factories.PersonFactory.create(is_active=False)
+        factories.MembershipFactory.create(namespace=hidden, person=inactive, role=Role.ADMIN)
         with pytest.raises(StateConflict):
             people.set_level(person=cast.paula, level=Level.GUEST, by=cast.olga)
 

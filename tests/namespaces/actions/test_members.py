@@ -44,7 +44,7 @@ class TestAdd:
 
     @pytest.mark.parametrize("who", ["eda", "vera", "otto", "ana"])
     def test_nobody_else_adds_anybody(self, cast: Cast, fire: Namespace, who: str) -> None:
-        other = factories.PersonFactory()
+        other = factories.PersonFactory.create()
         with Unchanged(), pytest.raises(NotAllowed):
             members.add(namespace=fire, person=other, role=Role.VIEWER, by=getattr(cast, who))
 
@@ -55,7 +55,7 @@ class TestAdd:
             members.add(namespace=hidden, person=cast.otto, role=Role.VIEWER, by=cast.nils)
 
     def test_level_admin_alone_adds_nobody(self, cast: Cast, fire: Namespace) -> None:
-        level_admin = factories.PersonFactory(level=Level.ADMIN)
+        level_admin = factories.PersonFactory.create(level=Level.ADMIN)
         with Unchanged(), pytest.raises(NotAllowed):
             members.add(namespace=fire, person=cast.otto, role=Role.VIEWER, by=level_admin)
 
@@ -168,8 +168,8 @@ class TestSetRole:
     def test_admin_without_effect_is_not_the_other_admin(
         self, cast: Cast, hidden: Namespace, other: dict[str, object]
     ) -> None:
-        factories.MembershipFactory(
-            namespace=hidden, person=factories.PersonFactory(**other), role=Role.ADMIN
+        factories.MembershipFactory.create(
+            namespace=hidden, person=factories.PersonFactory.create(**other), role=Role.ADMIN
         )
         with Unchanged(), pytest.raises(StateConflict):
             members.set_role(membership=membership(hidden, cast.paula), role=Role.VIEWER, by=cast.paula)
@@ -209,7 +209,7 @@ class TestRemove:
     def test_admin_of_another_namespace_does_not(
         self, cast: Cast, fire: Namespace, hidden: Namespace
     ) -> None:
-        factories.MembershipFactory(namespace=hidden, person=cast.otto)
+        factories.MembershipFactory.create(namespace=hidden, person=cast.otto)
         with Unchanged(), pytest.raises(NotAllowed):
             members.remove(membership=membership(hidden, cast.otto), by=cast.nils)
 
@@ -239,8 +239,8 @@ class TestRemove:
     def test_admin_without_effect_is_not_the_other_admin(
         self, cast: Cast, hidden: Namespace, other: dict[str, object]
     ) -> None:
-        factories.MembershipFactory(
-            namespace=hidden, person=factories.PersonFactory(**other), role=Role.ADMIN
+        factories.MembershipFactory.create(
+            namespace=hidden, person=factories.PersonFactory.create(**other), role=Role.ADMIN
         )
         with Unchanged(), pytest.raises(StateConflict):
             members.remove(membership=membership(hidden, cast.paula), by=cast.paula)

@@ -158,7 +158,7 @@ class TestCreate:
             create(fire.cluster, cast.paula, name="avis-fire")
 
     def test_same_name_is_free_in_another_cluster(self, cast: Cast, fire: Namespace) -> None:
-        other = factories.ClusterFactory(name="other")
+        other = factories.ClusterFactory.create(name="other")
         assert create(other, cast.paula, name="avis-fire").cluster == other
 
     def test_rollback_leaves_nothing(

@@ -1,0 +1,188 @@
+"""Asking for reconciliation: the generation with the change, a knock after it, and a broker in any state."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import transaction
+
+from audit.models import Event
+from namespaces import tasks
+from namespaces.access import Role
+from namespaces.actions import members
+from namespaces.models import Membership, Namespace
+from portal.celery import app
+from tests import factories
+from tests.conftest import Cast
+
+Capture = Callable[..., object]
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that points Celery at a broker."""
+
+    def point(url: str) -> None:
+        monkeypatch.setenv("CELERY_BROKER_URL", url)
+        monkeypatch.setattr(app.amqp, "_producer_pool", None)
+
+    return point
+
+
+def generations() -> dict[str, int]:
+    return dict(Namespace.objects.values_list("name", "generation"))
+
+
+class TestRequestReconcile:
+    def test_raises_each_generation_once(self, fire: Namespace, hidden: Namespace) -> None:
+        other = factories.NamespaceFactory.create(cluster=fire.cluster)
+        tasks.request_reconcile(fire.pk, hidden.pk, fire.pk)
+        assert generations() == {fire.name: 2, hidden.name: 2, other.name: 1}
+
+    def test_nothing_asked_for_is_nothing_done(
+        self, fire: Namespace, django_capture_on_commit_callbacks: Capture
+    ) -> None:
+        with django_capture_on_commit_callbacks() as callbacks:  # type: ignore[attr-defined]
+            tasks.request_reconcile()
+        assert callbacks == []
+        assert generations() == {fire.name: 1}
+
+    def test_counts_up_whatever_the_object_in_memory_says(self, fire: Namespace) -> None:
+        Namespace.objects.filter(pk=fire.pk).update(generation=41)
+        tasks.request_reconcile(fire.pk)
+        assert generations() == {fire.name: 42}
+
+    def test_knock_that_fails_in_an_unforeseen_way_is_no_error_page(
+        self, fire: Namespace, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        def fail(_ids: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(tasks, "knock", fail)
+        tasks.request_reconcile(fire.pk)
+        with transaction.atomic(), django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+            tasks.request_reconcile(fire.pk)
+        assert generations() == {fire.name: 3}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unforeseen_failure_after_the_commit_loses_nothing(
+    fire: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_ids: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tasks, "knock", fail)
+    with transaction.atomic():
+        tasks.request_reconcile(fire.pk)
+    assert generations() == {fire.name: 2}
+
+
+class TestMessage:
+    def test_names_the_object_and_nothing_else(self, fire: Namespace, broker: Callable[[str], None]) -> None:
+        broker(f"memory://{fire.pk}")
+        with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
+            queue.clear()
+            tasks.knock([fire.pk])
+            message = queue.get(timeout=5)
+            message.ack()
+            assert message.headers["task"] == "namespaces.tasks.reconcile_namespace"
+            assert message.content_type == "application/json"
+            arguments, keywords, _embedded = message.payload
+            assert (arguments, keywords) == ([], {"namespace_id": str(fire.pk)})
+            assert queue.qsize() == 0
+
+    def test_arguments_are_given_by_name(self) -> None:
+        with pytest.raises(TypeError):
+            tasks.reconcile_namespace.run("7ecb7888-0d25-4ac8-978f-d9e7cc2c80ee")  # type: ignore[call-arg]
+
+
+class Listener:
+    """A program on the broker's port that is no Redis in working order: what it says to every command."""
+
+    def __init__(self, says: bytes | None) -> None:
+        self.says = says
+        self.visits = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._server.getsockname()[1]}/0"
+        self._visitors: list[socket.socket] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _address = self._server.accept()
+            except OSError:
+                return
+            self.visits += 1
+            self._visitors.append(visitor)
+            threading.Thread(target=self._answer, args=(visitor,), daemon=True).start()
+
+    def _answer(self, visitor: socket.socket) -> None:
+        if self.says == b"":
+            visitor.close()
+            return
+        try:
+            while said := visitor.recv(65536):
+                if self.says:
+                    visitor.sendall(self.says * said.count(b"*"))
+        except OSError:
+            return
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for visitor in self._visitors:
+            visitor.close()
+
+
+@pytest.fixture(
+    params=[
+        None,
+        b"",
+        b"-NOAUTH Authentication required.\r\n",
+        b"-OOM command not allowed\r\n",
+        b"HTTP/1.1 400 Bad\r\n",
+    ],
+    ids=["silent", "hangs up", "wants a password", "is full", "is something else"],
+)
+def sick_broker(request: pytest.FixtureRequest, broker: Callable[[str], None]) -> Iterator[Listener]:
+    listener = Listener(request.param)
+    broker(listener.url)
+    yield listener
+    listener.close()
+
+
+class TestSickBroker:
+    def test_change_is_saved_and_nobody_sees_an_error(
+        self, cast: Cast, fire: Namespace, sick_broker: Listener, django_capture_on_commit_callbacks: Capture
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+            members.add(namespace=fire, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        assert sick_broker.visits >= 1
+        assert Membership.objects.filter(namespace=fire, person=cast.otto).exists()
+        assert Event.objects.count() == 1
+        assert generations() == {fire.name: 2}
+
+    def test_is_asked_once_for_all_namespaces_of_a_change(
+        self, sick_broker: Listener, fire: Namespace
+    ) -> None:
+        others = [factories.NamespaceFactory.create(cluster=fire.cluster).pk for _index in range(4)]
+        tasks.knock([fire.pk])
+        alone, sick_broker.visits = sick_broker.visits, 0
+        tasks.knock([fire.pk, *others])
+        assert sick_broker.visits <= alone
+
+
+def test_broker_that_refuses_is_no_error(
+    cast: Cast, fire: Namespace, broker: Callable[[str], None], django_capture_on_commit_callbacks: Capture
+) -> None:
+    broker("redis://127.0.0.1:1/0")
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+        members.add(namespace=fire, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+    assert Membership.objects.filter(namespace=fire, person=cast.otto).exists()
+    assert generations() == {fire.name: 2}
