@@ -1,4 +1,4 @@
-"""From rows to what should be in the cluster: the one place that says who has which binding, and the last that knows Django.
+"""From rows to what should be in the cluster: the one place that says who has which binding, and the last with Django.
 
 Whatever ends a right ends it here, for every identity: an ended membership, another role, a guest, an account that is
 not active, a retired identity.
@@ -58,7 +58,14 @@ def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[Binding
     memberships = with_effect(Membership.objects.filter(namespace__in=ids)).filter(
         person__identities__state=Identity.State.ACTIVE
     )
-    columns = ("namespace", "pk", "role", "person__identities", "person__identities__issuer", "person__identities__subject")
+    columns = (
+        "namespace",
+        "pk",
+        "role",
+        "person__identities",
+        "person__identities__issuer",
+        "person__identities__subject",
+    )
     for namespace, membership, role, identity, issuer, subject in memberships.values_list(*columns):
         username = config.username(issuer, subject)
         if username is not None:
@@ -71,19 +78,21 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
     found: dict[UUID, dict[str, KnownBinding]] = defaultdict(dict)
     grants = Grant.objects.filter(namespace__in=ids).select_related("membership__person", "identity")
     for grant in grants.iterator(chunk_size=2000):
+        revoked = _is_revoked(grant)
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,
             operation=str(grant.operation),
             role=grant.role,
             username=grant.username,
-            revoked=_is_revoked(grant),
-            proved=grant.state in (Grant.State.ACTIVE, Grant.State.REVOKED),
+            revoked=revoked,
+            # That it was seen to work proves nothing about its end, nor the other way round.
+            proved=grant.state == (Grant.State.REVOKED if revoked else Grant.State.ACTIVE),
         )
     return found
 
 
 def _is_revoked(grant: Grant) -> bool:
-    """Whether the rows say positively that this grant is over. A missing row, or a cluster's changed file, says nothing."""
+    """Whether the rows say positively that this grant is over. A missing row, or a changed file, says nothing."""
     membership = grant.membership
     return (
         membership.ended_at is not None

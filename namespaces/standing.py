@@ -1,4 +1,4 @@
-"""How somebody's access to a namespace stands, in one value: what was decided, what the cluster was seen to answer, when.
+"""How somebody's access to a namespace stands, in one value: what was decided, what the cluster answered, when.
 
 Never "active" before the API server said yes as exactly that person, never "revoked" before it said no.
 """
@@ -31,7 +31,7 @@ class State(StrEnum):
     FAILING = "failing"  # the cluster refuses or does not do it
     ENDING = "ending"  # ended, not yet proved gone
     RESIDUAL = "residual"  # ended, our binding is gone, but something else still lets them in
-    REVOKED = "revoked"  # proved gone
+    REVOKED = "revoked"  # proved gone; without a moment: nothing of it was ever in the cluster
 
 
 FINAL = frozenset({State.NONE, State.GUEST, State.UNUSABLE, State.ACTIVE, State.REVOKED})
@@ -74,16 +74,26 @@ def waiting_before(namespace: Namespace) -> int:
     )
 
 
-def _standings(namespaces: dict[UUID, Namespace], memberships: Iterable[Membership]) -> dict[tuple[UUID, UUID], Standing]:
+def _standings(
+    namespaces: dict[UUID, Namespace], memberships: Iterable[Membership]
+) -> dict[tuple[UUID, UUID], Standing]:
     newest: dict[tuple[UUID, UUID], Membership] = {}
-    for membership in memberships.select_related("person").order_by("created_at"):  # type: ignore[attr-defined]
+    by_age = (
+        F("ended_at").asc(nulls_last=True),
+        "created_at",
+    )  # the current one last, whatever the clock said
+    for membership in memberships.select_related("person").order_by(*by_age):  # type: ignore[attr-defined]
         newest[membership.namespace_id, membership.person_id] = membership
     people = {person for _namespace, person in newest}
     grants: dict[tuple[UUID, UUID], list[Grant]] = defaultdict(list)
-    for grant in Grant.objects.filter(namespace__in=namespaces, identity__person__in=people).select_related("identity"):
+    for grant in Grant.objects.filter(namespace__in=namespaces, identity__person__in=people).select_related(
+        "identity"
+    ):
         grants[grant.namespace_id, grant.identity.person_id].append(grant)
     with_identity = set(
-        Identity.objects.filter(person__in=people, state=Identity.State.ACTIVE).values_list("person", flat=True)
+        Identity.objects.filter(person__in=people, state=Identity.State.ACTIVE).values_list(
+            "person", flat=True
+        )
     )
     statuses = NamespaceStatus.objects.in_bulk(list(namespaces))
     clusters = {status.cluster_id: status for status in ClusterStatus.objects.all()}
@@ -112,28 +122,41 @@ def _judge(
     role = Role(membership.role)
     if membership.ended_at is not None:
         return _judge_ended(membership, grants)
-    if membership.person.is_guest:
-        return Standing(State.GUEST, role, membership.changed_at)
+    if membership.person.is_guest or not membership.person.is_active or not has_identity:
+        if any(grant.state != Grant.State.REVOKED for grant in grants):
+            return _judge_ended(membership, grants)
+        state = State.GUEST if membership.person.is_guest else State.UNUSABLE
+        return Standing(state, role, membership.changed_at)
     current = [grant for grant in grants if grant.role == role and grant.state != Grant.State.REVOKED]
-    trouble = _trouble(status, cluster)
-    if any(grant.state == Grant.State.FAILING for grant in current):
-        failing = next(grant for grant in current if grant.state == Grant.State.FAILING)
+    failing = next((grant for grant in current if grant.state == Grant.State.FAILING), None)
+    if failing is not None:
         return Standing(State.FAILING, role, failing.since, failing.error_message)
     active = [grant for grant in current if grant.state == Grant.State.ACTIVE]
-    if active and len(active) == len(current):
+    if active and len(active) == len(current) and not _is_held_as_another(role, grants):
         return Standing(State.ACTIVE, role, min(grant.proved_at for grant in active if grant.proved_at))
-    up_to_date = status is not None and status.observed_generation == namespace.generation
-    if not has_identity or (up_to_date and not current):
+    if status is not None and status.observed_generation == namespace.generation and not current:
         return Standing(State.UNUSABLE, role, membership.changed_at)
+    trouble = _trouble(status, cluster)
     if trouble:
         return Standing(State.FAILING, role, membership.changed_at, trouble)
     return Standing(State.WAITING, role, membership.changed_at)
 
 
+def _is_held_as_another(role: Role, grants: list[Grant]) -> bool:
+    """Whether a role that was changed is still in the cluster. What somebody else gives is not ours to wait for."""
+    held = (grant for grant in grants if grant.role != role and grant.state != Grant.State.REVOKED)
+    return any(not _is_residual(grant) for grant in held)
+
+
+def _is_residual(grant: Grant) -> bool:
+    """Whether the API server still said yes after our binding was gone (see `reconciliation`)."""
+    return grant.state == Grant.State.REVOKING and not grant.binding_uid
+
+
 def _judge_ended(membership: Membership, grants: list[Grant]) -> Standing:
     role = Role(membership.role)
     held = [grant for grant in grants if grant.state != Grant.State.REVOKED]
-    residual = [grant for grant in held if grant.state == Grant.State.REVOKING and not grant.binding_uid]
+    residual = [grant for grant in held if _is_residual(grant)]
     if residual:
         return Standing(State.RESIDUAL, role, residual[0].since, residual[0].error_message)
     if held:
@@ -143,7 +166,7 @@ def _judge_ended(membership: Membership, grants: list[Grant]) -> Standing:
 
 
 def _trouble(status: NamespaceStatus | None, cluster: ClusterStatus | None) -> str:
-    """Return why the cluster does not do it, if it was tried and failed for a reason that waiting alone may not mend."""
+    """Return why the cluster does not do it, if it failed for a reason that waiting alone may not mend."""
     if status is not None and status.state in (
         NamespaceStatus.State.CONFLICT,
         NamespaceStatus.State.DEGRADED,

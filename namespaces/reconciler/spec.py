@@ -22,10 +22,9 @@ class BindingSpec:
 class KnownBinding:
     """A RoleBinding that we made, or were about to make.
 
-    `uid` is empty until it was seen; `operation` is the uuid in its annotation;
-    `revoked` says that the rows explain why it is not wanted any more: without that, its absence from the wishes is no
-    reason to delete it. `proved` says that the API
-    server has answered as it should since the last change.
+    `uid` is empty until it was seen; `operation` is the uuid in its annotation; `revoked` says that the rows explain
+    why it is not wanted any more: without that, its absence from the wishes is no reason to delete it. `proved` says
+    that the API server has answered as it should since then: yes, or no if it is revoked.
     """
 
     uid: str

@@ -1,0 +1,65 @@
+"""What the approver sees is what the cluster will get."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from pytest_django import Settings
+
+from accounts.models import Identity
+from clusters.api import ROLE_BINDING
+from clusters.roles import ROLES
+from namespaces import preview, reconciliation
+from namespaces.access import Role
+from namespaces.actions import requests
+from namespaces.models import Namespace, Request
+from namespaces.reconciler.manifests import MEMBERSHIP, OPERATION, REVISION
+from tests import factories
+from tests.conftest import Cast
+from tests.fake_cluster import FakeCluster
+
+CREATED = {"uid", "resourceVersion", "creationTimestamp"}
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+def test_shows_the_binding_that_approval_will_make(
+    cast: Cast, fire: Namespace, fake_cluster: FakeCluster, role: str
+) -> None:
+    reconciliation.reconcile(fire.pk)
+    request = factories.RequestFactory.create(namespace=fire, person=cast.otto, role=role)
+    shown = preview.of_request(request)
+    (manifest,) = yaml.safe_load_all(shown.manifests)
+    requests.approve(request=request, by=cast.nils)
+    reconciliation.reconcile(fire.pk)
+    made = fake_cluster.get(ROLE_BINDING, manifest["metadata"]["name"], fire.name)
+    for name in CREATED:
+        made["metadata"].pop(name)
+    for name in (MEMBERSHIP, OPERATION):
+        assert manifest["metadata"]["annotations"].pop(name) == "(made on approval)"
+        assert made["metadata"]["annotations"].pop(name)
+    assert int(manifest["metadata"]["annotations"][REVISION]) > 1
+    assert manifest == made
+    assert shown.usernames == (cast.otto.identities.get().subject,)
+
+
+def test_shows_every_identity_that_counts(cast: Cast, fire: Namespace) -> None:
+    factories.IdentityFactory.create(person=cast.ana)
+    factories.IdentityFactory.create(person=cast.ana, state=Identity.State.RETIRED)
+    factories.IdentityFactory.create(person=cast.ana, issuer="https://unknown.example.edu")
+    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=cast.ana))
+    assert len(shown.usernames) == 2
+    assert len(list(yaml.safe_load_all(shown.manifests))) == 2
+
+
+def test_shows_nothing_for_somebody_whom_the_cluster_cannot_know(cast: Cast, fire: Namespace) -> None:
+    stranger = factories.PersonFactory.create()
+    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=stranger))
+    assert (shown.usernames, list(yaml.safe_load_all(shown.manifests))) == ((), [])
+
+
+def test_shows_nothing_for_a_cluster_that_the_file_does_not_name(
+    cast: Cast, fire: Namespace, settings: Settings
+) -> None:
+    settings.CLUSTERS_FILE = ""
+    request: Request = factories.RequestFactory.create(namespace=fire, person=cast.ana, role=Role.ADMIN)
+    assert preview.of_request(request).usernames == ()
