@@ -72,9 +72,6 @@ class Command(BaseCommand):
 
         self._say(f"Berth starts; its data is in {demonstration.directory}")
         start(demonstration.redis())
-        for program in demonstration.others():
-            if not program.is_worker:
-                start(program)
         seed = demonstration.seed()
         supervisor.run(
             seed.name,
@@ -85,9 +82,9 @@ class Command(BaseCommand):
         start(demonstration.web())
         supervisor.wait(demonstration.redis_answers, seconds=READY_SECONDS, what="Redis")
         supervisor.wait(demonstration.web_answers, seconds=READY_SECONDS, what="the portal")
+        # Only now, so that the first page does not wait for the cluster's share of the processor.
         for program in demonstration.others():
-            if program.is_worker:
-                start(program)
+            start(program)
         supervisor.wait(
             demonstration.login_answers,
             seconds=READY_SECONDS,
