@@ -57,7 +57,7 @@ class Text(forms.CharField):
 
 
 def _role_choices() -> list[tuple[str, str]]:
-    return [(role.value, format_html("<strong>{}</strong> {}", role.label, role.can)) for role in Role]
+    return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
 
 
 class JoinForm(forms.Form):

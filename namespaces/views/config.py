@@ -12,6 +12,20 @@ from namespaces.actions import config as actions
 from namespaces.views import parameters
 from namespaces.views.answers import page
 
+_COMMANDS = {
+    "install_linux": "unzip kubelogin_linux_amd64.zip kubelogin\n"
+    "sudo install -m 755 kubelogin /usr/local/bin/kubectl-oidc_login",
+    "install_macos": "brew install kubectl kubelogin",
+    "install_windows": "choco install kubernetes-cli kubelogin",
+    "place_unix": "mkdir -p ~/.kube\ninstall -m 600 ~/Downloads/config ~/.kube/config",
+    "place_windows": "New-Item -ItemType Directory -Force $HOME\\.kube\n"
+    "Copy-Item $HOME\\Downloads\\config $HOME\\.kube\\config",
+    "forward": "ssh -L 8000:localhost:8000 you@remote-machine",
+    "option": "--skip-open-browser",
+    "first": "kubectl auth whoami",
+    "pods": "kubectl get pods",
+    "choose": "kubectl config get-contexts\nkubectl config use-context NAME",
+}
 _PARAMETERS = {"login": parameters.one_of(("browser", "no-browser"))}
 
 
@@ -45,6 +59,5 @@ def download(request: KnownRequest) -> HttpResponse:
 def _instructions(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
     parts = kit.of(request.user)
     namespaces = [name for part in parts for name in part.namespaces]
-    return page(
-        request, "namespaces/config.html", {"parts": parts, "namespaces": namespaces}, refusal=refusal
-    )
+    context = {"parts": parts, "namespaces": namespaces, "commands": _COMMANDS}
+    return page(request, "namespaces/config.html", context, refusal=refusal)
