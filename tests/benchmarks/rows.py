@@ -47,14 +47,6 @@ def requests(namespaces: str) -> list[tuple[str, str, str]]:
     return made
 
 
-def membership(request_id: str) -> str:
-    """Return the membership that came of a request."""
-    from namespaces.models import Membership, Request  # noqa: PLC0415
-
-    request = Request.objects.get(pk=request_id)
-    return str(Membership.objects.current().get(namespace=request.namespace, person=request.person).pk)
-
-
 def settled() -> bool:
     """Whether the cluster has everything that was decided."""
     from namespaces.reconciliation import due  # noqa: PLC0415
@@ -108,7 +100,7 @@ def main() -> None:
     import django  # noqa: PLC0415
 
     django.setup()
-    acts = {"requests": requests, "membership": membership, "settled": settled, "large": large}
+    acts = {"requests": requests, "settled": settled, "large": large}
     print(json.dumps(acts[sys.argv[1]](*sys.argv[2:])))
 
 
