@@ -96,10 +96,10 @@ def _obstacle(spec: NamespaceSpec, namespace: Manifest | None) -> Obstacle | Non
     ours = (metadata.get("labels") or {}).get(NAMESPACE_ID_LABEL) == spec.namespace_id
     if spec.uid and metadata["uid"] != spec.uid:
         return Obstacle.REPLACED
+    if metadata.get("deletionTimestamp"):
+        return Obstacle.TERMINATING  # whosever it is: the name will soon be free
     if not spec.uid and not ours:
         return Obstacle.FOREIGN
-    if metadata.get("deletionTimestamp"):
-        return Obstacle.TERMINATING
     return None
 
 
