@@ -64,7 +64,7 @@ NAMESPACES = (
         "avis-rip",
         Page(
             title="AVIS: rip currents",
-            description="Finding rip currents in beach videos, so that a lifeguard is warned before somebody swims there.",
+            description="Finding rip currents in beach videos, so that lifeguards are warned before somebody swims.",
             pi_name="Alex Pang",
             institution=_UCSC,
             field="Computer science",

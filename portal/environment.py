@@ -9,18 +9,20 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 
-class _Variables(FileAwareMapping):  # type: ignore[misc]
+class _Variables(FileAwareMapping):
     """`NAME_FILE` wins over `NAME`. The line break at the end of a file belongs to the file, not to the value."""
 
     def __getitem__(self, key: str) -> str:
         try:
             value: str = super().__getitem__(key)
         except OSError as error:
-            raise ImproperlyConfigured(f"{key}_FILE: {error.filename} cannot be read: {error.strerror}") from error
+            raise ImproperlyConfigured(
+                f"{key}_FILE: {error.filename} cannot be read: {error.strerror}"
+            ) from error
         return value.rstrip("\r\n")
 
 
-class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+class Environment(environ.FileAwareEnv):
     """django-environ, with variables from files, and with errors that name the variable."""
 
     ENVIRON = _Variables()

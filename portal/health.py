@@ -76,4 +76,3 @@ def touch(path: str) -> None:
     """Say that this process is alive: the file's time of change is now."""
     if path:
         Path(path).touch()
-

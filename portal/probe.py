@@ -1,6 +1,6 @@
 """The health check of a container: web answers, or a worker or beat has shown a sign of life. Exit code 0 or 1.
 
-Standard library only and run by its path (`python -I portal/probe.py`), so that a look costs no more than Python itself.
+Standard library only and run by its path (`python -I portal/probe.py`): a look costs no more than Python itself.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from django.conf import settings
 from portal.health import touch
 from portal.start import refuse_unsafe_settings
 
-LIVENESS_SECONDS = 5.0
+LIVENESS_SECONDS = 5
 
 
 class Liveness(bootsteps.StartStopStep):

@@ -4,6 +4,8 @@ set -u
 
 cd "$(dirname "$0")/.."
 bin=.venv/bin
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 failed=
 
 check() {
@@ -15,7 +17,7 @@ check() {
 
 # Settings as in production, with stand-ins for secrets, so that the deployment checks judge what operators get.
 production() {
-    here=$(mktemp -d)
+    here=$scratch
     "$bin/python" -c 'import secrets; print(secrets.token_urlsafe(64))' >"$here/secret-key"
     cp tests/facts/* "$here/"
     env -i PATH="$PATH" HOME="$here" \
@@ -24,9 +26,6 @@ production() {
         BERTH_BROKER_URL=redis://:not-a-password@redis.example.org:6379/0 \
         BERTH_CLUSTERS="$here/clusters.yaml" BERTH_ISSUERS="$here/issuers.yaml" \
         "$bin/python" manage.py check --deploy --fail-level WARNING
-    code=$?
-    rm -rf "$here"
-    return "$code"
 }
 
 check "format" "$bin/ruff" format --check .
@@ -34,7 +33,7 @@ check "lint" "$bin/ruff" check --output-format concise .
 check "types" "$bin/mypy" --no-pretty
 check "templates" "$bin/djlint" --quiet --check --lint templates
 check "layers" "$bin/lint-imports" --no-logo
-check "migrations" "$bin/python" manage.py makemigrations --check --dry-run
+check "migrations" env BERTH_DATA_DIR="$scratch" "$bin/python" manage.py makemigrations --check --dry-run
 check "deployment" production
 check "dependencies" "$bin/python" -m pip check
 
