@@ -16,6 +16,7 @@ import yaml
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from accounts.models import Level, User
@@ -32,6 +33,10 @@ from namespaces.access import Role
 from namespaces.models import Namespace
 from tests import factories, fake_connection
 from tests.fake_cluster import FakeCluster
+
+# A busy machine is no failure: no test is judged by the clock. A failing example is printed with the way to repeat it.
+hypothesis_settings.register_profile("berth", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("berth")
 
 
 @dataclass(frozen=True)

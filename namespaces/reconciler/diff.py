@@ -1,7 +1,7 @@
 """What differs between a namespace as decided and as observed: one pure function from values to a value.
 
-Nothing here acts, so the same answer serves a pass, a preview and a dry run. Nothing is concluded from absence: a binding
-is deleted only if it is ours by name, label and recorded uid *and* the rows explain why it is not wanted.
+Nothing here acts, so the same answer serves a pass, a preview and a dry run. Nothing is concluded from absence: a
+binding is deleted only if it is ours by name and recorded uid *and* the rows explain why it is not wanted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, role_ref, subjects
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
+
 class Obstacle(StrEnum):
     """Why nothing can be done in a namespace."""
 
@@ -27,7 +28,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True)
 class Observed:
-    """What the cluster has: the namespace, or None after a positive answer that there is none, and *all* its bindings."""
+    """What the cluster has: the namespace, or None after a positive answer that there is none; *all* its bindings."""
 
     namespace: Manifest | None
     bindings: Sequence[Manifest] = ()
@@ -43,8 +44,8 @@ class Seen:
 
 @dataclass(frozen=True)
 class Drift:
-    """The difference. `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in
-    the rows; `foreign` give people rights beside Berth. None of these three is ever touched."""
+    """The difference. `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason
+    in the rows; `foreign` give people rights beside Berth. None of these three is ever touched."""
 
     obstacle: Obstacle | None = None
     create_namespace: bool = False
@@ -77,14 +78,20 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
     ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
     return Drift(
-        correct=tuple((binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"),
+        correct=tuple(
+            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"
+        ),
         create=tuple(binding for binding, _found, verdict in judged if verdict == "create"),
-        replace=tuple((binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"),
+        replace=tuple(
+            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"
+        ),
         conflicts=tuple(binding for binding, _found, verdict in judged if verdict == "conflict"),
         delete=tuple(_seen(found) for found, known in ours if known.revoked),
         unexplained=tuple(_seen(found) for found, known in ours if not known.revoked),
         foreign=tuple(
-            found["metadata"]["name"] for found in unwanted if _our(spec, found) is None and _gives_people_rights(found)
+            found["metadata"]["name"]
+            for found in unwanted
+            if _our(spec, found) is None and _gives_people_rights(found)
         ),
     )
 
@@ -108,7 +115,7 @@ def _verdict(
 ) -> Literal["correct", "create", "replace", "conflict"]:
     if found is None:
         return "create"
-    if _is_as_wanted(spec, binding, found):
+    if is_as_wanted(spec, binding, found):
         return "correct"
     return "conflict" if _our(spec, found) is None else "replace"
 
@@ -126,8 +133,8 @@ def _gives_people_rights(found: Manifest) -> bool:
 def is_ours(found: Manifest, known: KnownBinding) -> bool:
     """Whether a binding is one that we made: our name and label, and the uid or the operation that we recorded.
 
-    A label alone proves nothing: a namespace admin can put it on, or take it off (security.md, finding 5), so a stripped
-    label does not disown what has our recorded uid.
+    A label alone proves nothing: a namespace admin can put it on, or take it off, so a stripped label does not disown
+    what has our recorded uid.
     """
     metadata = found["metadata"]
     if known.uid:
@@ -137,7 +144,8 @@ def is_ours(found: Manifest, known: KnownBinding) -> bool:
     return labelled and bool(known.operation) and operation == known.operation
 
 
-def _is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> bool:
+def is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> bool:
+    """Whether a binding in the cluster says what was decided, and of which membership."""
     metadata = found["metadata"]
     annotations = metadata.get("annotations") or {}
     return (

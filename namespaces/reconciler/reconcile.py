@@ -10,14 +10,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from clusters.api import NAMESPACE, ROLE_BINDING, ClusterApi, ClusterError, Conflict, Manifest, NotFound
-from clusters.roles import probes, probes_beyond
-from namespaces.reconciler.diff import Drift, Observed, Obstacle, compare
+from clusters.api import (
+    NAMESPACE,
+    ROLE_BINDING,
+    AccessQuestion,
+    ClusterApi,
+    ClusterError,
+    Conflict,
+    Manifest,
+    NotFound,
+)
+from clusters.roles import ROLES, probes, probes_beyond
+from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted
 from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+HIGHEST_ROLE = list(ROLES)[-1]  # its rules hold those of all others
 
 
 @dataclass(frozen=True)
@@ -97,15 +107,24 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
 
 
 def _revoke(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
-    for seen in (*outcome.drift.delete, *(seen for _binding, seen in outcome.drift.replace)):
-        try:
-            outcome.writes += 1
-            api.delete(ROLE_BINDING, seen.name, spec.name, uid=seen.uid)
-        except NotFound:
-            pass  # somebody else was faster; what counts is the proof
-        except ClusterError as error:
-            outcome.errors.append(error)
+    for seen in outcome.drift.delete:
+        if error := _delete(api, spec, seen, outcome):
             outcome.revoked[seen.name] = Revoked(gone=False, error=error)
+    for binding, seen in outcome.drift.replace:
+        if error := _delete(api, spec, seen, outcome):
+            outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)  # the name is still taken
+
+
+def _delete(api: ClusterApi, spec: NamespaceSpec, seen: Seen, outcome: Outcome) -> ClusterError | None:
+    try:
+        outcome.writes += 1
+        api.delete(ROLE_BINDING, seen.name, spec.name, uid=seen.uid)
+    except NotFound:
+        return None  # somebody else was faster; what counts is the proof
+    except ClusterError as error:
+        outcome.errors.append(error)
+        return error
+    return None
 
 
 def _ensure_namespace(api: ClusterApi, spec: NamespaceSpec, observed: Observed, outcome: Outcome) -> bool:
@@ -126,9 +145,7 @@ def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -
     for binding, seen in outcome.drift.correct:
         outcome.granted[binding.name] = Granted(uid=seen.uid)
     for binding in (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace)):
-        if binding.name in outcome.revoked:
-            continue  # the old one could not be deleted; the name is still taken
-        if rows.is_wanted(binding):
+        if binding.name not in outcome.granted and rows.is_wanted(binding):
             outcome.granted[binding.name] = _create(api, spec, binding, rows.operation(binding), outcome)
             _take_back(api, spec, rows, binding, outcome)
     for binding in outcome.drift.conflicts:
@@ -145,7 +162,9 @@ def _give_up(spec: NamespaceSpec, obstacle: Obstacle, outcome: Outcome) -> None:
         outcome.granted[binding.name] = Granted(doubt=words) if waiting else Granted(error=Conflict(words))
 
 
-def _create(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str, outcome: Outcome) -> Granted:
+def _create(
+    api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str, outcome: Outcome
+) -> Granted:
     try:
         outcome.writes += 1
         made = api.create(ROLE_BINDING, binding_manifest(spec, binding, operation))
@@ -158,21 +177,33 @@ def _create(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operatio
 
 
 def _adopt(
-    api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str, conflict: Conflict, outcome: Outcome
+    api: ClusterApi,
+    spec: NamespaceSpec,
+    binding: BindingSpec,
+    operation: str,
+    conflict: Conflict,
+    outcome: Outcome,
 ) -> Granted:
-    """The name is taken: it is ours if the answer to an earlier create of the same operation was lost."""
+    """The name is taken: read it, compare, never overwrite.
+
+    It is ours if the answer to an earlier create of the same operation was lost, and as good as ours if it says what
+    was decided: then the list that we saw lacked it.
+    """
     try:
         found = api.get(ROLE_BINDING, binding.name, spec.name)
     except ClusterError as error:
         outcome.errors.append(error)
         return Granted(error=error)
-    if (found["metadata"].get("annotations") or {}).get(OPERATION) == operation:
+    made_by = (found["metadata"].get("annotations") or {}).get(OPERATION)
+    if made_by == operation or is_as_wanted(spec, binding, found):
         return Granted(uid=found["metadata"]["uid"])
     outcome.errors.append(conflict)
     return Granted(error=conflict)
 
 
-def _take_back(api: ClusterApi, spec: NamespaceSpec, rows: Rows, binding: BindingSpec, outcome: Outcome) -> None:
+def _take_back(
+    api: ClusterApi, spec: NamespaceSpec, rows: Rows, binding: BindingSpec, outcome: Outcome
+) -> None:
     """A right that was withdrawn while we created it is taken back at once; the next pass proves it."""
     granted = outcome.granted[binding.name]
     if not granted.uid or rows.is_wanted(binding):
@@ -185,58 +216,90 @@ def _take_back(api: ClusterApi, spec: NamespaceSpec, rows: Rows, binding: Bindin
     outcome.granted[binding.name] = Granted(uid=granted.uid, doubt="withdrawn while it was made")
 
 
+@dataclass
+class _Proof:
+    """What is asked as one person: the questions that are open, and what the API server said last."""
+
+    username: str
+    expected: bool
+    questions: list[AccessQuestion]
+    reason: str = ""
+    error: ClusterError | None = None
+
+    def is_settled(self, api: ClusterApi, namespace: str) -> bool:
+        """Ask on until an answer is not as expected; return whether waiting would change nothing."""
+        try:
+            while self.questions:
+                answer = api.review_access(self.username, namespace, self.questions[0])
+                if answer.allowed != self.expected:
+                    self.reason = answer.reason
+                    return False
+                del self.questions[0]
+        except ClusterError as error:
+            self.error = error
+        return True
+
+    def as_granted(self, uid: str) -> Granted:
+        if self.error is not None or not self.questions:
+            return Granted(uid=uid, error=self.error)
+        missing = f"{self.questions[0].verb} {self.questions[0].resource}"
+        return Granted(uid=uid, doubt=f"the API server does not let {self.username} {missing}")
+
+    def as_revoked(self) -> Revoked:
+        if self.error is not None or not self.questions:
+            return Revoked(gone=True, error=self.error)
+        return Revoked(gone=True, residual=self.reason or "the API server still says yes")
+
+
 def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
-    """Ask the API server as each person. A proof that fails is an error of that item alone."""
-    by_name = {binding.name: binding for binding in spec.bindings}
+    """Ask the API server as each person. A proof that fails is an error of that item alone.
+
+    The waits are shared, so that a pass waits no longer for a hundred answers than for one.
+    """
+    ends = {name: _proof_of_end(spec, known) for name, known in _unproved_ends(spec, outcome).items()}
+    rights = {
+        name: _proof_of_right(spec, name, outcome)
+        for name, granted in outcome.granted.items()
+        if granted.uid and granted.is_proved
+    }
+    waiting = [*ends.values(), *rights.values()]
+    for delay in PROOF_DELAYS:
+        if not waiting:
+            break
+        time.sleep(delay)
+        waiting = [proof for proof in waiting if not proof.is_settled(api, spec.name)]
+    outcome.errors += [proof.error for proof in (*ends.values(), *rights.values()) if proof.error is not None]
+    outcome.revoked |= {name: proof.as_revoked() for name, proof in ends.items()}
+    outcome.granted |= {name: proof.as_granted(outcome.granted[name].uid) for name, proof in rights.items()}
+
+
+def _unproved_ends(spec: NamespaceSpec, outcome: Outcome) -> dict[str, KnownBinding]:
+    """Return what is over and was deleted now, or never proved to be gone."""
+    wanted = {binding.name for binding in spec.bindings}
     deleted = {seen.name for seen in outcome.drift.delete}
-    unchanged = {binding.name for binding, _seen in outcome.drift.correct}
-    for name, known in spec.known.items():
-        done = known.proved and name not in deleted
-        if known.revoked and name not in by_name and name not in outcome.revoked and not done:
-            outcome.revoked[name] = _prove_no(api, spec, known, outcome)
-    for name, granted in list(outcome.granted.items()):
-        if granted.uid and granted.is_proved:
-            known_binding = spec.known.get(name)
-            again = name in unchanged and known_binding is not None and known_binding.proved
-            outcome.granted[name] = _prove_yes(api, spec, by_name[name], granted, outcome, again=again)
+    return {
+        name: known
+        for name, known in spec.known.items()
+        if known.revoked and name not in wanted and name not in outcome.revoked
+        if name in deleted or not known.proved
+    }
 
 
-def _prove_yes(
-    api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, granted: Granted, outcome: Outcome, *, again: bool
-) -> Granted:
+def _proof_of_right(spec: NamespaceSpec, name: str, outcome: Outcome) -> _Proof:
     """Ask one question per rule of the role; where nothing changed since all were answered, the last one is enough."""
-    questions = probes(binding.role)
-    try:
-        for question in questions[-1:] if again else questions:
-            for delay in PROOF_DELAYS:
-                time.sleep(delay)
-                answer = api.review_access(binding.username, spec.name, question)
-                if answer.allowed:
-                    break
-            else:
-                doubt = f"the API server does not let {binding.username} {question.verb} {question.resource}"
-                return Granted(uid=granted.uid, doubt=doubt)
-    except ClusterError as error:
-        outcome.errors.append(error)
-        return Granted(uid=granted.uid, error=error)
-    return granted
+    binding = next(binding for binding in spec.bindings if binding.name == name)
+    unchanged = any(kept.name == name for kept, _seen in outcome.drift.correct)
+    known = spec.known.get(name)
+    questions = list(probes(binding.role))
+    again = unchanged and known is not None and known.proved
+    return _Proof(binding.username, expected=True, questions=questions[-1:] if again else questions)
 
 
-def _prove_no(api: ClusterApi, spec: NamespaceSpec, known: KnownBinding, outcome: Outcome) -> Revoked:
+def _proof_of_end(spec: NamespaceSpec, known: KnownBinding) -> _Proof:
+    """Ask about every rule of every role (CVE-2019-6287); who keeps a role here, only about what went beyond it."""
     kept = next((binding.role for binding in spec.bindings if binding.username == known.username), None)
-    try:
-        for question in probes_beyond(known.role, kept):
-            for delay in PROOF_DELAYS:
-                time.sleep(delay)
-                answer = api.review_access(known.username, spec.name, question)
-                if not answer.allowed:
-                    break
-            else:
-                return Revoked(gone=True, residual=answer.reason or "the API server still says yes")
-    except ClusterError as error:
-        outcome.errors.append(error)
-        return Revoked(gone=True, error=error)
-    return Revoked(gone=True)
+    questions = probes_beyond(known.role, kept) if kept else probes(HIGHEST_ROLE)
+    return _Proof(known.username, expected=False, questions=list(questions))
 
 
 def obstacle_words(obstacle: Obstacle, name: str) -> str:
@@ -247,4 +310,3 @@ def obstacle_words(obstacle: Obstacle, name: str) -> str:
         Obstacle.MISSING: f"The namespace {name} was deleted in the cluster.",
         Obstacle.TERMINATING: f"The namespace {name} is being deleted in the cluster.",
     }[obstacle]
-

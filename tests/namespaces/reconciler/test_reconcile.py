@@ -1,0 +1,717 @@
+"""One pass over one namespace, on the cluster in memory: order, independence, lost answers, proofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from clusters.api import (
+    NAMESPACE,
+    ROLE_BINDING,
+    AccessQuestion,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    Kind,
+    Manifest,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
+from clusters.config import load
+from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
+from clusters.roles import cluster_role, probes
+from namespaces.reconciler import reconcile as module
+from namespaces.reconciler.diff import Obstacle
+from namespaces.reconciler.manifests import OPERATION
+from namespaces.reconciler.reconcile import Outcome, Rows, observe, reconcile
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+from tests.fake_cluster import FakeCluster
+from tests.namespaces.reconciler.objects import binding, spec
+
+CONFIG = load(Path(__file__).parents[2] / "facts" / "clusters.yaml")["nautilus"]
+PLACE = "avis-fire"
+EDA, VERA, NILS = binding(1), binding(2, "viewer"), binding(3, "admin")
+DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster in memory answers at once: what it says first it says after every wait."""
+    monkeypatch.setattr(module, "PROOF_DELAYS", (0.0,))
+
+
+@pytest.fixture
+def api() -> FakeCluster:
+    return FakeCluster(CONFIG)
+
+
+@dataclass
+class Book:
+    """The rows of the tests: what is wanted, what was recorded, and one namespace as decided by it."""
+
+    wanted: list[BindingSpec] = field(default_factory=list)
+    known: dict[str, KnownBinding] = field(default_factory=dict)
+    uid: str = ""
+    revoked: set[str] = field(default_factory=set)
+
+    def rows(self) -> Rows:
+        return Rows(is_wanted=lambda each: each in self.wanted, operation=self.operation)
+
+    def operation(self, each: BindingSpec) -> str:
+        recorded = self.known.get(each.name)
+        if recorded is None or recorded.proved:
+            number = int(recorded.operation) + 1 if recorded else 1
+            self.known[each.name] = KnownBinding("", str(number), each.role, each.username, False, False)
+        return self.known[each.name].operation
+
+    def spec(self) -> NamespaceSpec:
+        known = {name: replace(each, revoked=name in self.revoked) for name, each in self.known.items()}
+        return spec(*self.wanted, uid=self.uid, known=known)
+
+    def run(self, api: FakeCluster) -> Outcome:
+        """Make one pass and record what it found, as reconciliation does."""
+        api.calls.clear()
+        outcome = reconcile(api, self.spec(), self.rows())
+        self.uid = self.uid or outcome.namespace_uid
+        for name, granted in outcome.granted.items():
+            if granted.uid:
+                self.known[name] = replace(self.known[name], uid=granted.uid, proved=granted.is_proved)
+        for name, revoked in outcome.revoked.items():
+            uid = "" if revoked.gone else self.known[name].uid
+            self.known[name] = replace(self.known[name], uid=uid, proved=revoked.is_proved)
+        return outcome
+
+    def end(self, each: BindingSpec) -> None:
+        self.wanted.remove(each)
+        self.revoked.add(each.name)
+        self.known[each.name] = replace(self.known[each.name], proved=False)
+
+
+@pytest.fixture
+def book(api: FakeCluster) -> Book:
+    """A namespace with Eda and Vera in it, made and proved."""
+    made = Book([EDA, VERA])
+    assert made.run(api).errors == []
+    return made
+
+
+def binding_in(api: FakeCluster, each: BindingSpec) -> Manifest | None:
+    try:
+        return api.get(ROLE_BINDING, each.name, PLACE)
+    except NotFound:
+        return None
+
+
+def written(api: FakeCluster) -> list[tuple[str, str]]:
+    return [(call.verb, call.name) for call in api.writes]
+
+
+def asked(api: FakeCluster, username: str) -> int:
+    return len([call for call in api.calls if call.verb == "review" and call.name == username])
+
+
+def put_by_hand(
+    api: FakeCluster, name: str, username: str, *, role: str = "admin", place: str = PLACE, **metadata: object
+) -> Manifest:
+    """Let an administrator of the cluster bind somebody to a role of Berth."""
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": username}
+    return api.outside.put(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": place, **metadata},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role(role),
+            },
+            "subjects": [subject],
+        }
+    )  # fmt: skip
+
+
+class TestMaking:
+    def test_namespace_and_bindings_are_made(self, api: FakeCluster) -> None:
+        book = Book([EDA, VERA])
+        outcome = book.run(api)
+        assert written(api) == [("create", PLACE), ("create", EDA.name), ("create", VERA.name)]
+        assert outcome.writes == 3
+        assert outcome.errors == []
+        assert outcome.namespace_uid == api.get(NAMESPACE, PLACE)["metadata"]["uid"]
+        for each in (EDA, VERA):
+            found = binding_in(api, each)
+            assert found is not None
+            assert outcome.granted[each.name].uid == found["metadata"]["uid"]
+
+    def test_each_right_is_proved_as_exactly_that_person_by_one_question_a_rule(
+        self, api: FakeCluster
+    ) -> None:
+        outcome = Book([EDA, VERA]).run(api)
+        assert all(granted.is_proved for granted in outcome.granted.values())
+        assert asked(api, EDA.username) == len(probes("editor"))
+        assert asked(api, VERA.username) == len(probes("viewer"))
+
+    def test_second_pass_writes_nothing_and_asks_once_a_person(self, api: FakeCluster, book: Book) -> None:
+        outcome = book.run(api)
+        assert (written(api), outcome.writes, outcome.errors) == ([], 0, [])
+        assert outcome.drift.is_empty
+        assert all(granted.is_proved for granted in outcome.granted.values())
+        assert [asked(api, each.username) for each in (EDA, VERA)] == [1, 1]
+
+    def test_namespace_that_exists_elsewhere_is_never_taken_over(self, api: FakeCluster) -> None:
+        api.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
+        outcome = Book([EDA]).run(api)
+        assert written(api) == []
+        assert outcome.drift.obstacle == Obstacle.FOREIGN
+        assert not outcome.granted[EDA.name].is_proved
+
+    def test_namespace_that_somebody_makes_at_that_moment_is_never_taken_over(self, api: FakeCluster) -> None:
+        api.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
+        api.fail(NotFound("not found"), verb="get", kind=NAMESPACE, name=PLACE)
+        outcome = Book([EDA]).run(api)
+        assert written(api) == [("create", PLACE)]
+        assert [error.code for error in outcome.errors] == ["conflict"]
+        assert outcome.namespace_uid == ""
+        assert outcome.granted == {}
+
+    def test_namespace_whose_making_was_not_answered_is_ours_in_the_next_pass(self, api: FakeCluster) -> None:
+        book = Book([EDA])
+        api.lose_answer(verb="create", kind=NAMESPACE)
+        assert [error.code for error in book.run(api).errors] == ["unavailable"]
+        assert book.run(api).errors == []
+        assert written(api) == [("create", EDA.name)]
+
+    @pytest.mark.parametrize("name", ["kube-foo", "default", "berth-system", "openshift-x"])
+    def test_reserved_name_is_refused_by_worker_and_cluster(self, api: FakeCluster, name: str) -> None:
+        decided = replace(spec(EDA, uid=""), name=name)
+        if name == "berth-system":
+            api.outside.remove(NAMESPACE, name)
+        if name == "default":
+            api.outside.remove(NAMESPACE, name)
+        outcome = reconcile(api, decided, Book([EDA]).rows())
+        assert [error.code for error in outcome.errors] == ["forbidden"]
+        with pytest.raises(NotFound):
+            api.get(NAMESPACE, name)
+
+
+class TestOrder:
+    def test_rights_are_taken_before_others_are_given(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        book.wanted.append(NILS)
+        book.run(api)
+        assert written(api) == [("delete", EDA.name), ("create", NILS.name)]
+
+    def test_delete_that_fails_blocks_neither_the_next_nor_a_create(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        for each in (EDA, VERA):
+            book.end(each)
+        book.wanted.append(NILS)
+        first = sorted((EDA, VERA), key=lambda each: each.name)[0]
+        api.fail(DOWN, verb="delete", name=first.name)
+        outcome = book.run(api)
+        other = VERA if first == EDA else EDA
+        assert binding_in(api, first) is not None
+        assert binding_in(api, other) is None
+        assert binding_in(api, NILS) is not None
+        assert outcome.errors == [DOWN]
+        assert (outcome.revoked[first.name].gone, outcome.revoked[first.name].error) == (False, DOWN)
+        assert outcome.revoked[other.name].is_proved
+        assert outcome.granted[NILS.name].is_proved
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            DOWN, Invalid("refused"), Forbidden("refused"), Unauthorized("who?"), NotFound("no role"),
+            Throttled("slowly", retry_after=3),
+        ],
+        ids=lambda error: str(error.code),
+    )  # fmt: skip
+    def test_create_that_fails_blocks_no_other(self, api: FakeCluster, error: ClusterError) -> None:
+        api.fail(error, verb="create", name=EDA.name)
+        outcome = Book([EDA, VERA]).run(api)
+        assert outcome.errors == [error]
+        assert outcome.granted[EDA.name].error is error
+        assert outcome.granted[VERA.name].is_proved
+
+    def test_proof_that_fails_is_the_trouble_of_that_person_alone(self, api: FakeCluster) -> None:
+        api.fail(DOWN, verb="review", name=EDA.username)
+        outcome = Book([EDA, VERA]).run(api)
+        assert outcome.granted[EDA.name].error is DOWN
+        assert outcome.granted[EDA.name].uid
+        assert outcome.granted[VERA.name].is_proved
+        assert outcome.errors == [DOWN]
+
+
+class TestObserving:
+    @pytest.mark.parametrize(
+        "error", [DOWN, Forbidden("no"), Unauthorized("who?"), Throttled("slowly", retry_after=1), Gone("too old")],
+        ids=lambda error: str(error.code),
+    )  # fmt: skip
+    @pytest.mark.parametrize("verb", ["get", "list"])
+    def test_what_cannot_be_seen_is_not_concluded_from(
+        self, api: FakeCluster, book: Book, verb: str, error: ClusterError
+    ) -> None:
+        book.end(EDA)
+        api.fail(error, verb=verb)
+        with pytest.raises(type(error)):
+            book.run(api)
+        assert written(api) == []
+
+    def test_list_that_breaks_off_half_way_is_no_list(self, api: FakeCluster, book: Book) -> None:
+        for number in range(501):
+            put_by_hand(api, f"zz-{number}", "somebody")
+        book.end(EDA)
+        api.expire_list(ROLE_BINDING, page=2)
+        with pytest.raises(Gone):
+            book.run(api)
+        assert written(api) == []
+
+    def test_all_pages_are_seen(self, api: FakeCluster, book: Book) -> None:
+        for number in range(501):
+            put_by_hand(api, f"aa-{number:03}", "somebody")
+        assert len(observe(api, PLACE).bindings) == 503
+
+    def test_absent_namespace_is_a_positive_answer(self, api: FakeCluster) -> None:
+        assert observe(api, "absent-lab").namespace is None
+
+
+class TestReplacing:
+    def edit(self, api: FakeCluster) -> None:
+        api.outside.change(
+            ROLE_BINDING, EDA.name, PLACE, lambda found: found["subjects"][0].update(name="somebody else")
+        )
+
+    def test_ours_changed_by_hand_is_deleted_and_made_again(self, api: FakeCluster, book: Book) -> None:
+        old = binding_in(api, EDA)
+        self.edit(api)
+        outcome = book.run(api)
+        assert written(api) == [("delete", EDA.name), ("create", EDA.name)]
+        new = binding_in(api, EDA)
+        assert old is not None
+        assert new is not None
+        assert new["subjects"] == old["subjects"]
+        assert outcome.granted[EDA.name].uid == new["metadata"]["uid"] != old["metadata"]["uid"]
+        assert asked(api, EDA.username) == len(probes("editor"))
+
+    def test_what_cannot_be_deleted_is_not_made_again_and_is_still_wanted(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        self.edit(api)
+        refused = Forbidden("a policy says no")
+        api.fail(refused, verb="delete", name=EDA.name)
+        outcome = book.run(api)
+        assert written(api) == [("delete", EDA.name)]
+        assert outcome.granted[EDA.name].error is refused
+        assert EDA.name not in outcome.revoked
+        assert outcome.errors == [refused]
+
+    def test_gone_meanwhile_is_made_again(self, api: FakeCluster, book: Book) -> None:
+        class DeletedByAnother(FakeCluster):
+            def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str) -> None:
+                self.outside.remove(kind, name, namespace)
+                super().delete(kind, name, namespace, uid=uid)
+
+        self.edit(api)
+        outcome = book.run(DeletedByAnother(CONFIG, state=api._state))
+        assert outcome.errors == []
+        assert outcome.granted[EDA.name].is_proved
+
+    def test_said_to_be_gone_and_there_all_the_same_is_a_conflict(self, api: FakeCluster, book: Book) -> None:
+        self.edit(api)
+        api.fail(NotFound("not found"), verb="delete", name=EDA.name)
+        assert isinstance(book.run(api).granted[EDA.name].error, Conflict)
+
+    def test_conflict_is_told_and_not_touched(self, api: FakeCluster, book: Book) -> None:
+        put_by_hand(api, NILS.name, "somebody else")
+        book.wanted.append(NILS)
+        outcome = book.run(api)
+        assert written(api) == []
+        assert [error.code for error in outcome.errors] == ["conflict"]
+        assert NILS.name in outcome.errors[0].message
+        assert not outcome.granted[NILS.name].is_proved
+
+    def test_foreign_object_is_left_as_it_is(self, api: FakeCluster, book: Book) -> None:
+        before = put_by_hand(api, "sneaky", "somebody", labels={MANAGED_BY_LABEL: MANAGED_BY})
+        book.end(EDA)
+        book.run(api)
+        assert api.get(ROLE_BINDING, "sneaky", PLACE) == before
+
+
+class TestLostAnswers:
+    def test_binding_whose_making_was_not_answered_is_taken_over(self, api: FakeCluster, book: Book) -> None:
+        book.wanted.append(NILS)
+        api.lose_answer(verb="create", name=NILS.name)
+        assert book.run(api).granted[NILS.name].error is not None
+        outcome = book.run(api)
+        assert written(api) == []
+        assert outcome.granted[NILS.name].is_proved
+
+    def test_name_taken_by_the_same_operation_is_ours(self, api: FakeCluster, book: Book) -> None:
+        """The list was read before the object showed in it."""
+        book.wanted.append(NILS)
+        api.lose_answer(verb="create", name=NILS.name)
+        book.run(api)
+        api.drop_from_lists(NILS.name)
+        outcome = book.run(api)
+        found = binding_in(api, NILS)
+        assert found is not None
+        assert outcome.granted[NILS.name].uid == found["metadata"]["uid"]
+        assert outcome.errors == []
+
+    def test_name_taken_by_what_is_as_wanted_is_no_trouble(self, api: FakeCluster, book: Book) -> None:
+        """A list that was filtered on its way made a binding look absent: it is read, compared and kept."""
+        api.drop_from_lists(EDA.name)
+        outcome = book.run(api)
+        found = binding_in(api, EDA)
+        assert found is not None
+        assert outcome.granted[EDA.name].uid == found["metadata"]["uid"]
+        assert outcome.errors == []
+
+    def test_name_taken_by_something_else_is_a_conflict_and_not_overwritten(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        book.wanted.append(NILS)
+        before = put_by_hand(api, NILS.name, "somebody else")
+        api.drop_from_lists(NILS.name)
+        outcome = book.run(api)
+        assert isinstance(outcome.granted[NILS.name].error, Conflict)
+        assert api.get(ROLE_BINDING, NILS.name, PLACE) == before
+
+    def test_name_that_cannot_be_looked_at_is_not_claimed(self, api: FakeCluster, book: Book) -> None:
+        api.drop_from_lists(EDA.name)
+        api.fail(DOWN, verb="get", kind=ROLE_BINDING)
+        outcome = book.run(api)
+        assert outcome.granted[EDA.name].error is DOWN
+        assert outcome.errors == [DOWN]
+
+    def test_delete_that_was_not_answered_is_proved_in_the_next_pass(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        book.end(EDA)
+        api.lose_answer(verb="delete", name=EDA.name)
+        assert not book.run(api).revoked[EDA.name].is_proved
+        outcome = book.run(api)
+        assert written(api) == []
+        assert outcome.revoked[EDA.name].is_proved
+
+    def test_deleted_by_somebody_else_meanwhile_is_as_good(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        api.fail(NotFound("not found"), verb="delete", name=EDA.name)
+        outcome = book.run(api)
+        assert outcome.errors == []
+        assert outcome.revoked[
+            EDA.name
+        ].residual  # the object is still there: the proof tells, not the answer
+
+    def test_delete_of_another_object_of_that_name_is_refused_by_its_uid(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        book.end(EDA)
+        stale = book.spec()
+        api.outside.remove(ROLE_BINDING, EDA.name, PLACE)
+        other = put_by_hand(api, EDA.name, "somebody else")
+        api.fail(Conflict("the UID does not match"), verb="delete", name=EDA.name)
+        reconcile(api, stale, book.rows())
+        assert api.get(ROLE_BINDING, EDA.name, PLACE) == other
+
+
+class TestRowsChangeMeanwhile:
+    def test_withdrawn_before_the_create_is_not_made(self, api: FakeCluster, book: Book) -> None:
+        decided = replace(book.spec(), bindings=(EDA, VERA, NILS))
+        api.calls.clear()
+        outcome = reconcile(api, decided, book.rows())
+        assert written(api) == []
+        assert NILS.name not in outcome.granted
+
+    def test_withdrawn_during_the_create_is_taken_back_at_once(self, api: FakeCluster, book: Book) -> None:
+        answers = iter([True, False])
+        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each: "operation")
+        api.calls.clear()
+        outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
+        assert written(api) == [("create", NILS.name), ("delete", NILS.name)]
+        assert binding_in(api, NILS) is None
+        assert not outcome.granted[NILS.name].is_proved
+        assert outcome.writes == 2
+
+    def test_taking_back_that_fails_is_told_and_keeps_the_uid(self, api: FakeCluster, book: Book) -> None:
+        answers = iter([True, False])
+        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each: "operation")
+        api.fail(DOWN, verb="delete", name=NILS.name)
+        outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
+        found = binding_in(api, NILS)
+        assert found is not None
+        assert outcome.granted[NILS.name].uid == found["metadata"]["uid"]
+        assert not outcome.granted[NILS.name].is_proved
+        assert outcome.errors == [DOWN]
+
+    def test_operation_is_recorded_before_the_create(self, api: FakeCluster, book: Book) -> None:
+        order: list[str] = []
+
+        def operation(_each: BindingSpec) -> str:
+            order.append("recorded")
+            assert binding_in(api, NILS) is None
+            return "operation-9"
+
+        rows = Rows(is_wanted=lambda _each: True, operation=operation)
+        reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
+        found = binding_in(api, NILS)
+        assert order == ["recorded"]
+        assert found is not None
+        assert found["metadata"]["annotations"][OPERATION] == "operation-9"
+
+
+class TestProofOfARight:
+    @pytest.mark.parametrize("missing", range(len(probes("editor"))))
+    def test_one_rule_that_does_not_work_is_a_doubt(self, api: FakeCluster, missing: int) -> None:
+        question = probes("editor")[missing]
+        role = api._state.rules.roles["", cluster_role("editor")]
+        for rule in role["rules"]:
+            if question.group in rule["apiGroups"] and question.verb in rule["verbs"]:
+                resource = "/".join(filter(None, (question.resource, question.subresource)))
+                rule["resources"] = [each for each in rule["resources"] if each != resource]
+        granted = Book([EDA]).run(api).granted[EDA.name]
+        assert not granted.is_proved
+        assert granted.uid
+        assert EDA.username in granted.doubt
+        assert question.resource in granted.doubt
+
+    def test_role_that_is_gone_is_a_doubt_or_an_error_and_never_a_proof(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        api.outside.remove_role(cluster_role("editor"))
+        assert not book.run(api).granted[EDA.name].is_proved
+
+    def test_what_worked_is_asked_again_in_every_pass(self, api: FakeCluster, book: Book) -> None:
+        role = api._state.rules.roles["", cluster_role("viewer")]
+        role["rules"] = []
+        assert not book.run(api).granted[VERA.name].is_proved
+
+    def test_all_is_asked_again_after_a_change(self, api: FakeCluster, book: Book) -> None:
+        api.outside.remove(ROLE_BINDING, EDA.name, PLACE)
+        book.run(api)
+        assert asked(api, EDA.username) == len(probes("editor"))
+
+
+class TestProofOfAnEnd:
+    def test_gone_and_no_to_everything_is_proved(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        revoked = book.run(api).revoked[EDA.name]
+        assert (revoked.gone, revoked.is_proved, revoked.residual) == (True, True, "")
+        assert binding_in(api, EDA) is None
+
+    def test_proved_end_is_not_question_for_ever(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        book.run(api)
+        outcome = book.run(api)
+        assert asked(api, EDA.username) == 0
+        assert outcome.revoked == {}
+
+    def test_end_is_proved_when_the_binding_was_gone_before(self, api: FakeCluster, book: Book) -> None:
+        api.outside.remove(ROLE_BINDING, EDA.name, PLACE)
+        book.end(EDA)
+        outcome = book.run(api)
+        assert written(api) == []
+        assert outcome.revoked[EDA.name].is_proved
+
+    @pytest.mark.parametrize("had", ["viewer", "editor", "admin"])
+    @pytest.mark.parametrize("keeps", ["viewer", "editor", "admin"])
+    def test_anything_that_still_lets_them_in_is_residual_access(
+        self, api: FakeCluster, had: str, keeps: str
+    ) -> None:
+        """Whatever role they had: one question for every rule of every role is asked."""
+        person = binding(7, had)
+        book = Book([NILS, person])
+        book.run(api)
+        put_by_hand(api, "sneaky", person.username, role=keeps)
+        book.end(person)
+        revoked = book.run(api).revoked[person.name]
+        assert revoked.gone
+        assert not revoked.is_proved
+        assert "sneaky" in revoked.residual
+        assert binding_in(api, person) is None
+
+    @pytest.mark.parametrize("question", probes("admin"), ids=str)
+    def test_one_single_right_left_over_is_residual_access(
+        self, api: FakeCluster, question: AccessQuestion
+    ) -> None:
+        person = binding(7, "viewer")
+        book = Book([person])
+        book.run(api)
+        resource = "/".join(filter(None, (question.resource, question.subresource)))
+        rule = {"apiGroups": [question.group], "resources": [resource], "verbs": [question.verb]}
+        api.outside.put({"kind": "Role", "metadata": {"name": "one", "namespace": PLACE}, "rules": [rule]})
+        made = put_by_hand(api, "sneaky", person.username)
+        made["roleRef"] |= {"kind": "Role", "name": "one"}
+        api.outside.put(made)
+        book.end(person)
+        assert "sneaky" in book.run(api).revoked[person.name].residual
+
+    def test_residual_access_that_ends_is_proved_later(self, api: FakeCluster, book: Book) -> None:
+        put_by_hand(api, "sneaky", EDA.username)
+        book.end(EDA)
+        assert not book.run(api).revoked[EDA.name].is_proved
+        assert not book.run(api).revoked[EDA.name].is_proved
+        api.outside.remove(ROLE_BINDING, "sneaky", PLACE)
+        assert book.run(api).revoked[EDA.name].is_proved
+        assert written(api) == []
+
+    def test_proof_that_cannot_be_had_is_no_proof(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        api.fail(DOWN, verb="review", name=EDA.username)
+        outcome = book.run(api)
+        assert outcome.revoked[EDA.name].error is DOWN
+        assert not outcome.revoked[EDA.name].is_proved
+        assert outcome.errors == [DOWN]
+        assert book.run(api).revoked[EDA.name].is_proved
+
+    @pytest.mark.parametrize(
+        ("old", "new"), [("admin", "editor"), ("admin", "viewer"), ("editor", "viewer"), ("viewer", "admin")]
+    )
+    def test_change_of_role_proves_that_what_is_beyond_the_new_one_is_gone(
+        self, api: FakeCluster, old: str, new: str
+    ) -> None:
+        before, after = binding(7, old), binding(7, new)
+        book = Book([before])
+        book.run(api)
+        book.end(before)
+        book.wanted.append(after)
+        outcome = book.run(api)
+        assert written(api) == [("delete", before.name), ("create", after.name)]
+        assert outcome.revoked[before.name].is_proved
+        assert outcome.granted[after.name].is_proved
+
+    def test_old_role_left_over_by_other_means_is_residual_access(self, api: FakeCluster) -> None:
+        before, after = binding(7, "admin"), binding(7, "viewer")
+        book = Book([before])
+        book.run(api)
+        put_by_hand(api, "sneaky", before.username, role="editor")
+        book.end(before)
+        book.wanted.append(after)
+        outcome = book.run(api)
+        assert "sneaky" in outcome.revoked[before.name].residual
+        assert outcome.granted[after.name].is_proved
+
+    def test_rights_in_other_namespaces_are_other_rights(self, api: FakeCluster, book: Book) -> None:
+        api.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other-lab"}})
+        put_by_hand(api, "sneaky", EDA.username, place="other-lab")
+        book.end(EDA)
+        assert book.run(api).revoked[EDA.name].is_proved
+
+
+class TestWaitingForTheCluster:
+    """The API server judges by what it last heard: answers to both kinds of questions come a little late."""
+
+    @pytest.fixture
+    def waits(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        slept: list[float] = []
+        monkeypatch.undo()
+        monkeypatch.setattr("time.sleep", slept.append)
+        return slept
+
+    def test_answer_that_comes_late_is_waited_for(
+        self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        role = api._state.rules.roles["", cluster_role("editor")]
+        rules, role["rules"] = role["rules"], []
+        waits: list[float] = []
+
+        def sleep(delay: float) -> None:
+            waits.append(delay)
+            if len(waits) == 4:
+                role["rules"] = rules
+
+        monkeypatch.undo()
+        monkeypatch.setattr("time.sleep", sleep)
+        assert Book([EDA]).run(api).granted[EDA.name].is_proved
+        assert len(waits) == 4
+
+    def test_waiting_has_an_end(self, api: FakeCluster, waits: list[float]) -> None:
+        api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+        assert not Book([EDA]).run(api).granted[EDA.name].is_proved
+        assert sum(waits) == pytest.approx(sum(module.PROOF_DELAYS))
+
+    @pytest.mark.parametrize("what", ["granted", "revoked"])
+    def test_pass_waits_as_long_for_many_as_for_one(
+        self, api: FakeCluster, waits: list[float], what: str
+    ) -> None:
+        """A role that lost a rule makes every proof of every namespace fail: that must not stop the workers."""
+        people = [binding(number) for number in range(20)]
+        book = Book(list(people))
+        book.run(api)
+        if what == "granted":
+            api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+        else:
+            for each in people:
+                put_by_hand(api, f"sneaky-{each.name}", each.username)
+                book.end(each)
+        waits.clear()
+        outcome = book.run(api)
+        proved = [granted.is_proved for granted in outcome.granted.values()]
+        proved += [revoked.is_proved for revoked in outcome.revoked.values()]
+        assert proved == [False] * 20
+        assert sum(waits) <= sum(module.PROOF_DELAYS) + 0.001
+
+    def test_nothing_to_prove_is_nothing_to_wait_for(self, api: FakeCluster, waits: list[float]) -> None:
+        Book([]).run(api)
+        assert sum(waits) == 0
+
+
+class TestObstacles:
+    def obstruct(self, api: FakeCluster, obstacle: Obstacle) -> None:
+        if obstacle == Obstacle.TERMINATING:
+            api.outside.hold(PLACE)
+            api.outside.terminate(PLACE)
+            return
+        api.outside.terminate(PLACE)
+        api.settle()
+        if obstacle == Obstacle.REPLACED:
+            api.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
+
+    @pytest.mark.parametrize("obstacle", [Obstacle.MISSING, Obstacle.REPLACED, Obstacle.TERMINATING])
+    def test_nothing_is_written_and_nothing_claimed(
+        self, api: FakeCluster, book: Book, obstacle: Obstacle
+    ) -> None:
+        self.obstruct(api, obstacle)
+        book.wanted.append(NILS)
+        outcome = book.run(api)
+        assert outcome.drift.obstacle == obstacle
+        assert written(api) == []
+        assert set(outcome.granted) == {EDA.name, VERA.name, NILS.name}
+        assert not any(granted.is_proved for granted in outcome.granted.values())
+
+    @pytest.mark.parametrize("obstacle", [Obstacle.MISSING, Obstacle.REPLACED])
+    def test_what_ended_is_proved_all_the_same(
+        self, api: FakeCluster, book: Book, obstacle: Obstacle
+    ) -> None:
+        book.end(EDA)
+        self.obstruct(api, obstacle)
+        outcome = book.run(api)
+        assert outcome.revoked[EDA.name].is_proved
+        assert written(api) == []
+
+    def test_binding_in_a_namespace_on_its_way_out_is_not_said_to_be_gone(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        book.end(EDA)
+        self.obstruct(api, Obstacle.TERMINATING)
+        outcome = book.run(api)
+        assert written(api) == []
+        assert not outcome.revoked[EDA.name].is_proved
+
+    def test_termination_is_waited_for_and_others_are_trouble(self, api: FakeCluster, book: Book) -> None:
+        self.obstruct(api, Obstacle.TERMINATING)
+        waiting = book.run(api).granted[EDA.name]
+        assert (waiting.error, bool(waiting.doubt)) == (None, True)
+        api.outside.release(PLACE)
+        api.settle()
+        trouble = book.run(api).granted[EDA.name]
+        assert isinstance(trouble.error, Conflict)
+
+    @pytest.mark.parametrize("obstacle", list(Obstacle))
+    def test_every_obstacle_has_its_sentence(self, obstacle: Obstacle) -> None:
+        assert PLACE in module.obstacle_words(obstacle, PLACE)
