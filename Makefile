@@ -26,8 +26,8 @@ test: ## run all tests, on SQLite and on PostgreSQL
 	@sh scripts/system_packages.sh
 	@sh scripts/environment.sh dev
 	@$(PYTHON) -m localcluster build
-	@$(PYTEST) --db sqlite
-	@$(PYTEST) --db postgres -m database
+	@$(PYTEST) --db sqlite -n 2 --dist loadfile
+	@$(PYTEST) --db postgres -m database -n 2 --dist loadfile
 
 lint: ## check format, types, templates, layers, migrations, settings
 	@sh scripts/environment.sh dev

@@ -82,8 +82,8 @@ class Command(BaseCommand):
 
 
 def _find(name: str) -> DemoPerson:
-    """Return the demonstration person of whose name this is a part. Raises CommandError."""
-    found = [person for person in PEOPLE if name.casefold() in person.name.casefold()]
+    """Return the demonstration person one of whose names begins so. Raises CommandError."""
+    found = [person for person in PEOPLE if f" {person.name}".casefold().find(f" {name}".casefold()) >= 0]
     if len(found) == 1:
         return found[0]
     those = ", ".join(person.name for person in found or PEOPLE)
