@@ -1,0 +1,167 @@
+"""The directory page: search, facets, sorting, pages, and what must not be seen or asked."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Level
+from namespaces.access import Role
+from namespaces.directory import PAGE_SIZE
+from namespaces.models import Namespace, Publication, Software
+from tests import factories
+from tests.conftest import Cast
+from tests.namespaces.views.conftest import Browse
+
+pytestmark = pytest.mark.django_db
+
+
+def names(browse: Browse, query: str = "") -> list[str]:
+    """Return the names on the cards that an anonymous reader gets, in order."""
+    return re.findall(r'href="/namespaces/[a-z0-9-]+/([a-z0-9-]+)/"', text(browse, query))
+
+
+def text(browse: Browse, query: str = "") -> str:
+    return browse(None).get(f"/namespaces/{query}").content.decode()
+
+
+@pytest.fixture
+def rip(fire: Namespace) -> Namespace:
+    made = factories.NamespaceFactory.create(
+        name="avis-rip", cluster=fire.cluster, description="Finding rip currents", field="Oceanography",
+        pi_name="Jürgen Müller", institution="UC Merced",
+    )  # fmt: skip
+    Software.objects.create(namespace=made, name="Tensorflow")
+    Publication.objects.create(namespace=made, title="Rip currents", year=2022)
+    return made
+
+
+def test_card_says_what_is_public(browse: Browse, fire: Namespace, rip: Namespace) -> None:
+    page = text(browse)
+    for word in ("avis-fire", "Alex Pang", "UC Santa Cruz", "Nils Berg", "Paula Ilić", "Tensorflow"):
+        assert word in page
+
+
+def test_card_names_no_member_who_is_not_an_admin(browse: Browse, fire: Namespace) -> None:
+    assert "Eda Kaya" not in text(browse)
+
+
+def test_institution_of_a_guest_is_not_one_of_the_members(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    factories.MembershipFactory.create(namespace=fire, person=cast.ana)
+    assert "University of Oklahoma" not in text(browse)
+
+
+@pytest.mark.parametrize(
+    "query", ["rip", "CURRENTS", "müller", "muller", "tensor", "merced", "oceanography", "finding+tensorflow"]
+)
+def test_every_word_finds_in_every_field(browse: Browse, rip: Namespace, query: str) -> None:
+    assert names(browse, f"?q={query}") == ["avis-rip"]
+
+
+def test_admin_is_found_by_name(browse: Browse, fire: Namespace, rip: Namespace) -> None:
+    assert names(browse, "?q=nils") == ["avis-fire"]
+
+
+def test_member_who_is_not_an_admin_is_not_found_by_name(browse: Browse, fire: Namespace) -> None:
+    assert names(browse, "?q=eda+kaya") == []
+
+
+def test_all_words_must_be_found(browse: Browse, rip: Namespace) -> None:
+    assert names(browse, "?q=rip+wildfire") == []
+
+
+def test_nothing_found_says_what_to_do(browse: Browse, fire: Namespace) -> None:
+    page = text(browse, "?q=zzz")
+    assert "Nothing fits." in page
+    assert "Show all namespaces" in page
+
+
+def test_facet_narrows_and_counts_what_the_others_leave(browse: Browse, rip: Namespace) -> None:
+    assert names(browse, "?institution=UC+Merced") == ["avis-rip"]
+    assert names(browse, "?institution=UC+Merced&software=Python") == []
+    page = text(browse, "?software=Tensorflow")
+    assert "institution=UC+Merced&amp;software=Tensorflow" in page
+    assert "institution=UC+Santa+Cruz" not in page
+
+
+def test_sort_by_publications_puts_the_most_first(browse: Browse, fire: Namespace, rip: Namespace) -> None:
+    assert names(browse) == ["avis-fire", "avis-rip"]
+    assert names(browse, "?sort=publications") == ["avis-rip", "avis-fire"]
+
+
+def test_pages_hold_few_and_the_last_page_the_rest(browse: Browse, fire: Namespace) -> None:
+    factories.NamespaceFactory.create_batch(PAGE_SIZE, cluster=fire.cluster)
+    assert len(names(browse)) == PAGE_SIZE
+    assert len(names(browse, "?page=2")) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("?x=1", "x"), ("?q=a&q=b", "q"), ("?page=0", "page"), ("?page=2", "page"), ("?page=-1", "page"),
+        ("?page=%D9%A3", "page"), ("?page=1e3", "page"), ("?sort=rank", "sort"), ("?q=" + "a" * 201, "q"),
+        ("?software=%00", "software"), ("?field=%E2%80%AE", "field"), ("?institution=a&institution=b", "institution"),
+    ],
+)  # fmt: skip
+def test_impossible_parameter_is_refused_by_its_name(
+    browse: Browse, fire: Namespace, query: str, named: str
+) -> None:
+    answer = browse(None).get(f"/namespaces/{query}")
+    assert answer.status_code == 400
+    assert f"“{named}”" in answer.content.decode()
+
+
+def test_hidden_namespace_is_seen_by_its_members_and_operators_only(
+    browse: Browse, cast: Cast, hidden: Namespace
+) -> None:
+    seen = {
+        who: b"quiet-lab" in browse(getattr(cast, who) if who else None).get("/namespaces/").content
+        for who in ("", "ana", "otto", "paula", "olga")
+    }
+    assert seen == {"": False, "ana": False, "otto": False, "paula": True, "olga": True}
+
+
+def test_hidden_namespace_counts_in_no_facet_of_others(browse: Browse, cast: Cast, hidden: Namespace) -> None:
+    Namespace.objects.filter(pk=hidden.pk).update(field="Secret science")
+    assert b"Secret science" in browse(cast.paula).get("/namespaces/").content
+    assert b"Secret science" not in browse(cast.otto).get("/namespaces/").content
+
+
+def test_member_who_became_a_guest_no_longer_sees_the_hidden_one(
+    browse: Browse, cast: Cast, hidden: Namespace
+) -> None:
+    factories.MembershipFactory.create(namespace=hidden, person=cast.otto, role=Role.VIEWER)
+    client = browse(cast.otto)
+    assert b"quiet-lab" in client.get("/namespaces/").content
+    cast.otto.level = Level.GUEST
+    cast.otto.save(update_fields=["level"])
+    assert b"quiet-lab" not in client.get("/namespaces/").content
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_number_of_queries_does_not_grow_with_the_directory(
+    browse: Browse, fire: Namespace, count: int
+) -> None:
+    for namespace in factories.NamespaceFactory.create_batch(count, cluster=fire.cluster):
+        factories.MembershipFactory.create(namespace=namespace, role=Role.ADMIN)
+        Software.objects.create(namespace=namespace, name="Python")
+    with CaptureQueriesContext(connection) as cold:
+        text(browse)
+    with CaptureQueriesContext(connection) as warm:
+        text(browse)
+    assert len(cold) == 6  # the stamp, four for the cards, the banners
+    assert len(warm) == 2
+
+
+def test_text_of_a_page_is_escaped(browse: Browse, fire: Namespace) -> None:
+    Namespace.objects.filter(pk=fire.pk).update(
+        description="<script>alert(1)</script>{{ 7 }}", page_version=2
+    )
+    page = text(browse)
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page

@@ -1,0 +1,259 @@
+"""The members pages: who is in, adding, roles, removing, leaving."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Level
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace
+from tests import factories
+from tests.conftest import Cast
+from tests.namespaces.views.conftest import Browse
+
+pytestmark = pytest.mark.django_db
+
+MEMBERS = "/namespaces/nautilus/avis-fire/members/"
+
+
+def current(fire: Namespace) -> dict[str, str]:
+    rows = Membership.objects.current().filter(namespace=fire).values_list("person__name", "role")
+    return dict(rows)
+
+
+def of(fire: Namespace, name: str) -> Membership:
+    return Membership.objects.get(namespace=fire, person__name=name)
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("eda", 403), ("vera", 403), ("otto", 403), ("nils", 200), ("olga", 200)]
+)
+def test_table_is_for_admins_and_operators(
+    browse: Browse, cast: Cast, fire: Namespace, who: str, status: int
+) -> None:
+    assert browse(getattr(cast, who)).get(MEMBERS).status_code == status
+
+
+def test_table_shows_no_address_and_no_identity(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    page = browse(cast.nils).get(MEMBERS).content.decode()
+    assert "Eda Kaya" in page
+    assert cast.eda.email not in page
+    assert cast.eda.identities.get().subject not in page
+
+
+def test_number_of_queries_does_not_grow_with_the_members(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    client = browse(cast.nils)
+    client.get(MEMBERS)
+    with CaptureQueriesContext(connection) as few:
+        client.get(MEMBERS)
+    factories.MembershipFactory.create_batch(20, namespace=fire)
+    with CaptureQueriesContext(connection) as many:
+        client.get(MEMBERS)
+    assert len(many) == len(few)
+
+
+def test_polled_part_replaces_each_standing_and_touches_no_form(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    part = browse(cast.nils).get(MEMBERS, headers={"HX-Request": "true"}).content.decode()
+    assert part.count('hx-swap-oob="true"') == 4
+    assert 'id="standings"' in part
+    assert "hx-trigger" in part
+    assert "<select" not in part
+
+
+class TestSearch:
+    @pytest.mark.parametrize("query", ["tto", "OTTO BR", "{email}", "{subject}"])
+    def test_finds_by_part_of_name_whole_address_and_whole_identity(
+        self, browse: Browse, cast: Cast, fire: Namespace, query: str
+    ) -> None:
+        identity = cast.otto.identities.get()
+        typed = query.format(email=cast.otto.email.upper(), subject=identity.subject)
+        page = browse(cast.nils).get(f"{MEMBERS}add/", {"q": typed}).content.decode()
+        assert "<strong>Otto Brandt</strong>" in page
+        assert f'value="{cast.otto.pk}"' in page
+
+    @pytest.mark.parametrize("query", ["ot", "{email}", "{subject}", "zzz"])
+    def test_finds_nobody_by_less(self, browse: Browse, cast: Cast, fire: Namespace, query: str) -> None:
+        identity = cast.otto.identities.get()
+        typed = query.format(email=cast.otto.email[:-1], subject=identity.subject[:-1])
+        page = browse(cast.nils).get(f"{MEMBERS}add/", {"q": typed}).content.decode()
+        assert "<strong>Otto Brandt</strong>" not in page
+
+    def test_shows_at_most_ten(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        factories.PersonFactory.create_batch(11, name="Same Name")
+        page = browse(cast.nils).get(f"{MEMBERS}add/", {"q": "same"}).content.decode()
+        assert page.count("<strong>Same Name</strong>") == 10
+        assert "There are more." in page
+
+    def test_member_cannot_be_added_again(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        page = browse(cast.nils).get(f"{MEMBERS}add/", {"q": "eda kaya"}).content.decode()
+        assert "a member already" in page
+        assert f'name="person" value="{cast.eda.pk}"' not in page
+
+    def test_guest_is_offered_to_who_may_vouch_only(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        button = f'value="{cast.ana.pk}"'
+        assert button not in browse(cast.nils).get(f"{MEMBERS}add/", {"q": "ana"}).content.decode()
+        assert button in browse(cast.paula).get(f"{MEMBERS}add/", {"q": "ana"}).content.decode()
+
+    def test_inactive_person_is_not_found(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        cast.otto.is_active = False
+        cast.otto.save(update_fields=["is_active"])
+        page = browse(cast.nils).get(f"{MEMBERS}add/", {"q": "otto"}).content.decode()
+        assert "Nobody found." in page
+
+
+class TestAdd:
+    def test_person_is_added_and_the_page_says_so(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        data = {"person": cast.otto.pk, "role": "viewer"}
+        answer = browse(cast.nils).post(f"{MEMBERS}add/", data, follow=True)
+        assert current(fire)["Otto Brandt"] == Role.VIEWER
+        assert "Otto Brandt is viewer now." in answer.content.decode()
+
+    def test_adding_a_guest_vouches_and_says_so(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        data = {"person": cast.ana.pk, "role": "editor"}
+        answer = browse(cast.paula).post(f"{MEMBERS}add/", data, follow=True)
+        cast.ana.refresh_from_db()
+        assert cast.ana.level == Level.USER
+        assert "you vouched for them" in answer.content.decode()
+
+    def test_guest_needs_somebody_who_may_vouch(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        answer = browse(cast.nils).post(f"{MEMBERS}add/", {"person": cast.ana.pk, "role": "editor"})
+        assert answer.status_code == 403
+        assert "Only people of level admin and operators may vouch" in answer.content.decode()
+        assert "Ana Kim" not in current(fire)
+
+    def test_member_already_is_told(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        answer = browse(cast.nils).post(f"{MEMBERS}add/", {"person": cast.eda.pk, "role": "admin"})
+        assert answer.status_code == 409
+        assert current(fire)["Eda Kaya"] == Role.EDITOR
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {}, {"person": "x", "role": "editor"}, {"person": "{otto}", "role": "owner"}, {"person": "{otto}"},
+            {"person": "00000000-0000-4000-8000-000000000000", "role": "editor"},
+        ],
+    )  # fmt: skip
+    def test_bad_input_is_refused(
+        self, browse: Browse, cast: Cast, fire: Namespace, data: dict[str, str]
+    ) -> None:
+        filled = {name: value.format(otto=cast.otto.pk) for name, value in data.items()}
+        answer = browse(cast.nils).post(f"{MEMBERS}add/", filled)
+        assert answer.status_code == 422
+        assert "Nothing was saved yet" in answer.content.decode()
+        assert len(current(fire)) == 4
+
+    def test_fields_that_nobody_asked_for_change_nothing(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        data = {
+            "person": cast.otto.pk,
+            "role": "viewer",
+            "level": "admin",
+            "is_superuser": "1",
+            "namespace": "x",
+        }
+        browse(cast.nils).post(f"{MEMBERS}add/", data)
+        cast.otto.refresh_from_db()
+        assert (cast.otto.level, cast.otto.is_superuser) == (Level.USER, False)
+
+
+class TestRole:
+    def test_role_is_changed(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        answer = browse(cast.nils).post(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/role/", {"role": "admin"})
+        assert answer.headers["Location"] == MEMBERS
+        assert current(fire)["Eda Kaya"] == Role.ADMIN
+
+    def test_admin_who_steps_down_lands_where_they_may_be(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        client = browse(cast.nils)
+        answer = client.post(f"{MEMBERS}{of(fire, 'Nils Berg').pk}/role/", {"role": "editor"}, follow=True)
+        assert answer.status_code == 200
+        assert answer.request["PATH_INFO"] == "/namespaces/nautilus/avis-fire/"
+
+    def test_last_admin_stays_one_and_the_page_says_why(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        Membership.objects.filter(namespace=fire, person=cast.paula).update(role=Role.EDITOR)
+        answer = browse(cast.nils).post(f"{MEMBERS}{of(fire, 'Nils Berg').pk}/role/", {"role": "editor"})
+        assert answer.status_code == 409
+        assert "Nils Berg is the last admin of avis-fire." in answer.content.decode()
+        assert current(fire)["Nils Berg"] == Role.ADMIN
+
+    def test_membership_of_another_namespace_does_not_exist_here(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        other = factories.MembershipFactory.create()
+        for act in ("role", "remove"):
+            assert browse(cast.nils).post(f"{MEMBERS}{other.pk}/{act}/", {"role": "admin"}).status_code == 404
+        other.refresh_from_db()
+        assert (other.role, other.ended_at) == (Role.EDITOR, None)
+
+    def test_unknown_role_is_refused(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        answer = browse(cast.nils).post(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/role/", {"role": "owner"})
+        assert answer.status_code == 422
+        assert "There is no such role." in answer.content.decode()
+
+
+class TestRemove:
+    def test_page_says_what_the_person_loses_and_changes_nothing(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        page = browse(cast.nils).get(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/remove/").content.decode()
+        assert "Remove Eda Kaya from avis-fire?" in page
+        assert "the cluster refuses their own login" in page
+        assert "Eda Kaya" in current(fire)
+
+    def test_removed_person_is_listed_until_and_after_the_proof(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        client = browse(cast.nils)
+        page = client.post(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/remove/", follow=True).content.decode()
+        assert "Eda Kaya" not in current(fire)
+        assert "Eda Kaya was removed." in page
+        assert "No longer members" in page
+
+    def test_removing_twice_is_told(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        client = browse(cast.nils)
+        address = f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/remove/"
+        client.post(address)
+        assert client.post(address).status_code == 409
+
+    def test_former_admin_cannot_use_a_form_made_before(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        client = browse(cast.nils)
+        Membership.objects.filter(namespace=fire, person=cast.nils).update(ended_at=fire.created_at)
+        assert client.post(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/remove/").status_code == 403
+        assert "Eda Kaya" in current(fire)
+
+
+class TestLeave:
+    LEAVE = "/namespaces/nautilus/avis-fire/leave/"
+
+    @pytest.mark.parametrize("who", ["eda", "vera", "nils"])
+    def test_member_leaves(self, browse: Browse, cast: Cast, fire: Namespace, who: str) -> None:
+        client, person = browse(getattr(cast, who)), getattr(cast, who)
+        assert "Leave avis-fire?" in client.get(self.LEAVE).content.decode()
+        assert client.post(self.LEAVE).headers["Location"] == "/"
+        assert person.name not in current(fire)
+
+    def test_last_admin_is_told_whom_to_find_first(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        Membership.objects.filter(namespace=fire, person=cast.paula).update(role=Role.EDITOR)
+        answer = browse(cast.nils).post(self.LEAVE)
+        assert answer.status_code == 409
+        assert "Make somebody else an admin first." in answer.content.decode()
+
+    @pytest.mark.parametrize(("who", "status"), [("otto", 403), ("olga", 404)])
+    def test_who_is_not_in_cannot_leave(
+        self, browse: Browse, cast: Cast, fire: Namespace, who: str, status: int
+    ) -> None:
+        assert browse(getattr(cast, who)).post(self.LEAVE).status_code == status
