@@ -4,6 +4,7 @@ The cards of all namespaces are kept in memory and made again when something tha
 is asked of the database with each request (`_stamp`): every change of a namespace, its members or its page counts up
 `generation` or `page_version`. Only people's names may be old, for `NAMES_MAX_AGE` seconds: they change at login,
 which touches no namespace. The same cards serve everybody; what the reader may not know of is filtered out.
+Answers made from the cards are kept with them, and dropped with them.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ import threading
 import time
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db.models import Count, Max, Sum
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from accounts.models import Level
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Publication, Software, Visibility
 
+T = TypeVar("T")
 NAMES_MAX_AGE = 60.0
 PAGE_SIZE = 24
+ANSWERS_KEPT = 200
 DESCRIPTION_LENGTH = 220
 
 
@@ -50,7 +55,7 @@ class Card:
     institutions: tuple[str, ...]
     admins: tuple[str, ...]
     words: str = dataclasses.field(repr=False)
-    fragments: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    fragments: dict[str, SafeString] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
 
 SORTS: dict[str, Callable[[Card], tuple[object, ...]]] = {
@@ -92,24 +97,50 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Snapshot:
+class Directory:
+    """The cards of all namespaces as of one moment, and what was made from them since."""
+
     stamp: tuple[object, ...]
     made_at: float
-    cards: dict[UUID, Card]
+    by_id: dict[UUID, Card]
+    answers: dict[object, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def cards(self, *, hidden: Collection[UUID] = (), everything: bool = False) -> list[Card]:
+        """Return the public cards, and of the others those that the reader may see: `hidden`, or all of them."""
+        return [card for card in self.by_id.values() if card.is_listed or everything or card.id in hidden]
+
+    def remember(self, key: object, make: Callable[[], T]) -> T:
+        """Return what `make` returned for this key. What the answer depends on, beside the cards, is in the key."""
+        if key in self.answers:
+            known: T = self.answers[key]
+            return known
+        made = make()
+        if len(self.answers) >= ANSWERS_KEPT:
+            self.answers.clear()
+        self.answers[key] = made
+        return made
 
 
 _lock = threading.Lock()
-_snapshot: _Snapshot | None = None
+_directory: Directory | None = None
 
 
-def cards(*, may_see: Callable[[Card], bool] = lambda card: card.is_listed) -> list[Card]:
-    """Return the cards that the reader may see; without an argument those that are public."""
-    return [card for card in _current().cards.values() if may_see(card)]
+def current() -> Directory:
+    """Return the directory as it is now; in one query, or six when something has changed."""
+    global _directory  # noqa: PLW0603  (the one cache of this module)
+    stamp = _stamp()
+    if _is_fresh(_directory, stamp):
+        return cast(Directory, _directory)
+    with _lock:
+        if not _is_fresh(_directory, stamp):
+            _directory = Directory(stamp, time.monotonic(), {card.id: card for card in _make_cards()})
+        return cast(Directory, _directory)
 
 
-def card(namespace: Namespace) -> Card:
-    """Return the card of one namespace, which the reader may see."""
-    return _current().cards[namespace.pk]
+def forget() -> None:
+    """Drop what is kept in memory: for tests, whose database changes under it."""
+    global _directory  # noqa: PLW0603  (the one cache of this module)
+    _directory = None
 
 
 def find(query: Query, among: Iterable[Card]) -> Found:
@@ -134,12 +165,6 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
-def forget() -> None:
-    """Drop what is kept in memory: for tests, whose database changes under it."""
-    global _snapshot  # noqa: PLW0603  (the one cache of this module)
-    _snapshot = None
-
-
 def _fits(card: Card, chosen: dict[str, str]) -> bool:
     return all(value in FACETS[name](card) for name, value in chosen.items())
 
@@ -151,18 +176,8 @@ def _counts(name: str, matching: list[Card], chosen: dict[str, str]) -> list[tup
     return sorted(counter.items(), key=lambda item: (-item[1], item[0].casefold()))
 
 
-def _current() -> _Snapshot:
-    global _snapshot  # noqa: PLW0603  (the one cache of this module)
-    stamp = _stamp()
-    known = _snapshot
-    if known and known.stamp == stamp and time.monotonic() - known.made_at < NAMES_MAX_AGE:
-        return known
-    with _lock:
-        known = _snapshot
-        if known and known.stamp == stamp and time.monotonic() - known.made_at < NAMES_MAX_AGE:
-            return known
-        _snapshot = _Snapshot(stamp, time.monotonic(), {card.id: card for card in _make_cards()})
-        return _snapshot
+def _is_fresh(known: Directory | None, stamp: tuple[object, ...]) -> bool:
+    return known is not None and known.stamp == stamp and time.monotonic() - known.made_at < NAMES_MAX_AGE
 
 
 def _stamp() -> tuple[object, ...]:

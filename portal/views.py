@@ -28,11 +28,15 @@ def home(request: HttpRequest) -> HttpResponse:
     """Say what this is (anonymous), or what needs the reader now, their namespaces, their requests."""
     if isinstance(request.user, User):
         return render(request, "portal/home.html", _mine(request.user))
-    cards = directory.cards()
+    known = directory.current()
+    counts = known.remember("welcome", lambda: _counts(known.cards()))
+    return render(request, "portal/welcome.html", counts)
+
+
+def _counts(cards: list[directory.Card]) -> dict[str, int]:
+    """Return how many namespaces are public, and of how many institutions."""
     institutions = {name for card in cards for name in (card.institution, *card.institutions) if name}
-    return render(
-        request, "portal/welcome.html", {"namespaces": len(cards), "institutions": len(institutions)}
-    )
+    return {"namespaces": len(cards), "institutions": len(institutions)}
 
 
 def _mine(person: User) -> dict[str, Any]:

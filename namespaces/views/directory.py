@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.policy import Reader, is_known
-from namespaces.directory import FACETS, SORTS, Card, Found, Query, cards, find
-from namespaces.models import Membership
+from accounts.models import User
+from accounts.policy import Reader, is_operator
+from namespaces.directory import FACETS, SORTS, Card, Found, Query, current, find
+from namespaces.models import Membership, Visibility
 from namespaces.views import parameters
 
 _PARAMETERS = {
@@ -43,7 +45,23 @@ _VALUES_SHOWN = 6
 def directory(request: HttpRequest) -> HttpResponse:
     """Search the namespaces that the reader may know of."""
     query = Query(**parameters.read(request.GET, _PARAMETERS))
-    found = find(query, _cards_for(request.user))
+    known, hidden, everything = current(), _hidden_of(request.user), is_operator(request.user)
+    key = (query, hidden, everything, get_language())
+    results = known.remember(key, lambda: _results(query, known.cards(hidden=hidden, everything=everything)))
+    return render(request, "namespaces/directory.html", {"query": query, "results": results})
+
+
+def _hidden_of(reader: Reader) -> frozenset[UUID]:
+    """Return the namespaces that are not listed, but that this reader is a member of."""
+    if not isinstance(reader, User) or reader.is_guest:
+        return frozenset()
+    memberships = Membership.objects.current().filter(person=reader, namespace__visibility=Visibility.MEMBERS)
+    return frozenset(memberships.values_list("namespace", flat=True))
+
+
+def _results(query: Query, among: list[Card]) -> SafeString:
+    """Return what was found as HTML: the same for all readers who may see the same cards."""
+    found = find(query, among)
     if query.page > found.pages:
         raise BadRequest(_("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": found.pages})
     context = {
@@ -57,18 +75,7 @@ def directory(request: HttpRequest) -> HttpResponse:
         "previous": _address(query, page=query.page - 1) if query.page > 1 else "",
         "next": _address(query, page=query.page + 1) if query.page < found.pages else "",
     }
-    return render(request, "namespaces/directory.html", context)
-
-
-def _cards_for(reader: Reader) -> list[Card]:
-    """Return the cards of the listed namespaces, and of the others that this reader may know of."""
-    if not is_known(reader):
-        return cards()
-    if reader.is_superuser:
-        return cards(may_see=lambda _card: True)
-    memberships = Membership.objects.current().filter(person=reader.pk).exclude(person__level="guest")
-    own = set(memberships.values_list("namespace", flat=True))
-    return cards(may_see=lambda card: card.is_listed or card.id in own)
+    return render_to_string("namespaces/_results.html", context)
 
 
 def _render(card: Card) -> SafeString:
@@ -76,7 +83,7 @@ def _render(card: Card) -> SafeString:
     language = get_language() or ""
     if language not in card.fragments:
         card.fragments[language] = render_to_string("namespaces/_card.html", {"card": card})
-    return mark_safe(card.fragments[language])  # noqa: S308  (rendered by our template)
+    return card.fragments[language]
 
 
 def _address(query: Query, **changes: Any) -> str:

@@ -38,7 +38,7 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         return state.answer(request, line, seen)
     context = head(request.user, found) | {
         "line": line,
-        "card": directory.card(found),
+        "card": directory.current().by_id[found.pk],
         "own_request": inbox.asked_by(reader).filter(namespace=found).first() if reader else None,
     }
     if Permission.SEE_PEOPLE.name in context["may"]:
