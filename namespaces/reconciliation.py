@@ -5,10 +5,10 @@ Cluster errors are caught here and nowhere else: stored, shown, tried again.
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,7 +26,6 @@ from clusters.api import (
     ClusterError,
     Forbidden,
     Manifest,
-    Throttled,
     Unauthorized,
     Unavailable,
 )
@@ -34,19 +33,15 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
-from namespaces import desired_state
+from namespaces import desired_state, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
-from namespaces.reconciler.diff import Observed, Obstacle, compare
-from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, obstacle_words, reconcile as reconcile_in
+from namespaces.reconciler.diff import Observed, compare
+from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows
+from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
 
 logger = structlog.get_logger(__name__)
 
-PROOF_AGE = timedelta(minutes=10)
-DEGRADED_WAIT = timedelta(minutes=5)
-WAITING_WAIT = timedelta(seconds=30)
-BACKOFF_BASE_SECONDS = 5
-BACKOFF_LIMIT_SECONDS = 60
 MOST_ROUNDS = 3
 MOST_SECONDS_AT_ONCE = 25
 
@@ -84,34 +79,46 @@ def due() -> QuerySet[Namespace]:
 
 
 def reconcile_due() -> None:
-    """Make right what is out of date, cluster by cluster. One that does not answer is asked once, not once a namespace."""
+    """Make right what is out of date, cluster by cluster. One that is down is asked once, not once a namespace."""
     deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
     Cluster.objects.sync(configured_clusters())
     for cluster in Cluster.objects.all():
         waiting = due().filter(cluster=cluster)
-        was_down = ClusterStatus.objects.filter(cluster=cluster).exclude(state=ClusterStatus.State.REACHABLE).exists()
-        if was_down:
+        if _is_down(cluster):
             if not _contact(cluster):
                 continue
             waiting = Namespace.objects.filter(cluster=cluster).filter(
                 Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
             )
-        for namespace_id in list(waiting.values_list("pk", flat=True)):
-            if time.monotonic() > deadline:
-                return  # the next call goes on; one task stays below its time limit
-            reconcile(namespace_id)
+        if not _reconcile_each(cluster, list(waiting.values_list("pk", flat=True)), deadline):
+            return
 
 
 def sweep_clusters() -> None:
     """Compare every cluster as a whole with the rows, and reconcile the namespaces that differ."""
+    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
     for cluster in Cluster.objects.all():
         try:
             differing = sweep(cluster)
         except ClusterError as error:
             _note_cluster(cluster, error)
             continue
-        for namespace_id in differing:
-            reconcile(namespace_id)
+        if not _reconcile_each(cluster, differing, deadline):
+            return
+
+
+def _reconcile_each(cluster: Cluster, namespace_ids: Iterable[UUID], deadline: float) -> bool:
+    """Reconcile namespaces of one cluster while it answers; return whether there is time for more.
+
+    A cluster that has stopped to answer is asked once more, since it may be one namespace alone that makes it fail.
+    """
+    for namespace_id in namespace_ids:
+        if time.monotonic() > deadline:
+            return False  # the next call goes on; one task stays below its time limit
+        reconcile(namespace_id)
+        if _is_down(cluster) and not _contact(cluster):
+            break
+    return True
 
 
 def sweep(cluster: Cluster) -> list[UUID]:
@@ -119,7 +126,7 @@ def sweep(cluster: Cluster) -> list[UUID]:
 
     Raises ClusterError when the lists could not be had whole: then nothing is known.
     """
-    config = configured_clusters()[cluster.name]
+    config = _config(cluster)
     api = _connect(config)
     _check_identity(api, cluster)
     namespaces = {item["metadata"]["name"]: item for page in api.list_pages(NAMESPACE) for item in page.items}
@@ -131,7 +138,9 @@ def sweep(cluster: Cluster) -> list[UUID]:
             bindings[metadata["namespace"]].append(item)
             canary |= metadata["namespace"] == SYSTEM_NAMESPACE and metadata["name"] == CANARY_BINDING
     if not canary:
-        raise Unavailable("The list of RoleBindings lacks one that is always there: it was filtered on its way.")
+        raise Unavailable(
+            "The list of RoleBindings lacks one that is always there: it was filtered on its way."
+        )
     rows = Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name")
     differing = [
         UUID(spec.namespace_id)
@@ -143,10 +152,8 @@ def sweep(cluster: Cluster) -> list[UUID]:
 
 
 def _pass(namespace: Namespace, lease: UUID) -> None:
-    config = configured_clusters().get(namespace.cluster.name)
     try:
-        if config is None:
-            raise Unavailable(f"The clusters file names no cluster {namespace.cluster.name}.")
+        config = _config(namespace.cluster)
         api = _connect(config)
         _check_identity(api, namespace.cluster)
         spec = desired_state.namespace_spec(namespace, config)
@@ -157,6 +164,17 @@ def _pass(namespace: Namespace, lease: UUID) -> None:
         return
     _note_cluster(namespace.cluster, None)
     _store(namespace, lease, spec, outcome)
+
+
+def _config(cluster: Cluster) -> ClusterConfig:
+    config = configured_clusters().get(cluster.name)
+    if config is None:
+        raise Unavailable(f"The clusters file names no cluster {cluster.name}.")
+    return config
+
+
+def _is_down(cluster: Cluster) -> bool:
+    return ClusterStatus.objects.filter(cluster=cluster).exclude(state=ClusterStatus.State.REACHABLE).exists()
 
 
 def _connect(config: ClusterConfig) -> ClusterApi:
@@ -177,11 +195,8 @@ def _check_identity(api: ClusterApi, cluster: Cluster) -> None:
 
 def _contact(cluster: Cluster) -> bool:
     """Ask a cluster that was down whether it is back."""
-    config = configured_clusters().get(cluster.name)
-    if config is None:
-        return False
     try:
-        _check_identity(_connect(config), cluster)
+        _check_identity(_connect(_config(cluster)), cluster)
     except ClusterError as error:
         _note_cluster(cluster, error)
         return False
@@ -194,9 +209,8 @@ def _take_lease(namespace: Namespace) -> UUID | None:
     NamespaceStatus.objects.get_or_create(namespace=namespace)
     lease = uuid.uuid4()
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    won = (
-        NamespaceStatus.objects.filter(free, pk=namespace.pk)
-        .update(lease_holder=lease, lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
+    won = NamespaceStatus.objects.filter(free, pk=namespace.pk).update(
+        lease_holder=lease, lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS)
     )
     return lease if won else None
 
@@ -212,10 +226,17 @@ def _rows(namespace: Namespace, config: ClusterConfig) -> Rows:
             defaults=_grant_values(binding),
         )
         if grant.state == Grant.State.PENDING and str(grant.membership_id) == binding.membership_id:
-            return str(grant.operation)  # the answer to an earlier create may have been lost
+            # The answer to an earlier create may have been lost. What was seen before is gone: the list lacked it.
+            Grant.objects.filter(pk=grant.pk).update(binding_uid="")
+            return str(grant.operation)
         fresh = uuid.uuid4()
         Grant.objects.filter(pk=grant.pk).update(
-            operation=fresh, binding_uid="", state=Grant.State.PENDING, since=Now(), error_message="", **_grant_values(binding)
+            operation=fresh,
+            binding_uid="",
+            state=Grant.State.PENDING,
+            since=Now(),
+            error_message="",
+            **_grant_values(binding),
         )
         return str(fresh)
 
@@ -245,18 +266,18 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         _store_granted(namespace, by_name[name], granted)
     for name, revoked in outcome.revoked.items():
         _store_revoked(namespace, name, revoked)
-    state, code, message, wait = _judge(namespace, outcome)
-    complete = state == NamespaceStatus.State.READY
+    verdict = verdicts.of_outcome(outcome, name=namespace.name, attempts=status.attempts)
+    complete = verdict.state == NamespaceStatus.State.READY
     NamespaceStatus.objects.filter(pk=namespace.pk, lease_holder=lease).update(
-        state=state,
-        error_code=code,
-        error_message=message[:500],
+        state=verdict.state,
+        error_code=verdict.code,
+        error_message=verdict.message[:500],
         attempts=0 if complete else F("attempts") + 1,
         attempted_generation=spec.generation,
         observed_generation=spec.generation if complete else F("observed_generation"),
         cluster_uid=spec.uid or ("" if outcome.drift.obstacle else outcome.namespace_uid),
         reconciled_at=Now(),
-        next_reconcile_at=Now() + wait,
+        next_reconcile_at=Now() + verdict.wait,
         lease_holder=None,
         lease_until=None,
     )
@@ -265,10 +286,13 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
 def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted) -> None:
     if granted.is_proved:
         state, message = Grant.State.ACTIVE, ""
-    elif granted.error is not None and not isinstance(granted.error, Unavailable | Throttled):
+    elif granted.error is not None and not verdicts.is_passing(granted.error):
         state, message = Grant.State.FAILING, granted.error.message
     else:
-        state, message = Grant.State.PENDING, granted.doubt or (granted.error.message if granted.error else "")
+        state, message = (
+            Grant.State.PENDING,
+            granted.doubt or (granted.error.message if granted.error else ""),
+        )
     key = {"namespace": namespace, "identity_id": UUID(binding.identity_id), "role": binding.role}
     Grant.objects.get_or_create(**key, defaults=_grant_values(binding))
     grants = Grant.objects.filter(**key)
@@ -281,70 +305,40 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
 
 
 def _store_revoked(namespace: Namespace, name: str, revoked: Revoked) -> None:
-    state = Grant.State.REVOKED if revoked.is_proved else Grant.State.REVOKING
-    message = revoked.residual or (revoked.error.message if revoked.error else "")
+    """Residual access is stored as revoking without a uid: our binding is gone, and the API server still says yes.
+
+    Where an answer is missing that is not claimed, and what was known stays.
+    """
     grants = Grant.objects.filter(namespace=namespace, binding_name=name)
+    if revoked.error is not None:
+        held = grants.exclude(binding_uid="")
+        held.exclude(state=Grant.State.REVOKING).update(state=Grant.State.REVOKING, since=Now())
+        grants.update(error_message=revoked.error.message[:500])
+        return
+    state = Grant.State.REVOKED if revoked.is_proved else Grant.State.REVOKING
     grants.exclude(state=state).update(since=Now())
-    grants.update(state=state, error_message=message[:500])
-    if revoked.gone:
-        grants.update(binding_uid="")
+    grants.update(state=state, error_message=revoked.residual[:500], binding_uid="")
     if revoked.is_proved:
         grants.update(proved_at=Now())
 
 
-def _judge(namespace: Namespace, outcome: Outcome) -> tuple[NamespaceStatus.State, str, str, timedelta]:
-    """Return state, error code, error message, and when to look again."""
-    states = NamespaceStatus.State
-    if outcome.drift.obstacle is not None:
-        words = obstacle_words(outcome.drift.obstacle, namespace.name)
-        if outcome.drift.obstacle == Obstacle.TERMINATING:
-            return states.WAITING, "terminating", words, WAITING_WAIT
-        state = states.MISSING if outcome.drift.obstacle == Obstacle.MISSING else states.CONFLICT
-        return state, str(outcome.drift.obstacle), words, DEGRADED_WAIT
-    if outcome.errors:
-        error = outcome.errors[0]
-        return _state_of(error), error.code, error.message, _wait(error, namespace)
-    unproved = [item for item in (*outcome.granted.values(), *outcome.revoked.values()) if not item.is_proved]
-    if any(isinstance(item, Revoked) and item.residual for item in unproved):
-        return states.READY, "residual", "", DEGRADED_WAIT
-    if unproved:
-        return states.WAITING, "unproved", "The cluster has not confirmed everything yet.", timedelta(seconds=2)
-    return states.READY, "", "", PROOF_AGE * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load, guards nothing
-
-
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:
     """Nothing could be observed: what was known stays, the reason is stored, and we come again."""
-    NamespaceStatus.objects.filter(pk=namespace.pk, lease_holder=lease).update(
-        state=_state_of(error),
-        error_code=error.code,
-        error_message=error.message[:500],
+    held = NamespaceStatus.objects.filter(pk=namespace.pk, lease_holder=lease)
+    status = held.first()
+    if status is None:
+        return
+    verdict = verdicts.of_error(error, attempts=status.attempts)
+    held.update(
+        state=verdict.state,
+        error_code=verdict.code,
+        error_message=verdict.message[:500],
         attempts=F("attempts") + 1,
         attempted_generation=namespace.generation,
-        next_reconcile_at=Now() + _wait(error, namespace),
+        next_reconcile_at=Now() + verdict.wait,
         lease_holder=None,
         lease_until=None,
     )
-
-
-def _state_of(error: ClusterError) -> NamespaceStatus.State:
-    if isinstance(error, Unavailable | Throttled):
-        return NamespaceStatus.State.UNREACHABLE
-    if error.code in ("conflict", "foreign"):
-        return NamespaceStatus.State.CONFLICT
-    return NamespaceStatus.State.DEGRADED
-
-
-def _wait(error: ClusterError, namespace: Namespace) -> timedelta:
-    """Return when to try again: what the server asked for, full-jitter back-off, or minutes where waiting does not mend."""
-    if isinstance(error, Throttled):
-        return timedelta(seconds=error.retry_after)
-    if isinstance(error, Forbidden) and error.cause == "NamespaceTerminating":
-        return WAITING_WAIT
-    if not isinstance(error, Unavailable):
-        return DEGRADED_WAIT
-    status = NamespaceStatus.objects.get(namespace=namespace)
-    most = min(BACKOFF_BASE_SECONDS * 2 ** min(status.attempts, 10), BACKOFF_LIMIT_SECONDS)
-    return timedelta(seconds=random.uniform(0, most))  # noqa: S311 - spreads the load, guards nothing
 
 
 def _note_cluster(cluster: Cluster, error: ClusterError | None) -> None:

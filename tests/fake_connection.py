@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from clusters.api import Account, ClusterApi
 from clusters.config import ClusterConfig
 from tests.fake_cluster import FakeCluster
 
 CONNECT = f"{__name__}.connect"
+Meddler = Callable[[str], None]
 _known: dict[str, FakeCluster] = {}
+_meddlers: list[Meddler] = []
 
 
 def connect(config: ClusterConfig, account: Account) -> ClusterApi:
     """Return the cluster as one of our accounts sees it."""
-    return of(config).acting_as(account)
+    return _Watched(of(config).acting_as(account))
 
 
 def of(config: ClusterConfig) -> FakeCluster:
@@ -25,6 +30,24 @@ def put(config: ClusterConfig, cluster: FakeCluster) -> None:
     _known[config.name] = cluster
 
 
+def meddle(meddler: Meddler) -> None:
+    """Let something happen right before every call to a cluster; it is told the name of the method."""
+    _meddlers.append(meddler)
+
+
 def forget() -> None:
     """Begin anew."""
     _known.clear()
+    _meddlers.clear()
+
+
+class _Watched:
+    """A cluster during whose calls other things happen in the world."""
+
+    def __init__(self, api: FakeCluster) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        for meddler in tuple(_meddlers):
+            meddler(name)
+        return getattr(self._api, name)

@@ -28,7 +28,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True)
 class Observed:
-    """What the cluster has: the namespace, or None after a positive answer that there is none; *all* its bindings."""
+    """What was seen: the namespace, or None after a positive answer that there is none, and *all* its bindings."""
 
     namespace: Manifest | None
     bindings: Sequence[Manifest] = ()

@@ -1,0 +1,1082 @@
+"""The way from rows to the cluster and back, on the cluster in memory: what is stored, and when it is tried again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.actions import people
+from accounts.models import Identity, Level, User
+from clusters.api import (
+    NAMESPACE,
+    ROLE_BINDING,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
+from clusters.models import Cluster, ClusterStatus
+from clusters.registry import configured_clusters
+from clusters.roles import binding_name, cluster_role, probes
+from namespaces import reconciliation, standing
+from namespaces.access import Role
+from namespaces.actions import members
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.reconciler import reconcile as reconcile_module
+from namespaces.standing import State
+from portal.celery import app
+from tests import factories, fake_connection
+from tests.conftest import Cast
+from tests.fake_cluster import FakeCluster
+from tests.namespaces.reconciler.test_reconcile import put_by_hand
+from tests.namespaces.test_desired_state import ENDS, SILENCE
+
+pytestmark = pytest.mark.django_db
+DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
+UNTOUCHED = Grant.State.ACTIVE
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster in memory answers at once: what it says first it says after every wait."""
+    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
+
+
+@pytest.fixture
+def api(fake_cluster: FakeCluster) -> FakeCluster:
+    return fake_cluster
+
+
+@pytest.fixture
+def made(fire: Namespace, api: FakeCluster) -> Namespace:
+    """The namespace avis-fire as decided, in the cluster and proved."""
+    reconciliation.reconcile(fire.pk)
+    assert status(fire).state == NamespaceStatus.State.READY
+    api.calls.clear()
+    return fire
+
+
+def status(namespace: Namespace) -> NamespaceStatus:
+    return NamespaceStatus.objects.get(namespace=namespace)
+
+
+def membership(namespace: Namespace, person: User) -> Membership:
+    return Membership.objects.current().get(namespace=namespace, person=person)
+
+
+def grant(namespace: Namespace, person: User, role: str) -> Grant:
+    return Grant.objects.get(namespace=namespace, identity__person=person, role=role)
+
+
+def name_of(person: User, role: str) -> str:
+    identity = person.identities.get()
+    return binding_name(role, identity.issuer, identity.subject)
+
+
+def bound(api: FakeCluster, namespace: Namespace, person: User, role: str) -> bool:
+    """Whether the binding is in the cluster, and whether it works: both, or neither."""
+    subject = person.identities.get().subject
+    try:
+        api.get(ROLE_BINDING, name_of(person, role), namespace.name)
+    except NotFound:
+        there = False
+    else:
+        there = True
+    works = all(api.review_access(subject, namespace.name, question).allowed for question in probes(role))
+    assert there is works
+    return there
+
+
+def stands(namespace: Namespace, person: User) -> State:
+    fresh = Namespace.objects.get(pk=namespace.pk)
+    return standing.of_person(User.objects.get(pk=person.pk), [fresh])[namespace.pk].state
+
+
+def seconds_until_next(namespace: Namespace) -> float:
+    return (status(namespace).next_reconcile_at - timezone.now()).total_seconds()
+
+
+def let_time_pass(namespace: Namespace) -> None:
+    """Whatever was to be done later is due now."""
+    NamespaceStatus.objects.filter(namespace=namespace).update(
+        next_reconcile_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+class TestPass:
+    def test_what_was_decided_is_made_and_proved(self, cast: Cast, fire: Namespace, api: FakeCluster) -> None:
+        reconciliation.reconcile(fire.pk)
+        for person, role in (
+            (cast.nils, "admin"),
+            (cast.paula, "admin"),
+            (cast.eda, "editor"),
+            (cast.vera, "viewer"),
+        ):
+            assert bound(api, fire, person, role)
+            row = grant(fire, person, role)
+            found = api.get(ROLE_BINDING, row.binding_name, fire.name)
+            assert (row.state, row.binding_uid) == (Grant.State.ACTIVE, found["metadata"]["uid"])
+            assert found["metadata"]["annotations"]["berth.internal/operation"] == str(row.operation)
+            assert row.proved_at is not None
+            assert row.membership == membership(fire, person)
+            assert stands(fire, person) == State.ACTIVE
+
+    def test_status_says_what_was_seen(self, fire: Namespace, api: FakeCluster) -> None:
+        reconciliation.reconcile(fire.pk)
+        found = status(fire)
+        assert (found.state, found.error_code, found.error_message, found.attempts) == ("ready", "", "", 0)
+        assert found.observed_generation == found.attempted_generation == fire.generation
+        assert found.cluster_uid == api.get(NAMESPACE, fire.name)["metadata"]["uid"]
+        assert (found.lease_holder, found.lease_until) == (None, None)
+        assert found.reconciled_at is not None
+        assert 0.9 * 600 - 5 <= seconds_until_next(fire) <= 1.1 * 600
+
+    def test_second_pass_writes_nothing(self, made: Namespace, api: FakeCluster) -> None:
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+
+    def test_proof_is_made_anew_in_every_pass(self, cast: Cast, made: Namespace) -> None:
+        before = grant(made, cast.eda, "editor").proved_at
+        reconciliation.reconcile(made.pk)
+        after = grant(made, cast.eda, "editor").proved_at
+        assert before is not None
+        assert after is not None
+        assert after > before
+
+    def test_member_who_is_added_gets_in(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        assert stands(made, cast.otto) == State.WAITING
+        reconciliation.reconcile(made.pk)
+        assert bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.ACTIVE
+        assert [call.verb for call in api.writes] == ["create"]
+
+    def test_role_that_is_changed_ends_and_the_new_one_begins(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.set_role(membership=membership(made, cast.eda), role=Role.VIEWER, by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert [bound(api, made, cast.eda, role) for role in ("viewer",)] == [True]
+        assert [call.verb for call in api.writes] == ["delete", "create"]
+        assert grant(made, cast.eda, "editor").state == Grant.State.REVOKED
+        assert stands(made, cast.eda) == State.ACTIVE
+
+    def test_member_who_is_removed_is_out_and_it_is_proved(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        assert stands(made, cast.eda) == State.ENDING
+        reconciliation.reconcile(made.pk)
+        assert not bound(api, made, cast.eda, "editor")
+        row = grant(made, cast.eda, "editor")
+        assert (row.state, row.binding_uid) == (Grant.State.REVOKED, "")
+        assert stands(made, cast.eda) == State.REVOKED
+        assert [call.verb for call in api.writes] == ["delete"]
+
+    def test_member_who_comes_back_starts_anew(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        old = grant(made, cast.eda, "editor")
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        members.add(namespace=made, person=cast.eda, role=Role.EDITOR, by=cast.nils)
+        assert stands(made, cast.eda) == State.WAITING
+        reconciliation.reconcile(made.pk)
+        new = grant(made, cast.eda, "editor")
+        assert bound(api, made, cast.eda, "editor")
+        assert (new.pk, new.operation == old.operation) == (old.pk, False)
+        assert stands(made, cast.eda) == State.ACTIVE
+
+    def test_member_removed_and_added_before_a_pass_is_bound_for_the_new_membership(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        again = members.add(namespace=made, person=cast.eda, role=Role.EDITOR, by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        found = api.get(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        assert found["metadata"]["annotations"]["berth.internal/membership"] == str(again.pk)
+        assert grant(made, cast.eda, "editor").membership == again
+
+    def test_second_identity_gets_the_same(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        second = factories.IdentityFactory.create(person=cast.eda)
+        members.on_person_changed(User, person=cast.eda)
+        reconciliation.reconcile(made.pk)
+        assert Grant.objects.get(identity=second).state == Grant.State.ACTIVE
+        assert api.review_access(second.subject, made.name, probes("editor")[-1]).allowed
+
+    def test_namespace_that_does_not_exist_is_nothing_to_do(self, api: FakeCluster) -> None:
+        reconciliation.reconcile(uuid.uuid4())
+        assert api.calls == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_every_end_of_a_right_ends_it_in_the_cluster(
+    cast: Cast, made: Namespace, api: FakeCluster, end: str
+) -> None:
+    ENDS[end](grant(made, cast.eda, "editor"))
+    reconciliation.reconcile(made.pk)
+    row = Grant.objects.get(namespace=made, binding_name=name_of(cast.eda, "editor"))
+    with pytest.raises(NotFound):
+        api.get(ROLE_BINDING, row.binding_name, made.name)
+    assert row.state == Grant.State.REVOKED
+    beyond = probes("editor")[-1]
+    assert not api.review_access(row.username, made.name, beyond).allowed
+    for person, role in ((cast.nils, "admin"), (cast.paula, "admin"), (cast.vera, "viewer")):
+        assert bound(api, made, person, role)
+
+
+@pytest.mark.parametrize("silence", SILENCE)
+def test_clusters_file_that_forgets_an_issuer_takes_nothing_away(
+    made: Namespace, api: FakeCluster, silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = SILENCE[silence](configured_clusters()["nautilus"])
+    monkeypatch.setattr(reconciliation, "configured_clusters", lambda: {"nautilus": silent})
+    Namespace.objects.update(generation=5)
+    reconciliation.reconcile(made.pk)
+    assert api.writes == []
+    assert set(Grant.objects.values_list("state", flat=True)) == {UNTOUCHED}
+
+
+class TestEmptyTables:
+    def test_empty_table_of_memberships_takes_nothing_away(self, made: Namespace, api: FakeCluster) -> None:
+        kept = list(Membership.objects.all())
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM namespaces_membership")
+        try:
+            reconciliation.reconcile(made.pk)
+            assert api.writes == []
+            assert reconciliation.sweep(made.cluster) == []
+        finally:
+            Membership.objects.bulk_create(kept)
+        assert set(Grant.objects.values_list("state", flat=True)) == {UNTOUCHED}
+
+    def test_empty_table_of_grants_is_written_anew_from_what_is_there(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        before = grant(made, cast.eda, "editor").binding_uid
+        Grant.objects.all().delete()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        row = grant(made, cast.eda, "editor")
+        assert (row.state, row.binding_uid) == (Grant.State.ACTIVE, before)
+
+    def test_lost_status_is_written_anew_and_the_namespace_is_still_ours(
+        self, made: Namespace, api: FakeCluster
+    ) -> None:
+        NamespaceStatus.objects.all().delete()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert status(made).state == NamespaceStatus.State.READY
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("error", "state", "shortest", "longest"),
+        [
+            (DOWN, "unreachable", 0, 5),
+            (Throttled("slowly", retry_after=7), "unreachable", 5, 7),
+            (Gone("too old"), "waiting", 0, 5),
+            (Unauthorized("who are you?"), "degraded", 295, 300),
+            (Forbidden("you may not"), "degraded", 295, 300),
+            (Invalid("a policy says no"), "degraded", 295, 300),
+            (Conflict("taken"), "conflict", 295, 300),
+        ],
+        ids=lambda value: getattr(value, "code", None),
+    )
+    @pytest.mark.parametrize("where", ["get", "list"])
+    def test_what_stops_a_pass_is_stored_and_tried_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster, where: str,
+        error: ClusterError, state: str, shortest: float, longest: float,
+    ) -> None:  # fmt: skip
+        before = list(Grant.objects.order_by("pk").values())
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(error, verb=where, kind=NAMESPACE if where == "get" else ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        found = status(made)
+        assert (found.state, found.error_code, found.error_message) == (state, error.code, error.message)
+        assert (found.attempts, found.observed_generation, found.attempted_generation) == (1, 1, 2)
+        assert (found.lease_holder, found.lease_until) == (None, None)
+        assert shortest <= seconds_until_next(made) <= longest
+        assert list(Grant.objects.order_by("pk").values()) == before
+        assert api.writes == []
+        assert stands(made, cast.eda) == State.ACTIVE
+
+    @pytest.mark.parametrize(
+        ("error", "state"),
+        [
+            (DOWN, Grant.State.PENDING),
+            (Throttled("slowly", retry_after=7), Grant.State.PENDING),
+            (Forbidden("being terminated", cause="NamespaceTerminating"), Grant.State.PENDING),
+            (Unauthorized("who are you?"), Grant.State.FAILING),
+            (Forbidden("you may not"), Grant.State.FAILING),
+            (Invalid("a policy says no"), Grant.State.FAILING),
+            (NotFound("there is no such role"), Grant.State.FAILING),
+        ],
+        ids=lambda value: getattr(value, "cause", None) or getattr(value, "code", None),
+    )
+    def test_what_stops_one_right_is_stored_with_it(
+        self, cast: Cast, made: Namespace, api: FakeCluster, error: ClusterError, state: Grant.State
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(error, verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        row = grant(made, cast.otto, "viewer")
+        assert (row.state, row.error_message, row.proved_at) == (state, error.message, None)
+        assert status(made).error_code == error.code
+        assert stands(made, cast.otto) == (State.FAILING if state == Grant.State.FAILING else State.WAITING)
+        assert stands(made, cast.eda) == State.ACTIVE
+        assert status(made).observed_generation == 1
+        let_time_pass(made)
+        reconciliation.reconcile_due()
+        assert stands(made, cast.otto) == State.ACTIVE
+        assert status(made).attempts == 0
+
+    def test_long_message_is_cut_to_what_the_column_holds(self, made: Namespace, api: FakeCluster) -> None:
+        api.fail(Invalid("x" * 5000), verb="list")
+        reconciliation.reconcile(made.pk)
+        assert len(status(made).error_message) == 500
+
+    def test_namespace_that_begins_to_end_is_waited_for(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(Forbidden("being terminated", cause="NamespaceTerminating"), verb="create")
+        reconciliation.reconcile(made.pk)
+        assert status(made).state == NamespaceStatus.State.WAITING
+        assert 25 <= seconds_until_next(made) <= 30
+
+    def test_pauses_grow_to_a_minute_and_are_spread(self, made: Namespace, api: FakeCluster) -> None:
+        longest: list[float] = []
+        for attempt in range(9):
+            waits = []
+            for _try in range(12):
+                NamespaceStatus.objects.update(attempts=attempt)
+                api.fail(DOWN, verb="list")
+                reconciliation.reconcile(made.pk)
+                waits.append(seconds_until_next(made))
+            assert max(waits) <= min(5 * 2**attempt, 60)
+            assert len({round(wait, 3) for wait in waits}) > 1
+            longest.append(max(waits))
+        assert max(longest) > 20
+
+    def test_what_is_not_yet_confirmed_is_looked_at_soon_and_then_less_often(
+        self, made: Namespace, api: FakeCluster
+    ) -> None:
+        """A role in the cluster that lost a rule makes every proof of every namespace fail until somebody mends it."""
+        api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+        waits = []
+        for _attempt in range(8):
+            reconciliation.reconcile(made.pk)
+            assert (status(made).state, status(made).error_code) == ("waiting", "unproved")
+            waits.append(seconds_until_next(made))
+        assert waits[0] <= 2
+        assert 30 <= max(waits) <= 60
+
+    def test_error_of_ours_is_loud_and_the_namespace_is_not_lost(
+        self, made: Namespace, api: FakeCluster, cast: Cast
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+
+        def stumble(_verb: str) -> None:
+            raise ZeroDivisionError
+
+        fake_connection.meddle(stumble)
+        with pytest.raises(ZeroDivisionError):
+            reconciliation.reconcile(made.pk)
+        fake_connection._meddlers.clear()
+        reconciliation.reconcile_due()
+        assert stands(made, cast.otto) == State.WAITING  # somebody died with the lease
+        NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        reconciliation.reconcile_due()
+        assert stands(made, cast.otto) == State.ACTIVE
+
+
+class TestLostAnswers:
+    def test_create_is_made_once_and_taken_over(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.lose_answer(verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.otto) == State.WAITING
+        operation = grant(made, cast.otto, "viewer").operation
+        reconciliation.reconcile(made.pk)
+        row = grant(made, cast.otto, "viewer")
+        assert (row.state, row.operation) == (Grant.State.ACTIVE, operation)
+        assert len(api.writes) == 1
+
+    def test_what_was_made_unseen_goes_when_it_is_over(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.lose_answer(verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert not bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.REVOKED
+
+    def test_what_was_made_unseen_goes_even_when_an_older_one_was_seen(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Seen but not confirmed; deleted by hand; made again unseen; over: nothing of it may stay."""
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(DOWN, verb="review", name=cast.otto.identities.get().subject)
+        reconciliation.reconcile(made.pk)
+        assert grant(made, cast.otto, "viewer").binding_uid
+        api.outside.remove(ROLE_BINDING, name_of(cast.otto, "viewer"), made.name)
+        api.lose_answer(verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert not bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.REVOKED
+
+    def test_delete_is_proved_though_nobody_saw_it_happen(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.lose_answer(verb="delete")
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.ENDING
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.REVOKED
+        assert len(api.writes) == 1
+
+    def test_worker_that_dies_after_the_delete_leaves_an_end_that_is_proved_later(
+        self, cast: Cast, made: Namespace, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+
+        def die(*_arguments: object) -> None:
+            raise SystemExit
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reconciliation, "_store", die)
+            with pytest.raises(SystemExit):
+                reconciliation.reconcile(made.pk)
+        NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        reconciliation.reconcile_due()
+        assert stands(made, cast.eda) == State.REVOKED
+        assert len(api.writes) == 1
+
+    def test_list_that_lacks_a_binding_does_not_lose_it(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        api.drop_from_lists(name_of(cast.eda, "editor"))
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.ACTIVE
+        api.drop_from_lists()
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert not bound(api, made, cast.eda, "editor")
+
+
+def test_refusal_that_waits_for_people_does_not_hold_up_what_waits_for_the_cluster(
+    cast: Cast, made: Namespace, api: FakeCluster
+) -> None:
+    members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+    api.fail(Forbidden("you may not"), verb="create")
+    api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+    reconciliation.reconcile(made.pk)
+    assert status(made).state == NamespaceStatus.State.DEGRADED
+    assert seconds_until_next(made) <= 2
+
+
+class TestChangesMeanwhile:
+    def once(self, verb: str, act: Callable[[], object]) -> None:
+        """Let something happen right before the first call of this sort."""
+        happened: list[bool] = []
+
+        def meddler(name: str) -> None:
+            if name == verb and not happened:
+                happened.append(True)
+                act()
+
+        fake_connection.meddle(meddler)
+
+    def test_change_during_a_pass_is_followed_at_once(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        self.once(
+            "review_access",
+            lambda: members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils),
+        )
+        reconciliation.reconcile(made.pk)
+        assert bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.ACTIVE
+        assert status(made).observed_generation == 2
+
+    def test_pass_claims_only_the_generation_that_it_read(
+        self, cast: Cast, made: Namespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reconciliation, "MOST_ROUNDS", 1)
+        self.once(
+            "review_access",
+            lambda: members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils),
+        )
+        reconciliation.reconcile(made.pk)
+        assert (status(made).observed_generation, Namespace.objects.get(pk=made.pk).generation) == (1, 2)
+        assert made in reconciliation.due()
+
+    def test_changes_without_end_do_not_hold_a_worker(self, made: Namespace, api: FakeCluster) -> None:
+        passes: list[str] = []
+
+        def change(verb: str) -> None:
+            if verb == "list_pages":
+                passes.append(verb)
+                Namespace.objects.filter(pk=made.pk).update(generation=len(passes) + 10)
+
+        fake_connection.meddle(change)
+        reconciliation.reconcile(made.pk)
+        assert len(passes) == reconciliation.MOST_ROUNDS
+        assert made in reconciliation.due()
+
+    def test_right_withdrawn_while_it_is_made_does_not_stay(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        joined = members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        self.once("create", lambda: members.remove(membership=joined, by=cast.nils))
+        reconciliation.reconcile(made.pk)
+        assert not bound(api, made, cast.otto, "viewer")
+        assert [call.verb for call in api.writes] == ["create", "delete"]
+        assert stands(made, cast.otto) == State.REVOKED
+
+    def test_right_withdrawn_before_it_is_made_is_not_made(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        joined = members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        self.once("list_pages", lambda: members.remove(membership=joined, by=cast.nils))
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert stands(made, cast.otto) == State.REVOKED
+
+
+class TestLease:
+    def test_somebody_elses_lease_is_respected(self, made: Namespace, api: FakeCluster) -> None:
+        NamespaceStatus.objects.update(
+            lease_holder=uuid.uuid4(),
+            lease_until=timezone.now() + timedelta(seconds=30),
+            error_message="theirs",
+        )
+        before = NamespaceStatus.objects.values().get()
+        reconciliation.reconcile(made.pk)
+        assert api.calls == []
+        assert NamespaceStatus.objects.values().get() == before
+
+    def test_lease_of_somebody_who_died_is_taken(self, made: Namespace, api: FakeCluster) -> None:
+        NamespaceStatus.objects.update(
+            lease_holder=uuid.uuid4(), lease_until=timezone.now() - timedelta(milliseconds=50)
+        )
+        reconciliation.reconcile(made.pk)
+        assert api.calls != []
+        assert status(made).lease_holder is None
+
+    def test_lease_is_held_during_the_pass_and_not_for_ever(
+        self, made: Namespace, settings: Settings
+    ) -> None:
+        seen: list[float] = []
+
+        def look(_verb: str) -> None:
+            until = status(made).lease_until
+            assert until is not None
+            seen.append((until - timezone.now()).total_seconds())
+
+        fake_connection.meddle(look)
+        reconciliation.reconcile(made.pk)
+        assert settings.LEASE_SECONDS - 10 < min(seen) <= max(seen) <= settings.LEASE_SECONDS
+
+    def test_task_ends_before_its_lease_and_the_lease_before_the_message_returns(
+        self, settings: Settings
+    ) -> None:
+        assert app.conf.task_soft_time_limit < app.conf.task_time_limit < settings.LEASE_SECONDS
+        assert app.conf.broker_transport_options.get("visibility_timeout", 3600) > settings.LEASE_SECONDS
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_who_lost_the_lease_writes_nothing(
+        self, cast: Cast, made: Namespace, api: FakeCluster, fails: bool
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        other = uuid.uuid4()
+
+        def take(verb: str) -> None:
+            if verb == "list_pages":
+                NamespaceStatus.objects.update(
+                    lease_holder=other,
+                    lease_until=timezone.now() + timedelta(seconds=30),
+                    error_message="theirs",
+                )
+
+        fake_connection.meddle(take)
+        if fails:
+            api.fail(DOWN, verb="list")
+        reconciliation.reconcile(made.pk)
+        found = status(made)
+        assert (found.lease_holder, found.error_message, found.observed_generation) == (other, "theirs", 1)
+        assert grant(made, cast.eda, "editor").state == UNTOUCHED
+        assert stands(made, cast.eda) == State.ENDING
+
+
+class TestNamespaceInTheWay:
+    def make_foreign(self, api: FakeCluster, name: str) -> None:
+        api.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def test_unmanaged_one_is_never_taken_over(self, cast: Cast, fire: Namespace, api: FakeCluster) -> None:
+        self.make_foreign(api, fire.name)
+        before = api.get(NAMESPACE, fire.name)
+        for _pass in range(3):
+            reconciliation.reconcile(fire.pk)
+        assert api.writes == []
+        assert api.get(NAMESPACE, fire.name) == before
+        found = status(fire)
+        assert (found.state, found.error_code, found.cluster_uid) == ("conflict", "foreign", "")
+        assert "not managed by Berth" in found.error_message
+        assert stands(fire, cast.eda) == State.FAILING
+        assert 295 <= seconds_until_next(fire) <= 300
+
+    def test_unmanaged_one_that_goes_makes_room(self, cast: Cast, fire: Namespace, api: FakeCluster) -> None:
+        self.make_foreign(api, fire.name)
+        reconciliation.reconcile(fire.pk)
+        api.outside.remove(NAMESPACE, fire.name)
+        let_time_pass(fire)
+        reconciliation.reconcile_due()
+        assert stands(fire, cast.eda) == State.ACTIVE
+
+    def test_deleted_one_is_not_made_again(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        api.outside.terminate(made.name)
+        api.settle()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert (status(made).state, status(made).error_code) == ("missing", "missing")
+        assert stands(made, cast.eda) == State.FAILING
+
+    def test_another_one_under_the_old_name_gets_nothing(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        uid = status(made).cluster_uid
+        api.outside.terminate(made.name)
+        api.settle()
+        copy = {"berth.internal/namespace-id": str(made.pk), "app.kubernetes.io/managed-by": "berth"}
+        api.outside.put(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.name, "labels": copy}}
+        )
+        for _pass in range(2):
+            reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        found = status(made)
+        assert (found.state, found.error_code, found.cluster_uid) == ("conflict", "replaced", uid)
+        assert stands(made, cast.eda) == State.FAILING
+
+    def test_one_on_its_way_out_is_waited_for(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        api.outside.hold(made.name)
+        api.outside.terminate(made.name)
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert (status(made).state, status(made).error_code) == ("waiting", "terminating")
+        assert 25 <= seconds_until_next(made) <= 30
+        assert stands(made, cast.eda) == State.WAITING
+
+    def test_right_that_ended_with_its_namespace_is_proved(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.outside.terminate(made.name)
+        api.settle()
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.REVOKED
+
+
+class TestResidualAccess:
+    def test_is_shown_with_its_reason_until_it_ends(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        put_by_hand(api, "sneaky", cast.eda.identities.get().subject, place=made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.RESIDUAL
+        assert "sneaky" in grant(made, cast.eda, "editor").error_message
+        assert (status(made).state, status(made).error_code) == ("ready", "residual")
+        assert 295 <= seconds_until_next(made) <= 300
+        api.outside.remove(ROLE_BINDING, "sneaky", made.name)
+        let_time_pass(made)
+        reconciliation.reconcile_due()
+        assert stands(made, cast.eda) == State.REVOKED
+        assert grant(made, cast.eda, "editor").error_message == ""
+
+    def test_foreign_binding_is_left_where_it_is(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        before = put_by_hand(api, "sneaky", cast.eda.identities.get().subject, place=made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert api.get(ROLE_BINDING, "sneaky", made.name) == before
+
+    def test_is_not_claimed_because_a_question_went_unanswered(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.fail(DOWN, verb="review", name=cast.eda.identities.get().subject)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.ENDING
+        assert grant(made, cast.eda, "editor").error_message == DOWN.message
+
+    def test_is_not_claimed_because_nothing_was_ever_there(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(DOWN, verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        api.fail(DOWN, verb="review", name=cast.otto.identities.get().subject)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.otto) == State.ENDING
+
+    def test_is_not_claimed_because_the_delete_failed(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        for lost in (False, True):
+            person = cast.otto if lost else cast.eda
+            if lost:
+                members.add(namespace=made, person=person, role=Role.EDITOR, by=cast.nils)
+                api.lose_answer(verb="create", kind=ROLE_BINDING)
+                reconciliation.reconcile(made.pk)
+            members.remove(membership=membership(made, person), by=cast.nils)
+            api.fail(Forbidden("a policy says no"), verb="delete")
+            reconciliation.reconcile(made.pk)
+            assert stands(made, person) == State.ENDING
+            assert grant(made, person, "editor").error_message == "a policy says no"
+            assert status(made).state == NamespaceStatus.State.DEGRADED
+
+    def test_does_not_hide_what_is_not_confirmed_yet(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        put_by_hand(api, "sneaky", cast.eda.identities.get().subject, place=made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api._state.rules.roles["", cluster_role("viewer")]["rules"] = []
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.RESIDUAL
+        assert status(made).state == NamespaceStatus.State.WAITING
+        assert status(made).observed_generation == 1
+        assert seconds_until_next(made) <= 2
+
+
+class TestCluster:
+    def test_first_contact_remembers_which_cluster_it_is(self, made: Namespace, api: FakeCluster) -> None:
+        found = ClusterStatus.objects.get()
+        assert found.kube_system_uid == api.get(NAMESPACE, "kube-system")["metadata"]["uid"]
+        assert found.state == ClusterStatus.State.REACHABLE
+        assert found.contacted_at is not None
+
+    def test_another_cluster_under_this_name_gets_no_write(self, cast: Cast, made: Namespace) -> None:
+        config = configured_clusters()["nautilus"]
+        other = FakeCluster(config)
+        fake_connection.put(config, other)
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        reconciliation.reconcile_due()
+        reconciliation.sweep_clusters()
+        assert other.writes == []
+        assert ClusterStatus.objects.get().state == ClusterStatus.State.FOREIGN
+        assert status(made).state == NamespaceStatus.State.CONFLICT
+        assert stands(made, cast.otto) == State.FAILING
+        assert stands(made, cast.eda) == State.ENDING
+        assert stands(made, cast.vera) == State.ACTIVE
+
+    @pytest.mark.parametrize(
+        ("error", "state"),
+        [(DOWN, "unreachable"), (Unauthorized("who?"), "refused"), (Forbidden("no"), "refused")],
+        ids=lambda value: getattr(value, "code", None),
+    )
+    def test_says_since_when_it_is_away_and_comes_back_by_itself(
+        self, made: Namespace, api: FakeCluster, error: ClusterError, state: str
+    ) -> None:
+        api.fail(error, verb="get", name="kube-system", times=2)
+        reconciliation.reconcile(made.pk)
+        first = ClusterStatus.objects.get()
+        assert (first.state, first.error_code, first.error_message) == (state, error.code, error.message)
+        reconciliation.reconcile(made.pk)
+        assert ClusterStatus.objects.get().since == first.since
+        reconciliation.reconcile(made.pk)
+        back = ClusterStatus.objects.get()
+        assert (back.state, back.error_code, back.error_message) == ("reachable", "", "")
+        assert back.since > first.since
+
+    def test_cluster_that_the_file_does_not_name_any_more_is_waited_for(
+        self, cast: Cast, made: Namespace, api: FakeCluster, settings: Settings
+    ) -> None:
+        settings.CLUSTERS_FILE = ""
+        reconciliation.reconcile(made.pk)
+        reconciliation.reconcile_due()
+        assert "nautilus" in status(made).error_message
+        assert stands(made, cast.eda) == State.ACTIVE
+        assert api.calls == []
+
+
+@pytest.fixture
+def second_cluster(api: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """A cluster `aaa`, whose turn comes before `nautilus`."""
+    config = configured_clusters()["nautilus"]
+    both = {"nautilus": config, "aaa": replace(config, name="aaa", title="First")}
+    monkeypatch.setattr(reconciliation, "configured_clusters", lambda: both)
+    Cluster.objects.sync(both)
+    return fake_connection.of(both["aaa"])
+
+
+class TestDue:
+    def test_lost_message_is_healed(self, cast: Cast, made: Namespace) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        reconciliation.reconcile_due()
+        assert stands(made, cast.otto) == State.ACTIVE
+
+    def test_new_namespace_is_due(self, fire: Namespace, api: FakeCluster) -> None:
+        assert list(reconciliation.due()) == [fire]
+        reconciliation.reconcile_due()
+        assert list(reconciliation.due()) == []
+
+    def test_what_is_as_decided_is_left_alone(self, made: Namespace, api: FakeCluster) -> None:
+        reconciliation.reconcile_due()
+        assert api.calls == []
+
+    def test_proof_that_is_old_is_due(self, made: Namespace, api: FakeCluster) -> None:
+        let_time_pass(made)
+        reconciliation.reconcile_due()
+        assert api.calls != []
+        assert list(reconciliation.due()) == []
+
+    def test_what_failed_is_not_tried_again_before_its_time(
+        self, made: Namespace, api: FakeCluster, cast: Cast
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(Invalid("a policy says no"), verb="create")
+        reconciliation.reconcile(made.pk)
+        api.calls.clear()
+        reconciliation.reconcile_due()
+        assert api.calls == []
+
+    def test_new_change_is_tried_at_once_though_the_last_one_failed(
+        self, made: Namespace, api: FakeCluster, cast: Cast
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(Invalid("a policy says no"), verb="create")
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile_due()
+        assert stands(made, cast.eda) == State.REVOKED
+
+    @pytest.mark.parametrize("known_to_be_down", [False, True])
+    def test_cluster_that_does_not_answer_is_asked_once(
+        self, made: Namespace, api: FakeCluster, known_to_be_down: bool
+    ) -> None:
+        factories.NamespaceFactory.create_batch(5, cluster=made.cluster)
+        if known_to_be_down:
+            ClusterStatus.objects.update(state=ClusterStatus.State.UNREACHABLE)
+        api.fail(DOWN, times=100)
+        reconciliation.reconcile_due()
+        assert 1 <= len(api.calls) <= 2  # the one that noticed, and one to be sure
+        assert ClusterStatus.objects.get().state == ClusterStatus.State.UNREACHABLE
+
+    def test_all_is_made_when_it_is_back(self, made: Namespace, api: FakeCluster, cast: Cast) -> None:
+        labs = factories.NamespaceFactory.create_batch(3, cluster=made.cluster)
+        for lab in labs:
+            factories.MembershipFactory.create(namespace=lab, person=cast.otto)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.fail(DOWN, times=4)
+        for _try in range(3):
+            reconciliation.reconcile_due()
+        assert api._state.faults[-1].times == 0
+        reconciliation.reconcile_due()
+        assert {stands(lab, cast.otto) for lab in labs} == {State.ACTIVE}
+        assert stands(made, cast.eda) == State.REVOKED
+
+    def test_one_namespace_that_always_fails_does_not_delay_the_others(
+        self, made: Namespace, api: FakeCluster, cast: Cast
+    ) -> None:
+        """The API server answers 500 whenever it is asked about this one, which has waited longest."""
+        poison = factories.NamespaceFactory.create(cluster=made.cluster, changed_at="2026-01-01T00:00:00Z")
+        lab = factories.NamespaceFactory.create(cluster=made.cluster)
+        factories.MembershipFactory.create(namespace=lab, person=cast.otto)
+        api.fail(Unavailable("The API server answered 500."), name=poison.name, times=1000)
+        for _round in range(2):
+            reconciliation.reconcile_due()
+        assert stands(lab, cast.otto) == State.ACTIVE
+
+    def test_one_cluster_that_is_down_does_not_delay_another(
+        self, cast: Cast, fire: Namespace, api: FakeCluster, second_cluster: FakeCluster
+    ) -> None:
+        factories.NamespaceFactory.create_batch(3, cluster=Cluster.objects.get(name="aaa"))
+        second_cluster.fail(DOWN, times=100)
+        reconciliation.reconcile_due()
+        assert stands(fire, cast.eda) == State.ACTIVE
+        assert len(second_cluster.calls) <= 2
+
+    def test_clusters_of_the_file_get_their_rows(self, db: None, settings: Settings) -> None:
+        settings.CLUSTER_CONNECT = fake_connection.CONNECT
+        reconciliation.reconcile_due()
+        assert Cluster.objects.get().title == "Nautilus"
+        assert ClusterStatus.objects.count() == 1
+
+    def test_work_is_bounded_and_the_next_call_goes_on(
+        self, cluster: Cluster, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        factories.NamespaceFactory.create_batch(7, cluster=cluster)
+        _clock_that_jumps(monkeypatch, seconds=10)
+        left = []
+        while reconciliation.due().exists():
+            reconciliation.reconcile_due()
+            left.append(reconciliation.due().count())
+        assert len(left) > 1
+        assert left == sorted(left, reverse=True)
+        assert len(set(left)) == len(left)
+
+
+def _clock_that_jumps(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """Let so many seconds pass between every two looks at the clock."""
+    now = [0.0]
+
+    def monotonic() -> float:
+        now[0] += seconds
+        return now[0]
+
+    monkeypatch.setattr("time.monotonic", monotonic)
+
+
+class TestSweep:
+    @pytest.mark.parametrize("how", ["deleted", "person swapped", "role widened", "label stripped"])
+    def test_change_made_by_hand_is_healed(
+        self, cast: Cast, made: Namespace, api: FakeCluster, how: str
+    ) -> None:
+        name = name_of(cast.eda, "editor")
+        if how == "deleted":
+            api.outside.remove(ROLE_BINDING, name, made.name)
+        elif how == "person swapped":
+            api.outside.change(
+                ROLE_BINDING, name, made.name, lambda it: it["subjects"][0].update(name="other")
+            )
+        elif how == "role widened":
+            api.outside.change(
+                ROLE_BINDING, name, made.name, lambda it: it["roleRef"].update(name="berth:admin")
+            )
+        else:
+            api.outside.remove_fences()
+            api.outside.change(ROLE_BINDING, name, made.name, lambda it: it["metadata"].pop("labels"))
+        assert reconciliation.sweep(made.cluster) == [made.pk]
+        reconciliation.sweep_clusters()
+        assert bound(api, made, cast.eda, "editor")
+        assert not api.review_access("other", made.name, probes("viewer")[0]).allowed
+        assert reconciliation.sweep(made.cluster) == []
+        assert stands(made, cast.eda) == State.ACTIVE
+
+    def test_right_that_is_over_and_comes_back_by_hand_is_taken_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Somebody applies an old copy of the whole namespace."""
+        copy = api.get(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        api.outside.put(copy)
+        reconciliation.sweep_clusters()
+        assert not bound(api, made, cast.eda, "editor")
+        assert stands(made, cast.eda) == State.REVOKED
+
+    def test_nothing_to_change_costs_three_calls_and_no_write(
+        self, made: Namespace, api: FakeCluster
+    ) -> None:
+        for lab in factories.NamespaceFactory.create_batch(4, cluster=made.cluster):
+            reconciliation.reconcile(lab.pk)
+        api.calls.clear()
+        reconciliation.sweep_clusters()
+        assert sorted((call.verb, call.kind.name) for call in api.calls) == [
+            ("get", "Namespace"), ("list", "Namespace"), ("list", "RoleBinding"),
+        ]  # fmt: skip
+        assert ClusterStatus.objects.get().swept_at is not None
+
+    def test_only_what_differs_is_touched(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        for lab in factories.NamespaceFactory.create_batch(3, cluster=made.cluster):
+            reconciliation.reconcile(lab.pk)
+        api.outside.remove(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        api.calls.clear()
+        reconciliation.sweep_clusters()
+        assert [(call.verb, call.namespace) for call in api.writes] == [("create", made.name)]
+
+    def test_filtered_list_is_no_list(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.drop_from_lists("berth-state", name_of(cast.vera, "viewer"))
+        with pytest.raises(Unavailable, match="filtered"):
+            reconciliation.sweep(made.cluster)
+        reconciliation.sweep_clusters()
+        assert api.writes == []
+        assert ClusterStatus.objects.get().state == ClusterStatus.State.UNREACHABLE
+        assert ClusterStatus.objects.get().swept_at is None
+
+    @pytest.mark.parametrize("kind", [NAMESPACE, ROLE_BINDING], ids=lambda kind: kind.name)
+    def test_list_that_expires_half_way_is_no_list(
+        self, made: Namespace, api: FakeCluster, kind: object
+    ) -> None:
+        for number in range(501):
+            api.outside.put(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"other-{number}"}}
+            )
+            put_by_hand(api, f"zz-{number}", "somebody", place=made.name)
+        api.outside.terminate(made.name)
+        api.expire_list(kind)  # type: ignore[arg-type]
+        reconciliation.sweep_clusters()
+        assert api.writes == []
+        assert status(made).state == NamespaceStatus.State.READY
+        reconciliation.sweep_clusters()
+        assert status(made).error_code == "terminating"
+
+    @pytest.mark.parametrize("trouble", ["down", "not in the file", "foreign", "refused"])
+    def test_one_cluster_in_trouble_does_not_delay_another(
+        self, cast: Cast, made: Namespace, api: FakeCluster, second_cluster: FakeCluster, trouble: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        if trouble == "down":
+            second_cluster.fail(DOWN, times=100)
+        elif trouble == "refused":
+            second_cluster.fail(Forbidden("no"), times=100)
+        elif trouble == "foreign":
+            ClusterStatus.objects.filter(cluster__name="aaa").update(kube_system_uid="another")
+        else:
+            only = {"nautilus": configured_clusters()["nautilus"]}
+            monkeypatch.setattr(reconciliation, "configured_clusters", lambda: only)
+        api.outside.remove(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        reconciliation.sweep_clusters()
+        assert bound(api, made, cast.eda, "editor")
+        assert second_cluster.writes == []
+
+    def test_work_is_bounded_and_the_next_call_goes_on(
+        self, cluster: Cluster, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for lab in factories.NamespaceFactory.create_batch(6, cluster=cluster):
+            reconciliation.reconcile(lab.pk)
+            api.outside.terminate(lab.name)
+        api.settle()
+        _clock_that_jumps(monkeypatch, seconds=10)
+        reconciliation.sweep_clusters()
+        assert 0 < NamespaceStatus.objects.filter(state="missing").count() < 6
+
+    def test_change_that_no_pass_has_seen_yet_is_found_too(self, cast: Cast, made: Namespace) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        reconciliation.sweep_clusters()
+        assert stands(made, cast.otto) == State.ACTIVE
+
+
+def test_level_that_is_lost_ends_every_right_and_comes_back_with_it(
+    cast: Cast, made: Namespace, api: FakeCluster
+) -> None:
+    people.set_level(person=cast.eda, level=Level.GUEST, by=cast.olga)
+    reconciliation.reconcile_due()
+    assert not bound(api, made, cast.eda, "editor")
+    assert stands(made, cast.eda) == State.GUEST
+    people.vouch(person=cast.eda, by=cast.paula)
+    reconciliation.reconcile_due()
+    assert bound(api, made, cast.eda, "editor")
+    assert stands(made, cast.eda) == State.ACTIVE
+    assert Identity.objects.count() == 7
