@@ -131,6 +131,15 @@ def field(bound: forms.BoundField) -> dict[str, Any]:
 
 
 @register.inclusion_tag("_errors.html")
-def error_summary(form: forms.BaseForm, *more: forms.BaseForm) -> dict[str, Any]:
-    """Render what is wrong with the forms of a page, each line a link to its field."""
-    return {"forms": [each for each in (form, *more) if each.errors]}
+def error_summary(*parts: forms.BaseForm | forms.BaseFormSet, links: bool = True) -> dict[str, Any]:
+    """Render what is wrong with the forms and formsets of a page, once for all of them.
+
+    Each line is a link to its field; `links=False` where the page does not show these fields.
+    """
+    sets = [part for part in parts if isinstance(part, forms.BaseFormSet)]
+    single = [form for part in parts for form in (part if isinstance(part, forms.BaseFormSet) else [part])]
+    return {
+        "general": [error for rows in sets for error in rows.non_form_errors()],
+        "forms": [form for form in single if form.errors],
+        "links": links,
+    }
