@@ -262,8 +262,15 @@ class Demonstration:
             arguments += ["--only", "people"]
         return Program("seed", [sys.executable, *arguments])
 
+    def login(self) -> list[Program]:
+        """The identity provider, if it is ours."""
+        if self.other_issuers:
+            return []
+        directory = ["--directory", str(self.cluster_directory)]
+        return [Program("login", _python("localcluster.identity_provider", *directory))]
+
     def others(self) -> list[Program]:
-        """Everything beside broker and pages."""
+        """Everything beside broker, pages and login."""
         celery = ["celery", "--quiet", "--app", "portal"]
         programs = [
             Program(
@@ -278,17 +285,10 @@ class Demonstration:
                 is_worker=True,
             ),
         ]  # fmt: skip
-        here = ["--directory", str(self.cluster_directory)]
-        if not self.other_issuers:
-            programs.insert(0, Program("login", _python("localcluster.identity_provider", *here)))
         if not self.other_cluster:
-            documents = [
-                "--manifests",
-                str(self._manifests),
-                "--authentication",
-                str(self._authentication),
-            ]
-            programs.insert(0, Program("cluster", _python("localcluster", "run", *here, *documents)))
+            documents = ["--manifests", str(self._manifests), "--authentication", str(self._authentication)]
+            command = _python("localcluster", "run", "--directory", str(self.cluster_directory), *documents)
+            programs.append(Program("cluster", command))
         return programs
 
     def redis_answers(self) -> bool:

@@ -73,23 +73,18 @@ class Command(BaseCommand):
         self._say(f"Berth starts; its data is in {demonstration.directory}")
         start(demonstration.redis())
         seed = demonstration.seed()
-        supervisor.run(
-            seed.name,
-            seed.command,
-            demonstration.environment(is_worker=False),
-            seconds=SEED_SECONDS,
-        )
+        environment = demonstration.environment(is_worker=False)
+        supervisor.run(seed.name, seed.command, environment, seconds=SEED_SECONDS)
         start(demonstration.web())
         supervisor.wait(demonstration.redis_answers, seconds=READY_SECONDS, what="Redis")
         supervisor.wait(demonstration.web_answers, seconds=READY_SECONDS, what="the portal")
-        # Only now, so that the first page does not wait for the cluster's share of the processor.
+        self._say(f"\nBerth answers at {demonstration.address}/\n")
+        # Only now the rest, the cluster last: pages and login do not wait for its share of the processor.
+        for program in demonstration.login():
+            start(program)
+        supervisor.wait(demonstration.login_answers, seconds=READY_SECONDS, what="the identity provider")
         for program in demonstration.others():
             start(program)
-        supervisor.wait(
-            demonstration.login_answers,
-            seconds=READY_SECONDS,
-            what="the identity provider",
-        )
         self._say_welcome(demonstration)
         self._watch(demonstration, supervisor)
 
@@ -102,7 +97,7 @@ class Command(BaseCommand):
                 self._say("The cluster is ready. What was approved meanwhile becomes active by itself.")
 
     def _say_welcome(self, demonstration: Demonstration) -> None:
-        lines = ["", f"Berth answers at {demonstration.address}/", ""]
+        lines = []
         if not demonstration.other_issuers:
             lines.append("Log in as one of these; no password is asked:")
             lines += [f"  {person.name:<18} {person.line}" for person in PEOPLE]
