@@ -94,15 +94,20 @@ class Stack:
     def answers(self) -> bool:
         """Whether the web server answers."""
         try:
-            with urllib.request.urlopen(f"{self.url}/livez", timeout=2) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"{self.url}/livez", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
 
 @contextlib.contextmanager
-def running(cluster: SharedCluster, directory: Path, *, database_url: str = "") -> Iterator[Stack]:
-    """Run a portal in `directory` until the block ends; SQLite unless a database is named."""
+def running(
+    cluster: SharedCluster, directory: Path, *, database_url: str = "", clusters_file: Path | None = None
+) -> Iterator[Stack]:
+    """Run a portal in `directory` until the block ends; SQLite unless a database is named.
+
+    `clusters_file`, if given, says how the portal reaches the cluster.
+    """
     web_port, redis_port = free_ports(2)
     url = f"http://localhost:{web_port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
@@ -111,7 +116,7 @@ def running(cluster: SharedCluster, directory: Path, *, database_url: str = "") 
         "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
         "BERTH_BASE_URL": url,
         "BERTH_BIND": f"127.0.0.1:{web_port}",
-        "BERTH_CLUSTERS": str(cluster.layout.clusters_file),
+        "BERTH_CLUSTERS": str(clusters_file or cluster.layout.clusters_file),
         "BERTH_ISSUERS": str(cluster.layout.issuers_file),
         "BERTH_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
         "BERTH_STATIC_FROM_SOURCE": "1",

@@ -14,7 +14,7 @@ from accounts.models import Identity, User  # noqa: E402  (Django first)
 from clusters.models import Cluster  # noqa: E402
 from namespaces.access import Role  # noqa: E402
 from namespaces.actions import members, namespaces, requests  # noqa: E402
-from namespaces.models import Membership, Namespace, Request  # noqa: E402
+from namespaces.models import Membership, Namespace, Request, Visibility  # noqa: E402
 from namespaces.reconciliation import due  # noqa: E402
 
 
@@ -46,12 +46,10 @@ def request(name: str, subject: str) -> str:
     )
 
 
-def create(name: str, subject: str) -> str:
+def create(name: str, subject: str, visibility: str) -> str:
     """Let somebody create a namespace."""
-    made = namespaces.create(
-        cluster=Cluster.objects.get(), name=name, page=namespaces.Page(), by=_person(subject)
-    )
-    return str(made.pk)
+    page = namespaces.Page(visibility=Visibility(visibility))
+    return str(namespaces.create(cluster=Cluster.objects.get(), name=name, page=page, by=_person(subject)).pk)
 
 
 def add(name: str, subject: str, role: str, by: str) -> str:

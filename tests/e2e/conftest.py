@@ -1,16 +1,16 @@
 """A browser, a portal with its demonstration data, and a control plane for the browser tests of this process.
 
-They do not use the control plane that other tests share: the demonstration's namespaces have fixed names, and two portals
-cannot both have `avis-fire` in one cluster; other tests there take roles away for a while, which here is a fault. Each
-process of a run (`pytest -n 2`) has its own, on free ports, so that no test waits for another.
+They do not use the control plane that other tests share: the demonstration's namespaces have fixed names, and two
+portals cannot both have `avis-fire` in one cluster; and other tests take roles away there for a while. Each process of
+a run (`pytest -n 2`) has its own, on free ports, so that no test waits for another.
 
-Playwright runs in a thread with an event loop, and Django refuses to touch its database there: the browser ends with each
-module, before tests of another kind may follow in the same process.
+Playwright keeps an event loop in this thread, and Django refuses to touch its database there: the browser ends with
+each module, before tests of another kind may follow in the same process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,10 +114,12 @@ def _tell(opened: Windows, item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = yield
-    item.stash.setdefault(REPORTS, {})[report.when or ""] = report
-    return report  # type: ignore[return-value]
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash.setdefault(REPORTS, {})[report.when] = report
+    return report
 
 
 @pytest.fixture

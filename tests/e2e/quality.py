@@ -1,4 +1,4 @@
-"""What is measured on every page: axe, valid HTML, headings, ids, weight, width (design of the interface, section 5)."""
+"""What is measured on every page: axe, valid HTML, headings, ids, weight, width."""
 
 from __future__ import annotations
 

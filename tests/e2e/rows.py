@@ -26,6 +26,5 @@ def run(stack: Stack, *arguments: str) -> Any:
 def wait_until_settled(stack: Stack) -> None:
     """Wait until the cluster has everything that was decided."""
     lacking = run(stack, "settle", str(SETTLE_SECONDS))
-    assert not lacking, (
-        f"after {SETTLE_SECONDS} s the cluster still lacks: {lacking}\n{stack.children['worker'].log_tail()}"
-    )
+    log = stack.children["worker"].log_tail()
+    assert not lacking, f"after {SETTLE_SECONDS} s the cluster still lacks: {lacking}\n{log}"

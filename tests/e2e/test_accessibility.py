@@ -42,9 +42,4 @@ def test_chosen_appearance_is_kept_and_made_by_the_server(windows: Windows) -> N
     answer = page.request.get("/")
     assert 'data-bs-theme="dark"' in answer.text()
     assert not list(html_problems(answer.text()))
-    assert (
-        page.evaluate(
-            "getComputedStyle(document.body).colorScheme || getComputedStyle(document.documentElement).colorScheme"
-        )
-        == "dark"
-    )
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"

@@ -1,7 +1,7 @@
 """Browser windows of people who logged in for real, watched for everything that a reader would not see.
 
-A finding is an error of a script, a refusal by the Content-Security-Policy, something loaded from elsewhere, a part of a
-page that is missing, or an answer of 500 and more that the test did not announce. A test with a finding fails.
+A finding is an error of a script, a refusal by the Content-Security-Policy, something loaded from elsewhere, a part of
+a page that is missing, or an answer of 500 and more that the test did not announce. A test with a finding fails.
 """
 
 from __future__ import annotations
