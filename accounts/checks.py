@@ -21,6 +21,8 @@ def check_issuers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="accounts.E001",
             )
         ]
+    if not settings.ISSUERS and settings.IS_WORKER:
+        return []  # nobody logs in at a worker, and so it needs no client secret either
     if not settings.ISSUERS:
         return [
             Warning(

@@ -171,7 +171,8 @@ SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = False  # the front server redirects; health checks inside the network speak http
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE and TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
-SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W009"]  # SECURE_SSL_REDIRECT: see above; key: portal.E002
+# SECURE_SSL_REDIRECT: see above; the key: portal.E002.
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W009"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -217,7 +218,8 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 BROKER_URL = env.str("BERTH_BROKER_URL", default="redis://127.0.0.1:16379/0")
 SWEEP_SECONDS = env.float("BERTH_SWEEP_SECONDS", default=15.0)
-LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")  # a worker, and beat, touch it while they are alive
+# A worker, and beat, touch it while they are alive.
+LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")
 LEASE_SECONDS = 60
 
 # --- Language, time, static files ----------------------------------------------------------------------------------

@@ -76,6 +76,11 @@ def test_only_the_worker_holds_credentials_of_clusters() -> None:
     assert [name for name in OURS if "/etc/berth/credentials" in mounts(name)] == ["worker"]
 
 
+def test_only_web_can_log_people_in() -> None:
+    assert [name for name in OURS if "BERTH_ISSUERS" in environment(name)] == ["web"]
+    assert [name for name in OURS if "oidc-client-secret" in COMPOSE["services"][name]["secrets"]] == ["web"]
+
+
 def test_the_web_process_is_the_only_one_that_says_so() -> None:
     assert {name: environment(name)["BERTH_PROCESS"] for name in OURS} == {
         "web": "web",

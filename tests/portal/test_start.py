@@ -62,6 +62,12 @@ def test_with_safe_settings_only_the_missing_tables_are_in_the_way(tmp_path: Pat
     assert "security." not in ended.stderr
 
 
+def test_a_worker_needs_no_identity_provider(tmp_path: Path) -> None:
+    ended = start("worker", tmp_path, BERTH_ISSUERS="")
+    assert "accounts." not in ended.stderr
+    assert "portal.E020" in ended.stderr
+
+
 def test_even_a_demonstration_does_not_start_with_the_key_of_the_source_code(tmp_path: Path) -> None:
     ended = start(
         "web",
