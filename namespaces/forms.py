@@ -99,10 +99,21 @@ class RoleForm(forms.Form):
     )
 
 
+class PersonField(forms.ModelChoiceField):
+    """A person by their id; whatever is no id is told in the words for a person who does not exist."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the person, or raise the one error."""
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from error
+
+
 class AddMemberForm(RoleForm):
     """Somebody found by the search, and the role they get."""
 
-    person = forms.ModelChoiceField(
+    person = PersonField(
         label=gettext_lazy("Person"),
         queryset=User.objects.filter(is_active=True),
         widget=forms.HiddenInput,
@@ -276,8 +287,16 @@ class PublicationForm(forms.Form):
 class PublicationRows(forms.BaseFormSet):
     """The publications of a page; `PublicationFormSet` makes them."""
 
+    default_error_messages = {
+        **forms.BaseFormSet.default_error_messages,
+        "too_many_forms": gettext_lazy("Publications: at most %(num)d."),
+    }
+
     def clean(self) -> None:
-        """A title stands once: it tells publications apart."""
+        """A title stands once: it tells publications apart. Rows that are left out empty no list: only emptied rows do."""
+        counts: dict[str, Any] = {**self.management_form.cleaned_data}
+        if counts["TOTAL_FORMS"] < max(0, counts["INITIAL_FORMS"]):
+            raise ValidationError(_("Rows of the publications are missing. Load the page again."))
         seen: set[str] = set()
         for form in self.forms:
             title = getattr(form, "cleaned_data", {}).get("title", "")

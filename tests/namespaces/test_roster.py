@@ -1,0 +1,63 @@
+"""The rows of the people tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from namespaces import roster
+from namespaces.models import Grant, Membership, Namespace
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def ended(fire: Namespace, cast: Cast, ago: timedelta, state: str) -> None:
+    Membership.objects.filter(namespace=fire, person=cast.eda).update(ended_at=timezone.now() - ago)
+    identity = cast.eda.identities.get()
+    Grant.objects.create(
+        namespace=fire, identity=identity, membership=Membership.objects.get(namespace=fire, person=cast.eda),
+        role="editor", username=identity.subject, binding_name="b", state=state, binding_uid="uid",
+        proved_at=timezone.now(),
+    )  # fmt: skip
+
+
+def names(rows: list[roster.Row]) -> list[str]:
+    return [row.person.name for row in rows]
+
+
+def test_admins_come_first_then_names(fire: Namespace) -> None:
+    found = roster.of(fire, now=timezone.now())
+    assert names(found.current) == ["Nils Berg", "Paula Ilić", "Eda Kaya", "Vera Lind"]
+    assert found.former == []
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "shown"),
+    [(1, "revoked", True), (8, "revoked", False), (8, "revoking", True), (1, "revoking", True)],
+)
+def test_who_left_stays_until_proved_and_a_week(
+    cast: Cast, fire: Namespace, days: int, state: str, shown: bool
+) -> None:
+    ended(fire, cast, timedelta(days=days), state)
+    found = roster.of(fire, now=timezone.now())
+    assert names(found.former) == (["Eda Kaya"] if shown else [])
+    assert "Eda Kaya" not in names(found.current)
+
+
+def test_who_came_back_is_current_alone(cast: Cast, fire: Namespace) -> None:
+    ended(fire, cast, timedelta(days=1), "revoked")
+    factories.MembershipFactory.create(namespace=fire, person=cast.eda, role="viewer")
+    found = roster.of(fire, now=timezone.now())
+    assert "Eda Kaya" in names(found.current)
+    assert found.former == []
+
+
+def test_table_is_final_when_every_row_is(cast: Cast, fire: Namespace) -> None:
+    assert not roster.of(fire, now=timezone.now()).is_final
+    Membership.objects.filter(namespace=fire).exclude(person=cast.eda).delete()
+    ended(fire, cast, timedelta(days=1), "revoked")
+    assert roster.of(fire, now=timezone.now()).is_final

@@ -1,0 +1,147 @@
+"""The people pages: finding, vouching, levels, and who may see them at all."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Level
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace
+from tests import factories
+from tests.conftest import Cast
+from tests.namespaces.views.conftest import Browse
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("who", ["ana", "otto", "nils"])
+def test_people_do_not_exist_for_others(browse: Browse, cast: Cast, fire: Namespace, who: str) -> None:
+    client = browse(getattr(cast, who))
+    assert client.get("/users/").status_code == 404
+    assert client.get(f"/users/{cast.eda.pk}/").status_code == 404
+    assert client.post(f"/users/{cast.ana.pk}/vouch/").status_code == 404
+    assert client.post(f"/users/{cast.ana.pk}/level/", {"level": "admin"}).status_code == 404
+    cast.ana.refresh_from_db()
+    assert cast.ana.level == Level.GUEST
+    assert 'href="/users/"' not in client.get("/").content.decode()
+
+
+class TestList:
+    @pytest.mark.parametrize("who", ["paula", "olga"])
+    def test_shows_everybody(self, browse: Browse, cast: Cast, fire: Namespace, who: str) -> None:
+        page = browse(getattr(cast, who)).get("/users/").content.decode()
+        for name in ("Ana Kim", "Eda Kaya", "Olga Reyes", "University of Oklahoma"):
+            assert name in page
+        assert cast.eda.email not in page
+
+    @pytest.mark.parametrize("query", ["ana kim", "KIM", "oklahoma kim", "{email}", "{subject}"])
+    def test_finds(self, browse: Browse, cast: Cast, query: str) -> None:
+        typed = query.format(email=cast.ana.email, subject=cast.ana.identities.get().subject)
+        page = browse(cast.paula).get("/users/", {"q": typed}).content.decode()
+        assert "Ana Kim" in page
+        assert "Eda Kaya" not in page
+
+    def test_level_narrows(self, browse: Browse, cast: Cast) -> None:
+        page = browse(cast.paula).get("/users/?level=guest").content.decode()
+        assert "Ana Kim" in page
+        assert "Eda Kaya" not in page
+
+    @pytest.mark.parametrize("query", ["level=owner", "sort=email", "page=2", "q=a&q=b", "x=1"])
+    def test_impossible_parameter_is_refused(self, browse: Browse, cast: Cast, query: str) -> None:
+        answer = browse(cast.paula).get(f"/users/?{query}")
+        assert answer.status_code == 400
+        assert f"“{query.split('=')[0]}”" in answer.content.decode()
+
+    def test_last_seen_sorts_those_never_seen_last(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        cast.vera.identities.update(last_login_at=fire.created_at)
+        page = browse(cast.paula).get("/users/?sort=seen").content.decode()
+        assert page.index("Vera Lind") < page.index("Ana Kim")
+
+    def test_number_of_queries_does_not_grow(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        client = browse(cast.olga)
+        client.get("/users/")
+        with CaptureQueriesContext(connection) as few:
+            client.get("/users/")
+        for _ in range(20):
+            factories.MembershipFactory.create(person=factories.person("Somebody"))
+        with CaptureQueriesContext(connection) as many:
+            client.get("/users/")
+        assert len(many) == len(few)
+
+
+class TestOne:
+    def test_shows_identities_and_namespaces(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        page = browse(cast.olga).get(f"/users/{cast.eda.pk}/").content.decode()
+        assert cast.eda.identities.get().subject in page
+        assert "avis-fire" in page
+
+    def test_address_is_for_operators(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        assert cast.eda.email in browse(cast.olga).get(f"/users/{cast.eda.pk}/").content.decode()
+        assert cast.eda.email not in browse(cast.paula).get(f"/users/{cast.eda.pk}/").content.decode()
+
+    def test_hidden_namespace_is_not_told_to_who_may_not_know_it(
+        self, browse: Browse, cast: Cast, hidden: Namespace
+    ) -> None:
+        maya = factories.person("Maya Torres", level=Level.ADMIN)
+        assert "quiet-lab" not in browse(maya).get(f"/users/{cast.paula.pk}/").content.decode()
+        assert "quiet-lab" in browse(cast.olga).get(f"/users/{cast.paula.pk}/").content.decode()
+        row = browse(maya).get("/users/?q=paula").content.decode()
+        assert 'data-label="Namespaces">0<' in row
+
+    def test_somebody_who_does_not_exist_is_404(self, browse: Browse, cast: Cast) -> None:
+        assert browse(cast.olga).get("/users/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+
+class TestVouch:
+    @pytest.mark.parametrize("who", ["paula", "olga"])
+    def test_guest_becomes_user(self, browse: Browse, cast: Cast, who: str) -> None:
+        client = browse(getattr(cast, who))
+        assert "Vouch for Ana Kim" in client.get(f"/users/{cast.ana.pk}/").content.decode()
+        page = client.post(f"/users/{cast.ana.pk}/vouch/", follow=True).content.decode()
+        cast.ana.refresh_from_db()
+        assert cast.ana.level == Level.USER
+        assert "Ana Kim is a user now: you vouched for them." in page
+        assert "Vouch for Ana Kim" not in page
+
+    def test_nobody_vouches_for_themselves(self, browse: Browse, cast: Cast) -> None:
+        answer = browse(cast.paula).post(f"/users/{cast.paula.pk}/vouch/")
+        assert answer.status_code == 403
+        assert 'role="alert"' in answer.content.decode()
+
+
+class TestLevel:
+    def test_operator_sets_a_level(self, browse: Browse, cast: Cast) -> None:
+        page = browse(cast.olga).post(f"/users/{cast.otto.pk}/level/", {"level": "admin"}, follow=True)
+        cast.otto.refresh_from_db()
+        assert cast.otto.level == Level.ADMIN
+        assert "The level of Otto Brandt is admin now." in page.content.decode()
+
+    def test_level_admin_does_not(self, browse: Browse, cast: Cast) -> None:
+        client = browse(cast.paula)
+        assert "/level/" not in client.get(f"/users/{cast.otto.pk}/").content.decode()
+        answer = client.post(f"/users/{cast.otto.pk}/level/", {"level": "admin"})
+        assert answer.status_code == 403
+        assert "Only operators set levels" in answer.content.decode()
+
+    def test_nobody_sets_their_own(self, browse: Browse, cast: Cast) -> None:
+        client = browse(cast.olga)
+        assert "/level/" not in client.get(f"/users/{cast.olga.pk}/").content.decode()
+        assert client.post(f"/users/{cast.olga.pk}/level/", {"level": "guest"}).status_code == 403
+
+    @pytest.mark.parametrize("data", [{}, {"level": "operator"}, {"level": ""}])
+    def test_unknown_level_is_refused(self, browse: Browse, cast: Cast, data: dict[str, str]) -> None:
+        answer = browse(cast.olga).post(f"/users/{cast.otto.pk}/level/", data)
+        assert answer.status_code == 422
+        assert 'href="#id_level"' in answer.content.decode()
+
+    def test_last_admin_of_a_namespace_cannot_become_a_guest(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        Membership.objects.filter(namespace=fire, person=cast.paula).update(role=Role.EDITOR)
+        answer = browse(cast.olga).post(f"/users/{cast.nils.pk}/level/", {"level": "guest"})
+        assert answer.status_code == 409
+        assert "Nils Berg is the last admin of avis-fire." in answer.content.decode()
+        cast.nils.refresh_from_db()
+        assert cast.nils.level == Level.USER

@@ -1,0 +1,216 @@
+"""The requests pages: where they lie, what approval changes, deciding, withdrawing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Level
+from namespaces.actions import requests as actions
+from namespaces.models import Membership, Namespace, Request
+from tests import factories
+from tests.conftest import Cast
+from tests.namespaces.views.conftest import Browse
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def anas(fire: Namespace, cast: Cast) -> Request:
+    """The request of Ana, who is a guest."""
+    return factories.RequestFactory.create(namespace=fire, person=cast.ana)
+
+
+@pytest.fixture
+def ottos(fire: Namespace, cast: Cast) -> Request:
+    """The request of Otto, who is a user."""
+    return factories.RequestFactory.create(namespace=fire, person=cast.otto)
+
+
+def path(request: Request, act: str = "") -> str:
+    return f"/requests/{request.pk}/{act}"
+
+
+def is_member(request: Request) -> bool:
+    found = Membership.objects.current().filter(namespace=request.namespace, person=request.person)
+    return found.exists()
+
+
+class TestHub:
+    def test_shows_an_admin_what_to_decide_and_counts_it_in_the_menu(
+        self, browse: Browse, cast: Cast, anas: Request, ottos: Request
+    ) -> None:
+        page = browse(cast.nils).get("/requests/").content.decode()
+        assert "Yours to decide" in page
+        assert f'href="{path(anas)}"' in page
+        assert "Requests (2)" in page
+
+    def test_shows_the_asker_with_whom_it_lies(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        page = browse(cast.otto).get("/requests/").content.decode()
+        assert "It lies with Nils Berg and Paula Ilić." in page
+        assert "Yours to decide" not in page
+
+    def test_outsider_sees_no_request_of_others(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        assert str(ottos.pk) not in browse(cast.eda).get("/requests/").content.decode()
+
+    def test_operator_sees_what_lies_with_others_apart(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        page = browse(cast.olga).get("/requests/").content.decode()
+        assert "With other people" in page
+        assert "Yours to decide" not in page
+
+    def test_operator_is_asked_where_no_admin_may_vouch(
+        self, browse: Browse, cast: Cast, anas: Request
+    ) -> None:
+        Membership.objects.filter(person=cast.paula).update(ended_at=anas.created_at)
+        page = browse(cast.olga).get("/requests/").content.decode()
+        assert "Yours to decide" in page
+        assert "Requests (1)" in page
+
+    def test_number_of_queries_does_not_grow_with_the_requests(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        client = browse(cast.nils)
+        factories.RequestFactory.create(person=cast.nils)
+        client.get("/requests/")
+        with CaptureQueriesContext(connection) as few:
+            client.get("/requests/")
+        factories.RequestFactory.create_batch(8, namespace=fire)
+        factories.RequestFactory.create_batch(8, person=cast.nils)
+        with CaptureQueriesContext(connection) as many:
+            client.get("/requests/")
+        assert len(many) == len(few)
+
+
+class TestOfNamespace:
+    ADDRESS = "/namespaces/nautilus/avis-fire/requests/"
+
+    def test_admin_sees_what_waits_and_what_was_decided(
+        self, browse: Browse, cast: Cast, anas: Request, ottos: Request
+    ) -> None:
+        actions.deny(request=anas, note="No room.", by=cast.paula)
+        page = browse(cast.nils).get(self.ADDRESS).content.decode()
+        assert page.index("Otto Brandt") < page.index("Decided") < page.index("Ana Kim")
+        assert "Paula Ilić" in page
+
+    @pytest.mark.parametrize(("who", "status"), [("eda", 403), ("otto", 403), ("olga", 200)])
+    def test_others_do_not(self, browse: Browse, cast: Cast, fire: Namespace, who: str, status: int) -> None:
+        assert browse(getattr(cast, who)).get(self.ADDRESS).status_code == status
+
+
+class TestOne:
+    @pytest.mark.parametrize(
+        ("who", "status"),
+        [("otto", 200), ("nils", 200), ("olga", 200), ("eda", 404), ("ana", 404), ("vera", 404)],
+    )
+    def test_request_is_for_its_parties(
+        self, browse: Browse, cast: Cast, ottos: Request, who: str, status: int
+    ) -> None:
+        assert browse(getattr(cast, who)).get(path(ottos)).status_code == status
+
+    def test_says_in_words_what_approval_changes_and_for_which_user_name(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        page = browse(cast.nils).get(path(ottos)).content.decode()
+        assert (
+            "In avis-fire, and nowhere else, Otto Brandt will be able to run pods and work with everything in it,"
+            " but not change permissions." in page
+        )
+        assert cast.otto.identities.get().subject in page
+        assert "kind: RoleBinding" in page
+        assert "vouch" not in page
+
+    def test_says_that_approval_vouches_for_a_guest(self, browse: Browse, cast: Cast, anas: Request) -> None:
+        page = browse(cast.paula).get(path(anas)).content.decode()
+        assert "Ana Kim is a guest and becomes a user: you vouch for them." in page
+
+    def test_who_may_not_vouch_reads_who_may_and_gets_no_button(
+        self, browse: Browse, cast: Cast, anas: Request
+    ) -> None:
+        page = browse(cast.nils).get(path(anas)).content.decode()
+        assert "Ask one of them: Paula Ilić." in page
+        assert path(anas, "approve/") not in page
+        assert path(anas, "deny/") in page
+
+    def test_asker_may_withdraw_and_not_decide(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert path(ottos, "withdraw/") in page
+        assert path(ottos, "approve/") not in page
+
+    def test_admin_cannot_decide_their_own(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        own = factories.RequestFactory.create(namespace=fire, person=cast.nils)
+        client = browse(cast.nils)
+        assert path(own, "approve/") not in client.get(path(own)).content.decode()
+        assert client.post(path(own, "approve/")).status_code == 403
+
+
+class TestDecide:
+    def test_approval_lets_in_and_is_told(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        answer = browse(cast.nils).post(path(ottos, "approve/"), {"approve-note": "Welcome"}, follow=True)
+        assert is_member(ottos)
+        page = answer.content.decode()
+        assert "You approved: Otto Brandt becomes editor in avis-fire." in page
+        assert "Welcome" in page
+        assert "waiting for the cluster" in page
+
+    def test_approval_of_a_guest_vouches(self, browse: Browse, cast: Cast, anas: Request) -> None:
+        browse(cast.paula).post(path(anas, "approve/"))
+        cast.ana.refresh_from_db()
+        assert cast.ana.level == Level.USER
+        assert is_member(anas)
+
+    def test_who_may_not_vouch_is_refused(self, browse: Browse, cast: Cast, anas: Request) -> None:
+        answer = browse(cast.nils).post(path(anas, "approve/"))
+        assert answer.status_code == 403
+        assert "Only people of level admin and operators may vouch for a guest." in answer.content.decode()
+        assert not is_member(anas)
+
+    def test_denial_needs_a_reason_which_the_asker_reads(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        client = browse(cast.nils)
+        empty = client.post(path(ottos, "deny/"), {"deny-note": " "})
+        assert empty.status_code == 422
+        assert 'href="#id_deny-note"' in empty.content.decode()
+        client.post(path(ottos, "deny/"), {"deny-note": "We have no room this term."})
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "Denied" in page
+        assert "We have no room this term." in page
+        assert "Ask again" in page
+
+    def test_too_long_note_is_kept_and_named(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        answer = browse(cast.nils).post(path(ottos, "approve/"), {"approve-note": "x" * 2001})
+        assert answer.status_code == 422
+        assert "x" * 2001 in answer.content.decode()
+        assert not is_member(ottos)
+
+    @pytest.mark.parametrize("act", ["approve/", "deny/"])
+    def test_second_to_decide_is_told_what_the_first_did(
+        self, browse: Browse, cast: Cast, ottos: Request, act: str
+    ) -> None:
+        actions.deny(request=ottos, note="No room.", by=cast.paula)
+        answer = browse(cast.nils).post(path(ottos, act), {"deny-note": "Mine"})
+        assert answer.status_code == 409
+        assert re.search(r"decided already: denied by Paula Ilić", answer.content.decode())
+        assert path(ottos, "approve/") not in answer.content.decode()
+
+    def test_withdrawing_and_then_deciding(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        browse(cast.otto).post(path(ottos, "withdraw/"))
+        assert browse(cast.nils).post(path(ottos, "approve/")).status_code == 409
+        assert not is_member(ottos)
+
+    @pytest.mark.parametrize("who", ["eda", "ana", "vera"])
+    @pytest.mark.parametrize("act", ["approve/", "deny/", "withdraw/"])
+    def test_outsider_gets_404_as_for_a_request_that_does_not_exist(
+        self, browse: Browse, cast: Cast, ottos: Request, who: str, act: str
+    ) -> None:
+        assert browse(getattr(cast, who)).post(path(ottos, act), {"deny-note": "x"}).status_code == 404
+
+    def test_only_who_asked_withdraws(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        assert browse(cast.nils).post(path(ottos, "withdraw/")).status_code == 403
+        ottos.refresh_from_db()
+        assert ottos.is_pending

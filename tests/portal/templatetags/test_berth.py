@@ -1,0 +1,120 @@
+"""Moments, names, icons and fields as the pages show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django import forms
+from django.template import Context, Template
+from pytest_django import Settings
+
+from portal.icons import ICONS
+from portal.templatetags import berth
+
+NOW = datetime(2022, 2, 24, 14, 5, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (timedelta(0), "just now"), (timedelta(milliseconds=900), "just now"), (timedelta(seconds=2), "2 s ago"),
+        (timedelta(seconds=59), "59 s ago"), (timedelta(seconds=60), "1 min ago"),
+        (timedelta(minutes=59), "59 min ago"),
+        (timedelta(hours=1), "1 h ago"), (timedelta(hours=23), "23 h ago"), (timedelta(days=1), "1 day ago"),
+        (timedelta(days=6), "6 days ago"), (timedelta(days=7), "17 Feb 2022"),
+        (timedelta(seconds=-30), "just now"),
+    ],
+)  # fmt: skip
+def test_moment_is_told_relative(before: timedelta, said: str) -> None:
+    assert berth.relative(NOW - before, NOW) == said
+
+
+@time_machine.travel(NOW, tick=False)
+def test_moment_carries_the_absolute_one() -> None:
+    html = berth.ago(NOW - timedelta(minutes=3))
+    assert html == (
+        '<time datetime="2022-02-24T14:02:09+00:00" title="24 Feb 2022, 14:02:09 UTC" data-ago>3 min ago</time>'
+    )
+
+
+@time_machine.travel(NOW, tick=False)
+def test_clock_has_the_date_only_when_it_is_not_today() -> None:
+    assert ">14:02</time>" in berth.clock(NOW - timedelta(minutes=3))
+    assert ">23 Feb, 14:05</time>" in berth.clock(NOW - timedelta(days=1))
+
+
+def test_time_is_of_the_zone_in_the_settings(settings: Settings) -> None:
+    settings.TIME_ZONE = "America/Los_Angeles"
+    assert ">24 Feb 2022</time>" in berth.day(NOW)
+    assert "06:05:09 PST" in berth.day(NOW)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], ""),
+        (["Ana"], "Ana"),
+        (["Ana", "Ben"], "Ana and Ben"),
+        (["Ana", "Ben", "Eda"], "Ana, Ben and Eda"),
+    ],
+)
+def test_names_are_told_together(names: list[str], said: str) -> None:
+    assert berth.together(names) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"), [("avis-fire", "AF"), ("oulib", "OU"), ("a", "A"), ("", "?"), ("tech4good", "TE")]
+)
+def test_monogram_is_of_the_first_parts(name: str, letters: str) -> None:
+    assert f">{letters}</text>" in berth.monogram(name)
+
+
+def test_monogram_escapes() -> None:
+    assert "<<" not in berth.monogram("<-<")
+
+
+@pytest.mark.parametrize("name", ICONS)
+def test_icon_is_silent(name: str) -> None:
+    assert 'aria-hidden="true"' in berth.icon(name)
+
+
+class Everything(forms.Form):
+    text = forms.CharField(help_text="A hint <b>.")
+    choice = forms.ChoiceField(
+        choices=[("a", "A"), ("b", "B")], widget=forms.RadioSelect, help_text="Choose."
+    )
+    check = forms.BooleanField()
+    select = forms.ChoiceField(choices=[("a", "A")])
+
+
+def render(form: forms.Form) -> str:
+    template = "{% load berth %}{% error_summary form %}{% for each in form %}{% field each %}{% endfor %}"
+    return Template(template).render(Context({"form": form}))
+
+
+def test_hint_and_error_are_tied_to_the_control() -> None:
+    html = render(Everything({}))
+    assert 'aria-describedby="id_text_helptext id_text_error"' in html
+    assert 'id="id_text_helptext"' in html
+    assert 'id="id_text_error"' in html
+    assert 'aria-invalid="true"' in html
+    assert "A hint &lt;b&gt;." in html
+
+
+def test_summary_leads_to_each_field() -> None:
+    html = render(Everything({}))
+    for name in ("text", "choice", "check", "select"):
+        assert f'href="#id_{name}"' in html
+        assert f'id="id_{name}"' in html
+
+
+def test_there_is_no_summary_without_errors() -> None:
+    assert "href" not in render(Everything())
+
+
+def test_choice_that_was_made_is_kept() -> None:
+    html = " ".join(render(Everything({"choice": "b"})).split())
+    assert 'value="b" id="id_choice_1" checked' in html
+    assert 'value="a" id="id_choice_0" checked' not in html

@@ -1,0 +1,140 @@
+"""Who gets which answer at which address: one table for every address, and the methods that each one takes.
+
+An address that is not in the table fails the test: a new page says here who may open it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from namespaces.models import Membership, Namespace
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = pytest.mark.django_db
+
+WHO = ("", "ana", "otto", "eda", "nils", "paula", "olga")
+# For each address: the answer to GET for anonymous, guest, outsider, editor, namespace admin, level admin who is also
+# an admin of avis-fire, operator. Then the same for an empty POST, the token of the form being right.
+ANYBODY, LOGGED_IN = (200,) * 7, (302, *(200,) * 6)
+NEVER = (405,) * 7
+NOT_BY_GET, NOT_BY_POST = (302, *(405,) * 6), (302, *(405,) * 6)
+FIRE_ADMINS = (302, 403, 403, 403, 200, 200, 200)
+PEOPLE = (302, 404, 404, 404, 404, 200, 200)
+TABLE = {
+    "home": (ANYBODY, NEVER),
+    "theme": (NEVER, (400,) * 7),
+    "profile": (LOGGED_IN, NOT_BY_POST),
+    "directory": (ANYBODY, NEVER),
+    "namespace": (ANYBODY, NEVER),
+    "join": (LOGGED_IN, (302, *(422,) * 6)),
+    "leave": ((302, 403, 403, 200, 200, 200, 404), (302, 403, 403, 302, 302, 302, 404)),
+    "members": (FIRE_ADMINS, NOT_BY_POST),
+    "member_add": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
+    "member_role": (NOT_BY_GET, (302, 403, 403, 403, 422, 422, 422)),
+    "member_remove": (FIRE_ADMINS, (302, 403, 403, 403, 302, 302, 302)),
+    "settings": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
+    "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
+    "manage": (LOGGED_IN, NOT_BY_POST),
+    "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
+    "name_check": ((302, 403, 403, 403, 403, 200, 200), NOT_BY_POST),
+    "requests": (LOGGED_IN, NOT_BY_POST),
+    "request": ((302, 404, 200, 404, 200, 200, 200), NOT_BY_POST),
+    "request_approve": (NOT_BY_GET, (302, 404, 403, 404, 302, 302, 302)),
+    "request_deny": (NOT_BY_GET, (302, 404, 422, 404, 422, 422, 422)),
+    "request_withdraw": (NOT_BY_GET, (302, 404, 302, 404, 403, 403, 403)),
+    "config": (LOGGED_IN, NOT_BY_POST),
+    "config_download": (LOGGED_IN, NOT_BY_POST),
+    "people": (PEOPLE, NOT_BY_POST),
+    "person": (PEOPLE, NOT_BY_POST),
+    "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 422, 422)),
+    "person_vouch": (NOT_BY_GET, (302, 404, 404, 404, 404, 302, 302)),
+}
+ELSEWHERE = {"livez", "readyz"}  # tests/portal/test_health.py; what begins with accounts/: tests/accounts/
+
+
+@pytest.fixture
+def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
+    """Return an address for each name: of avis-fire, Vera's membership, Otto's request, Ana."""
+    request = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    membership = Membership.objects.get(namespace=fire, person=cast.vera)
+    arguments = {
+        "namespace": (), "join": (), "leave": (), "members": (), "member_add": (), "settings": (),
+        "namespace_requests": (), "member_role": (membership.pk,), "member_remove": (membership.pk,),
+    }  # fmt: skip
+    found = {}
+    for name in TABLE:
+        args: tuple[object, ...] = ()
+        if name in arguments:
+            args = ("nautilus", "avis-fire", *arguments[name])
+        elif name.startswith("request") and name != "requests":
+            args = (request.pk,)
+        elif name.startswith("person"):
+            args = (cast.ana.pk,)
+        found[name] = reverse(name, args=args)
+    return found
+
+
+def names(patterns: list[URLPattern | URLResolver], path: str = "") -> set[str]:
+    """Return the names of all addresses but those of login."""
+    found: set[str] = set()
+    for pattern in patterns:
+        here = path + str(pattern.pattern)
+        if here.startswith("accounts/"):
+            continue
+        if isinstance(pattern, URLResolver):
+            found |= names(pattern.url_patterns, here)
+        else:
+            found.add(pattern.name or here)
+    return found
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert names(get_resolver().url_patterns) == set(TABLE) | ELSEWHERE
+
+
+@pytest.mark.parametrize("number", range(len(WHO)), ids=[who or "anonymous" for who in WHO])
+@pytest.mark.parametrize("name", TABLE)
+def test_answer(cast: Cast, addresses: dict[str, str], name: str, number: int) -> None:
+    client = Client()
+    if WHO[number]:
+        client.force_login(getattr(cast, WHO[number]))
+    by_get, by_post = TABLE[name]
+    assert client.get(addresses[name]).status_code == by_get[number]
+    assert client.post(addresses[name]).status_code == by_post[number]
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_form_without_its_token_is_refused_in_the_frame(
+    cast: Cast, addresses: dict[str, str], name: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.olga)
+    answer = client.post(addresses[name])
+    assert answer.status_code == 403
+    assert "This form is no longer valid" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
+def test_other_methods_are_refused(cast: Cast, addresses: dict[str, str], name: str, method: str) -> None:
+    client = Client()
+    client.force_login(cast.olga)
+    assert getattr(client, method)(addresses[name]).status_code == 405
+
+
+@pytest.mark.parametrize("name", [name for name, (by_get, _post) in TABLE.items() if by_get[-1] == 200])
+def test_page_for_somebody_is_stored_nowhere_and_fenced(
+    cast: Cast, addresses: dict[str, str], name: str
+) -> None:
+    client = Client()
+    client.force_login(cast.olga)
+    headers = client.get(addresses[name]).headers
+    assert headers["Cache-Control"] == "no-store"
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
