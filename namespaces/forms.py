@@ -293,7 +293,7 @@ class PublicationRows(forms.BaseFormSet):
     }
 
     def clean(self) -> None:
-        """A title stands once: it tells publications apart. Rows that are left out empty no list: only emptied rows do."""
+        """A title stands once: it tells publications apart. Rows that are left out remove nothing; emptied ones do."""
         counts: dict[str, Any] = {**self.management_form.cleaned_data}
         if counts["TOTAL_FORMS"] < max(0, counts["INITIAL_FORMS"]):
             raise ValidationError(_("Rows of the publications are missing. Load the page again."))
