@@ -50,7 +50,7 @@ def parse(text: str) -> Pattern:
 
 def escape(text: str) -> str:
     """Return a pattern that matches exactly this text."""
-    return "".join(c if c.isalnum() or c in "/:-_@=~%!#," else f"[{c}]" for c in text)
+    return "".join(c if c.isalnum() or c in "/:-_@=~%!#," else f"\\{c}" for c in text)
 
 
 def glob(text: str) -> str:
