@@ -1,7 +1,7 @@
 """From a click to what the person's own token is answered: approval to the first 200, removal to the first 403.
 
-Everything is real: browser session over HTTP, web server, database, broker, worker, API server, and an ID token from the
-identity provider. The watcher asks every 5 ms on one open connection: the resolution is that and one request.
+Everything is real: browser session over HTTP, web server, database, broker, worker, API server, and an ID token from
+the identity provider. The watcher asks every 5 ms on one open connection: the resolution is that and one request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def measure(stack: Stack) -> Iterator[Figure]:
     admin, *people = crowd()
     for person in (admin, *people):
         log_in(stack.url, stack.cluster.layout, person.subject)
-    prepared = rows.run(stack.environment, "requests", str(NAMESPACES))
+    prepared = rows.run(stack.environment, "filling", f"make_requests({NAMESPACES})")
     browser = log_in(stack.url, stack.cluster.layout, admin.subject)
     tokens = {person.subject: id_token(stack.cluster.layout, person.subject) for person in people}
     grants, revocations = [], []
@@ -50,7 +50,7 @@ def _remove_address(browser: Browser, namespace: str) -> str:
     found = set(re.findall(rf"{path}[0-9a-f-]+/remove/", page))
     if len(found) != 1:
         raise RuntimeError(f"{len(found)} people can be removed from {namespace}, not one")
-    return found.pop()
+    return str(found.pop())
 
 
 class _Watcher:
@@ -59,7 +59,9 @@ class _Watcher:
     def __init__(self, stack: Stack, namespace: str, token: str) -> None:
         parts = urlsplit(stack.cluster.layout.api_server)
         context = ssl.create_default_context(cafile=stack.cluster.layout.certificate_authority)
-        self._connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, context=context, timeout=10)
+        self._connection = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port, context=context, timeout=10
+        )
         self._path = f"/api/v1/namespaces/{namespace}/pods?limit=1"
         self._headers = {"Authorization": f"Bearer {token}"}
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from localcluster.processes import free_ports
@@ -51,7 +51,7 @@ def _start_once(place: Path) -> tuple[float, float]:
     return page, ready
 
 
-def _wait(condition, process: subprocess.Popen[bytes], log: Path) -> float:  # type: ignore[no-untyped-def,type-arg]
+def _wait(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> float:
     deadline = time.perf_counter() + PATIENCE_SECONDS
     while not condition():
         if process.poll() is not None or time.perf_counter() > deadline:
@@ -62,7 +62,7 @@ def _wait(condition, process: subprocess.Popen[bytes], log: Path) -> float:  # t
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -26,10 +26,10 @@ PATHS = (
 
 def measure(stack: Stack) -> Iterator[Figure]:
     """Let READERS read at once; the first view of the directory is also measured alone."""
-    rows.run(stack.environment, "large", str(NAMESPACES), str(MEMBERS))
+    rows.run(stack.environment, "filling", f"make_many({NAMESPACES}, {MEMBERS})")
     alone = _read(stack.url, ["/namespaces/"] * 60)[10:]
     yield Figure("directory with 1,000 namespaces, one reader", alone, "ms", {"p95": 300.0})
-    plans = [random.Random(number).choices(PATHS, k=REQUESTS_EACH) for number in range(READERS)]  # noqa: S311
+    plans = [random.Random(number).choices(PATHS, k=REQUESTS_EACH) for number in range(READERS)]
     for name, paths in (
         ("first view", [["/namespaces/"] * REQUESTS_EACH] * READERS),
         ("search, facets, pages", plans),

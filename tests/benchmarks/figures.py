@@ -44,7 +44,14 @@ class Figure:
         """Return what goes into the file."""
         numbers = {name: round(value, 3) for name, value in self.summary().items()}
         target = ", ".join(f"{name} <= {most:g} {self.unit}" for name, most in self.targets.items())
-        return {"name": self.name, "n": len(self.samples), **numbers, "unit": self.unit, "target": target, "met": self.is_met}
+        return {
+            "name": self.name,
+            "n": len(self.samples),
+            **numbers,
+            "unit": self.unit,
+            "target": target,
+            "met": self.is_met,
+        }
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
@@ -58,4 +65,6 @@ def table(figures: Sequence[Figure]) -> str:
     columns = ("name", "n", "min", "median", "p95", "p99", "max", "unit", "target", "met")
     rows = [columns, *(tuple(str(figure.row()[column]) for column in columns) for figure in figures)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -48,7 +48,9 @@ class Browser:
         """Submit a form; the token against forgery is the one of the session's cookie."""
         form["csrfmiddlewaretoken"] = self.session.cookies["csrftoken"]
         headers = {"Referer": self.url + path}
-        return self.session.post(self.url + path, data=form, headers=headers, allow_redirects=False, timeout=30)
+        return self.session.post(
+            self.url + path, data=form, headers=headers, allow_redirects=False, timeout=30
+        )
 
 
 def log_in(url: str, layout: Layout, subject: str) -> Browser:
@@ -64,7 +66,9 @@ def log_in(url: str, layout: Layout, subject: str) -> Browser:
     answer = session.post(
         urljoin(url, action[1]), data=form, headers={"Referer": page.url}, allow_redirects=False, timeout=30
     )
-    answer = session.post(answer.headers["Location"], data={"sub": subject}, allow_redirects=False, timeout=30)
+    answer = session.post(
+        answer.headers["Location"], data={"sub": subject}, allow_redirects=False, timeout=30
+    )
     answer = session.get(answer.headers["Location"], timeout=30)
     if "sessionid" not in session.cookies:
         raise RuntimeError(f"the login ended with {answer.status_code} at {answer.url}")

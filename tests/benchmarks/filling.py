@@ -1,0 +1,134 @@
+"""Rows, and objects in the cluster, for the measurements. Runs inside Django, in a process of its own (`rows.run`)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+from accounts.models import Identity, Level, User
+from clusters import kube
+from clusters.api import NAMESPACE, ROLE_BINDING
+from clusters.models import Cluster
+from clusters.registry import configured_clusters
+from namespaces import desired_state
+from namespaces.access import Role
+from namespaces.actions import namespaces as acts
+from namespaces.actions import requests as asking
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Publication, Software
+from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
+from namespaces.reconciler.spec import NamespaceSpec
+from tests.benchmarks.people import crowd
+
+WRITERS = 8
+WORDS = (
+    "wildfire",
+    "climate",
+    "protein",
+    "galaxy",
+    "language",
+    "ocean",
+    "traffic",
+    "genome",
+    "vision",
+    "neutrino",
+)
+SOFTWARE = ("Python", "Tensorflow", "PyTorch", "R", "Julia", "MPI", "CUDA", "Jupyter", "Ray", "Dask")
+
+
+def make_requests(namespaces: int) -> list[tuple[str, str, str]]:
+    """Make namespaces run by the first of the crowd, and let all the others ask to join each of them."""
+
+    Cluster.objects.sync(configured_clusters())
+    admin, *others = (Identity.objects.get(subject=person.subject).person for person in crowd())
+    User.objects.filter(pk=admin.pk).update(level=Level.ADMIN, is_superuser=True)
+    admin.refresh_from_db()
+    made = []
+    for number in range(namespaces):
+        namespace = acts.create(
+            cluster=Cluster.objects.get(),
+            name=f"bench-{WORDS[number % 10]}{number}",
+            page=acts.Page(),
+            by=admin,
+        )
+        for person in others:
+            request = asking.ask_to_join(
+                namespace=namespace, role=Role.EDITOR, reason="To measure how long it takes.", by=person
+            )
+            made.append((str(request.pk), namespace.name, person.identities.get().subject))
+    return made
+
+
+def make_many(namespaces: int, members: int) -> int:
+    """Make many namespaces with many memberships, in bulk: only their number matters."""
+
+    configured = configured_clusters()
+    Cluster.objects.sync(configured)
+    cluster = Cluster.objects.get()
+    issuer = configured[cluster.name].issuers[0].issuer
+    people = User.objects.bulk_create(
+        User(name=f"Person Number{n}", level=Level.USER, institution=f"University {n % 40}", password="!")
+        for n in range(namespaces)
+    )
+    Identity.objects.bulk_create(
+        Identity(person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{500000 + n}",
+                 institution=person.institution) for n, person in enumerate(people)
+    )  # fmt: skip
+    rows = Namespace.objects.bulk_create(
+        Namespace(
+            cluster=cluster, name=f"{WORDS[n % 10]}-project{n}", pi_name=f"PI {n % 200}",
+            institution=f"University {n % 40}",
+            field=WORDS[n % 7], description="What this group works on, in two or three sentences. " * 4,
+            created_by=people[n % len(people)],
+        ) for n in range(namespaces)
+    )  # fmt: skip
+    Membership.objects.bulk_create(
+        (
+            Membership(
+                namespace=row, person=people[(n * 7 + k) % namespaces],
+                role=Role.ADMIN if k < 2 else Role.EDITOR,
+            )
+            for n, row in enumerate(rows) for k in range(members)
+        ),
+        batch_size=2000,
+    )  # fmt: skip
+    Software.objects.bulk_create(
+        Software(namespace=row, name=SOFTWARE[(n + k) % 10]) for n, row in enumerate(rows) for k in range(3)
+    )
+    Publication.objects.bulk_create(
+        Publication(namespace=row, title=f"A paper {n}", year=2025) for n, row in enumerate(rows)
+    )
+    return Membership.objects.count()
+
+
+def fill_cluster() -> None:
+    """Make in the cluster what the rows say, and the rows of what was seen there."""
+
+    cluster = Cluster.objects.get()
+    config = configured_clusters()[cluster.name]
+    api = kube.connect(config, "worker")
+    namespaces = Namespace.objects.filter(cluster=cluster).select_related("cluster")
+    specs = list(desired_state.namespace_specs(namespaces, config))
+
+    def fill(spec: NamespaceSpec) -> tuple[NamespaceStatus, list[Grant]]:
+        made = api.create(NAMESPACE, namespace_manifest(spec))
+        grants = []
+        for binding in spec.bindings:
+            operation = uuid4()
+            uid = api.create(ROLE_BINDING, binding_manifest(spec, binding, str(operation)))["metadata"]["uid"]
+            grants.append(
+                Grant(
+                    namespace_id=UUID(spec.namespace_id), identity_id=UUID(binding.identity_id), role=binding.role,
+                    membership_id=UUID(binding.membership_id), username=binding.username, binding_name=binding.name,
+                    operation=operation, binding_uid=uid, state=Grant.State.ACTIVE,
+                )
+            )  # fmt: skip
+        status = NamespaceStatus(
+            namespace_id=UUID(spec.namespace_id), state="ready", observed_generation=spec.generation,
+            attempted_generation=spec.generation, cluster_uid=made["metadata"]["uid"],
+        )  # fmt: skip
+        return status, grants
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        filled = list(pool.map(fill, specs))
+    NamespaceStatus.objects.bulk_create(status for status, _grants in filled)
+    Grant.objects.bulk_create((grant for _status, grants in filled for grant in grants), batch_size=2000)

@@ -1,0 +1,68 @@
+"""Passes over a whole cluster, with the calls to its API server counted. Runs inside Django (`rows.run`)."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+
+from clusters import kube
+from clusters.api import Account, ClusterApi
+from clusters.config import ClusterConfig
+from clusters.models import Cluster
+from namespaces import reconciliation
+
+_calls: Counter[str] = Counter()
+
+
+class _Counting:
+    """The real adapter, with its calls counted."""
+
+    def __init__(self, api: ClusterApi) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            answer = getattr(self._api, name)(*arguments, **options)
+            if name == "list_pages":
+                return _counted(answer)
+            _calls[name] += 1
+            return answer
+
+        return call
+
+
+def _counted(pages: Iterator[Any]) -> Iterator[Any]:
+    for page in pages:
+        _calls["list"] += 1
+        yield page
+
+
+def connect(config: ClusterConfig, account: Account) -> _Counting:
+    """Connect as the worker does, counting."""
+    return _Counting(kube.connect(config, account))
+
+
+def look(passes: int) -> dict[str, Any]:
+    """Sweep the cluster so many times; raise RuntimeError if anything differs: that is not what is measured."""
+    settings.CLUSTER_CONNECT = f"{__name__}.connect"
+    cluster = Cluster.objects.get()
+    seconds = []
+    for _pass in range(passes):
+        begun = time.perf_counter()
+        differing = reconciliation.sweep(cluster)
+        seconds.append(time.perf_counter() - begun)
+        if differing:
+            raise RuntimeError(f"{len(differing)} namespaces differ")
+    writes = sum(_calls[name] for name in ("create", "replace", "delete"))
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "seconds": seconds,
+        "megabytes": megabytes,
+        "writes": writes,
+        "calls": _calls.total() / passes,
+    }
