@@ -21,7 +21,9 @@ def is_operator(reader: Reader) -> bool:
 
 def may_vouch(reader: Reader) -> bool:
     """Whether the reader may make a guest a user, and answer for it."""
-    return isinstance(reader, User) and reader.is_active and (reader.is_superuser or reader.level == Level.ADMIN)
+    return (
+        isinstance(reader, User) and reader.is_active and (reader.is_superuser or reader.level == Level.ADMIN)
+    )
 
 
 def may_set_level(reader: Reader, person: User) -> bool:

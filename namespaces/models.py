@@ -56,12 +56,12 @@ class Namespace(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("namespace", args=(self.cluster.name, self.name))
+
     @property
     def audit_text(self) -> str:
         return f"{self.cluster.name}/{self.name}"
-
-    def get_absolute_url(self) -> str:
-        return reverse("namespace", args=(self.cluster.name, self.name))
 
     @property
     def missing_on_page(self) -> list[str]:
@@ -98,7 +98,9 @@ class Publication(models.Model):
     class Meta:
         ordering = (models.F("year").desc(nulls_last=True), "title")
         constraints = (
-            models.UniqueConstraint(fields=("namespace", "title"), name="namespaces_publication_namespace_title"),
+            models.UniqueConstraint(
+                fields=("namespace", "title"), name="namespaces_publication_namespace_title"
+            ),
         )
 
     def __str__(self) -> str:
@@ -131,7 +133,9 @@ class Membership(models.Model):
                 condition=models.Q(ended_at__isnull=True),
                 name="namespaces_membership_one_current",
             ),
-            models.CheckConstraint(name="namespaces_membership_role", condition=models.Q(role__in=Role.values)),
+            models.CheckConstraint(
+                name="namespaces_membership_role", condition=models.Q(role__in=Role.values)
+            ),
         )
 
     def __str__(self) -> str:
@@ -200,7 +204,9 @@ class NamespaceStatus(models.Model):
         CONFLICT = "conflict", _("something in the cluster is in the way")
         MISSING = "missing", _("the namespace is gone from the cluster")
 
-    namespace = models.OneToOneField(Namespace, on_delete=models.PROTECT, related_name="status", primary_key=True)
+    namespace = models.OneToOneField(
+        Namespace, on_delete=models.PROTECT, related_name="status", primary_key=True
+    )
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     observed_generation = models.PositiveBigIntegerField(default=0)
     attempted_generation = models.PositiveBigIntegerField(default=0)

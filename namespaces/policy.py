@@ -1,4 +1,4 @@
-"""May this person do this here? The questions; the table is in `access`, the platform's own questions in `accounts.policy`."""
+"""May this person do this here? The questions; the table is in `access`, the platform's own in `accounts.policy`."""
 
 from __future__ import annotations
 

@@ -35,11 +35,17 @@ def of_request(request: Request) -> Preview:
         bindings=(),
     )
     bindings = []
-    for identity in Identity.objects.filter(person=request.person_id, state=Identity.State.ACTIVE).order_by("created_at"):
+    for identity in Identity.objects.filter(person=request.person_id, state=Identity.State.ACTIVE).order_by(
+        "created_at"
+    ):
         username = config.username(identity.issuer, identity.subject) if config else None
         if username is not None:
             name = binding_name(request.role, identity.issuer, identity.subject)
-            bindings.append(BindingSpec(name, request.role, username, identity.issuer, str(identity.pk), "(made on approval)"))
+            bindings.append(
+                BindingSpec(
+                    name, request.role, username, identity.issuer, str(identity.pk), "(made on approval)"
+                )
+            )
     manifests = [binding_manifest(spec, binding, "(made on approval)") for binding in bindings]
     return Preview(
         usernames=tuple(binding.username for binding in bindings),

@@ -37,7 +37,9 @@ def knock(namespace_ids: Sequence[UUID]) -> None:
         try:
             reconcile_namespace.delay(namespace_id=str(namespace_id))
         except OperationalError as error:
-            logger.warning("knock lost; the sweep will find the change", namespace_id=str(namespace_id), error=str(error))
+            logger.warning(
+                "knock lost; the sweep will find the change", namespace_id=str(namespace_id), error=str(error)
+            )
             return
 
 

@@ -57,7 +57,10 @@ def _configuration() -> dict[str, object]:
         "worker_hijack_root_logger": False,
         "beat_schedule": {
             "reconcile-due": {"task": "namespaces.tasks.reconcile_due", "schedule": settings.SWEEP_SECONDS},
-            "sweep-clusters": {"task": "namespaces.tasks.sweep_clusters", "schedule": 4 * settings.SWEEP_SECONDS},
+            "sweep-clusters": {
+                "task": "namespaces.tasks.sweep_clusters",
+                "schedule": 4 * settings.SWEEP_SECONDS,
+            },
         },
     }
 

@@ -5,34 +5,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('actor', models.CharField(blank=True, max_length=36)),
-                ('request_id', models.CharField(blank=True, max_length=36)),
-                ('act', models.CharField(max_length=60)),
-                ('object_type', models.CharField(blank=True, max_length=60)),
-                ('object_id', models.CharField(blank=True, max_length=36)),
-                ('object_text', models.CharField(blank=True, max_length=200)),
-                ('namespace_id', models.CharField(blank=True, max_length=36)),
-                ('before', models.JSONField(blank=True, default=dict)),
-                ('after', models.JSONField(blank=True, default=dict)),
-                ('outcome', models.CharField(choices=[('done', 'Done'), ('denied', 'Denied'), ('failed', 'Failed')], default='done', max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=2000)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("actor", models.CharField(blank=True, max_length=36)),
+                ("request_id", models.CharField(blank=True, max_length=36)),
+                ("act", models.CharField(max_length=60)),
+                ("object_type", models.CharField(blank=True, max_length=60)),
+                ("object_id", models.CharField(blank=True, max_length=36)),
+                ("object_text", models.CharField(blank=True, max_length=200)),
+                ("namespace_id", models.CharField(blank=True, max_length=36)),
+                ("before", models.JSONField(blank=True, default=dict)),
+                ("after", models.JSONField(blank=True, default=dict)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("done", "Done"), ("denied", "Denied"), ("failed", "Failed")],
+                        default="done",
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=2000)),
             ],
             options={
-                'ordering': ('id',),
-                'indexes': [models.Index(fields=['namespace_id', 'id'], name='audit_event_namespace'), models.Index(fields=['object_id', 'id'], name='audit_event_object')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ('done', 'denied', 'failed'))), name='audit_event_outcome')],
+                "ordering": ("id",),
+                "indexes": [
+                    models.Index(fields=["namespace_id", "id"], name="audit_event_namespace"),
+                    models.Index(fields=["object_id", "id"], name="audit_event_object"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ("done", "denied", "failed"))),
+                        name="audit_event_outcome",
+                    )
+                ],
             },
         ),
     ]

@@ -44,8 +44,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Drift:
-    """The difference. `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason
-    in the rows; `foreign` give people rights beside Berth. None of these three is ever touched."""
+    """The difference.
+
+    `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in the rows;
+    `foreign` give people rights beside Berth. None of these three is ever touched.
+    """
 
     obstacle: Obstacle | None = None
     create_namespace: bool = False
