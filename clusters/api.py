@@ -153,7 +153,7 @@ class ClusterApi(Protocol):
         ...
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
-        """Replace an object (never a RoleBinding or Namespace) if its resourceVersion is still that; else `Conflict`."""
+        """Replace an object (no RoleBinding, no Namespace) if its resourceVersion is still that; else `Conflict`."""
         ...
 
     def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str) -> None:
