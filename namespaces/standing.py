@@ -133,7 +133,8 @@ def _judge(
     failing = next((grant for grant in current if grant.state == Grant.State.FAILING), None)
     if failing is not None:
         return Standing(State.FAILING, role, failing.since, failing.error_message)
-    active = [grant for grant in current if grant.state == Grant.State.ACTIVE]
+    # A proof of an earlier membership says nothing about this one: its binding is replaced, and not there meanwhile.
+    active = [g for g in current if g.state == Grant.State.ACTIVE and g.membership_id == membership.pk]
     if active and len(active) == len(current) and not _is_held_as_another(role, grants):
         return Standing(State.ACTIVE, role, min(grant.proved_at for grant in active if grant.proved_at))
     if status is not None and status.observed_generation == namespace.generation and not current:

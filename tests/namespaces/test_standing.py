@@ -108,6 +108,15 @@ class TestCurrent:
         Grant.objects.filter(pk=old.pk).update(state=Grant.State.REVOKED)
         assert stands(member).state == State.ACTIVE
 
+    def test_proof_from_before_somebody_was_removed_is_none_of_their_return(self, member: Membership) -> None:
+        """The pass that deletes the old binding may have got no further than that."""
+        grant(member)
+        end(member)
+        again = factories.MembershipFactory.create(
+            namespace=member.namespace, person=member.person, role=Role.EDITOR
+        )
+        assert stands(again).state == State.WAITING
+
     def test_proof_in_another_namespace_is_none_of_this(self, member: Membership) -> None:
         elsewhere = factories.MembershipFactory.create(
             person=member.person,
