@@ -97,7 +97,7 @@ class Command(BaseCommand):
                 self._say("The cluster is ready. What was approved meanwhile becomes active by itself.")
 
     def _say_welcome(self, demonstration: Demonstration) -> None:
-        lines = []
+        lines = [""]
         if not demonstration.other_issuers:
             lines.append("Log in as one of these; no password is asked:")
             lines += [f"  {person.name:<18} {person.line}" for person in PEOPLE]
