@@ -13,7 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.sessions.backends.cached_db import SessionStore as InCacheToo
+from django.contrib.sessions.backends.db import SessionStore as InDatabase
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.utils.module_loading import import_string
 
 from clusters.config import ConfigError
 from clusters.registry import configured_clusters
@@ -130,8 +133,9 @@ def _cookies_and_pages() -> list[CheckMessage]:
 
 def _login() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.db":
-        hint = "A session must end when its row is deleted; a signed cookie cannot be ended."
+    store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    if not issubclass(store, InDatabase) or issubclass(store, InCacheToo):
+        hint = "A session must end when its row is deleted; a signed cookie or a cached copy would go on."
         found.append(_wrong(15, f"sessions live in {settings.SESSION_ENGINE}", hint))
     foreign = [
         backend for backend in settings.AUTHENTICATION_BACKENDS if backend not in _PASSWORDLESS_BACKENDS

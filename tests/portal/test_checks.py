@@ -76,6 +76,7 @@ def test_the_demonstration_passes(demonstration: Settings) -> None:
         ("BROKER_URL", "redis://redis.example.org:6379/0", "portal.E008"),
         ("BROKER_URL", "amqp://rabbit.example.org", "portal.E009"),
         ("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies", "portal.E015"),
+        ("SESSION_ENGINE", "django.contrib.sessions.backends.cached_db", "portal.E015"),
         ("AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.RemoteUserBackend"], "portal.E016"),
     ],
 )
