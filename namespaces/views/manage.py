@@ -42,8 +42,11 @@ def manage(request: KnownRequest) -> HttpResponse:
     people = Count("memberships", filter=Q(memberships__ended_at=None), distinct=True)
     waiting = Count("requests", filter=Q(requests__state=Request.State.PENDING), distinct=True)
     namespaces = Namespace.objects.filter(pk__in=own.values("namespace")).select_related("cluster")
-    counted = list(namespaces.annotate(people=people, waiting=waiting)) if not request.user.is_guest else []
-    context = {"lines": state.lines(request.user, counted), **_allowance(request.user)}
+    counted = namespaces.annotate(people=people, waiting=waiting).order_by("name", "cluster")
+    context = {
+        "lines": state.lines(request.user, [] if request.user.is_guest else list(counted)),
+        **_allowance(request.user),
+    }
     return page(request, "namespaces/manage.html", context)
 
 
