@@ -84,6 +84,9 @@ def _id_problems(tree: Element) -> Iterator[str]:
         target = element.get("href") or ""
         if target.startswith("#") and target[1:] not in ids:
             yield f"the link {target!r} leads to nothing"
+        text = element.text or ""
+        if "prose" in (element.get("class") or "").split() and text != text.lstrip():
+            yield f"a text is shown with its line ends, and begins with one that nobody wrote: {text[:60]!r}"
         if element.get("style") is not None:
             yield f"<{_name(element)}> has a style attribute, which the Content-Security-Policy refuses"
 
