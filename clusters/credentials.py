@@ -49,7 +49,7 @@ def load(config: ClusterConfig, credential: Path | Token) -> Credential:
     Raises Unavailable while the file is missing or half written, Unauthorized for one that must not be used.
     """
     if isinstance(credential, Token):
-        user = {"token": credential.value}
+        user = {"token": _usable("The token", credential.value)}
         return Credential(
             "The token", _kubeconfig({"server": config.server}, user), config.certificate_authority, Path()
         )
@@ -74,11 +74,20 @@ def _load_file(config: ClusterConfig, path: Path) -> Credential:
     after = signature(others)
     authority = _authority(path, cluster) or config.certificate_authority
     if user.get("tokenFile") and not user.get("token"):
-        # The library would send the line end of the file along.
-        user["token"] = _text(path.parent / user.pop("tokenFile")).strip()
+        user["token"] = _text(path.parent / user.pop("tokenFile"))
+    if "token" in user:
+        user["token"] = _usable(str(path), user["token"])
     return Credential(
         str(path), _kubeconfig(cluster, user), authority, path.parent, (path, *others), before + after
     )
+
+
+def _usable(name: str, token: object) -> str:
+    """Return a token that can be sent; the library would send blanks and line ends along."""
+    text = token.strip() if isinstance(token, str) else ""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise Unauthorized(f"{name} holds no usable token.")
+    return text
 
 
 def _kubeconfig(cluster: dict[str, Any], user: dict[str, Any]) -> dict[str, Any]:

@@ -317,12 +317,15 @@ def _first_error(problem: pydantic.ValidationError) -> str:
 
 def _network_problem(problem: urllib3.exceptions.HTTPError) -> str:
     """Say in words what happened to a call that got no answer."""
+    # Both of these are also timeouts of urllib3, though nobody waited.
+    if isinstance(problem, urllib3.exceptions.NameResolutionError):
+        return "The name of the API server is not known."
+    if isinstance(problem, urllib3.exceptions.NewConnectionError):
+        return "The API server cannot be reached: the connection was refused."
     if isinstance(problem, urllib3.exceptions.ConnectTimeoutError):
         return f"The API server could not be reached within {CONNECT_SECONDS} seconds."
     if isinstance(problem, urllib3.exceptions.ReadTimeoutError):
         return f"The API server did not answer within {READ_SECONDS} seconds."
-    if isinstance(problem, urllib3.exceptions.NewConnectionError):
-        return "The API server cannot be reached: the connection was refused."
     return f"The connection to the API server broke: {type(problem).__name__}."
 
 
