@@ -110,6 +110,14 @@ def login(client: Client) -> Callable[[User], Client]:
     return log_in
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """A page waits for PostgreSQL for seconds; emptying a whole database on a busy machine takes longer."""
+    options = django_settings.DATABASES["default"].get("OPTIONS", {})
+    if "options" in options:
+        options["options"] = "-c statement_timeout=60000 -c lock_timeout=20000"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def audit_can_be_emptied() -> Iterator[None]:
     """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are

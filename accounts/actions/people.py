@@ -58,6 +58,14 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
         record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})
 
 
+def lock(person: User) -> None:
+    """Hold the row of a person until the transaction ends. It comes before the lock of any namespace, for everybody.
+
+    `no_key`: rows that only point at the person are not held up.
+    """
+    User.objects.select_for_update(no_key=True).filter(pk=person.pk).values("pk").get()
+
+
 def as_stored(person: User) -> User:
     """Return the person with what decides about rights read anew: every action judges who acts by the rows of its own
     transaction, not by what was true when a page was made."""
@@ -87,7 +95,8 @@ def set_level(*, person: User, level: Level, by: User) -> User:
     """Set a person's level. Operators only, nobody their own. Raises NotAllowed; listeners may raise StateConflict."""
     if not policy.may_set_level(as_stored(by), person):
         raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
-    before = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    lock(person)
+    before = User.objects.get(pk=person.pk)
     if before.level == level:
         return before
     User.objects.filter(pk=person.pk).update(level=level)

@@ -55,8 +55,7 @@ def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style:
 
     Raises NotAllowed, TooMany (`NAMESPACES_PER_ADMIN`), BadInput (name), StateConflict (name taken in Berth).
     """
-    # The limit holds under this lock.
-    User.objects.select_for_update(no_key=True).filter(pk=by.pk).values("pk").get()
+    people.lock(by)  # the limit holds under it
     if not may_create_namespaces(people.as_stored(by)):
         raise NotAllowed(_("Only people of level admin create namespaces."))
     own = Namespace.objects.filter(created_by=by).count()

@@ -25,8 +25,7 @@ MOST_A_DAY = 20
 @transaction.atomic
 def ask_to_join(*, namespace: Namespace, role: Role, reason: str, by: User) -> Request:
     """Ask to be let in. Raises NotAllowed, StateConflict (member already, asked already), TooMany."""
-    # The limits hold under this lock.
-    User.objects.select_for_update(no_key=True).filter(pk=by.pk).values("pk").get()
+    people.lock(by)  # the limits hold under it
     if not permits(people.as_stored(by), Permission.ASK_TO_JOIN, namespace):
         raise NotAllowed(_("Log in to ask to join."))
     if Membership.objects.current().filter(namespace=namespace, person=by).exists():
@@ -53,6 +52,7 @@ def approve(*, request: Request, note: str = "", by: User) -> Request:
 
     Raises NotAllowed, StateConflict if decided already.
     """
+    people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
     lock(request.namespace)
     _may_decide(request, by)
     decided = _decide(request, Request.State.APPROVED, note, by)

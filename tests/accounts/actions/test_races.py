@@ -1,0 +1,60 @@
+"""Acts about people that two transactions do at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.actions import people
+from accounts.errors import StateConflict
+from accounts.models import Level, User
+from audit.models import Event
+from tests import factories
+from tests.racing import Act, race, rounds
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+def test_one_of_two_first_operators_is_made() -> None:
+    """Once for ever, so each run needs a database without a first operator: one run per test."""
+    one, two = factories.IdentityFactory.create(), factories.IdentityFactory.create()
+    for chance in rounds(1):
+        finishes = race(
+            chance,
+            lambda: people.make_first_operator(identity=one),
+            lambda: people.make_first_operator(identity=two),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert User.objects.filter(is_superuser=True).count() == 1
+        assert Event.objects.filter(act=people.FIRST_OPERATOR).count() == 1
+
+
+def test_guest_vouched_for_by_two_is_vouched_for_once() -> None:
+    olga, paula = (
+        factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True) for _index in range(2)
+    )
+    for chance in rounds():
+        guest = factories.PersonFactory.create(level=Level.GUEST)
+        race(chance, vouch(guest, olga), vouch(guest, paula))
+        assert User.objects.get(pk=guest.pk).level == Level.USER
+        assert Event.objects.filter(act="person.vouched", object_id=str(guest.pk)).count() == 1
+
+
+def test_two_operators_who_set_each_others_level_do_not_wait_for_each_other() -> None:
+    olga, oskar = (
+        factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True) for _index in range(2)
+    )
+    for chance in rounds():
+        level = chance.choice(list(Level))
+        race(chance, set_level(oskar, level, olga), set_level(olga, level, oskar))
+        assert set(User.objects.values_list("level", flat=True)) == {level}
+
+
+def vouch(person: User, by: User) -> Act:
+    return lambda: people.vouch(person=User.objects.get(pk=person.pk), by=User.objects.get(pk=by.pk))
+
+
+def set_level(person: User, level: Level, by: User) -> Act:
+    return lambda: people.set_level(
+        person=User.objects.get(pk=person.pk), level=level, by=User.objects.get(pk=by.pk)
+    )

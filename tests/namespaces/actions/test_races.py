@@ -1,0 +1,380 @@
+"""Acts in a namespace that two transactions do at once: rules of the whole hold, one is told, nothing hangs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from pytest_django import Settings
+
+from accounts.actions import people
+from accounts.errors import StateConflict, TooMany
+from accounts.models import Level, User
+from audit.models import Event
+from clusters.api import ROLE_BINDING
+from clusters.models import Cluster
+from namespaces import desired_state, reconciliation
+from namespaces.access import Role
+from namespaces.actions import members, namespaces, requests
+from namespaces.actions.namespaces import Page
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request
+from tests import factories
+from tests.fake_cluster import FakeCluster
+from tests.racing import Act, race, rounds
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def admins(cluster: Cluster) -> tuple[User, User]:
+    """Two people of level admin; what they race about is made for each run."""
+    one, two = (factories.person(name, level=Level.ADMIN) for name in ("One", "Two"))
+    return one, two
+
+
+@pytest.fixture
+def lab(cluster: Cluster, admins: tuple[User, User]) -> Callable[[], Namespace]:
+    """Return a function that makes a namespace of which both are admins."""
+
+    def make() -> Namespace:
+        namespace = factories.NamespaceFactory.create(cluster=cluster, created_by=admins[0])
+        for admin in admins:
+            factories.MembershipFactory.create(namespace=namespace, person=admin, role=Role.ADMIN)
+        return namespace
+
+    return make
+
+
+def fresh(person: User) -> User:
+    """Return the person as the request of a page loads them."""
+    return User.objects.get(pk=person.pk)
+
+
+def admins_of(namespace: Namespace) -> int:
+    """Return how many admins with effect a namespace has."""
+    return desired_state.with_effect(Membership.objects.filter(namespace=namespace, role=Role.ADMIN)).count()
+
+
+def current(namespace: Namespace, person: User) -> Membership:
+    return Membership.objects.current().select_related("namespace").get(namespace=namespace, person=person)
+
+
+def approve(request: Request, by: User) -> Act:
+    return lambda: requests.approve(
+        request=Request.objects.select_related("namespace").get(pk=request.pk), by=by
+    )
+
+
+def deny(request: Request, by: User) -> Act:
+    return lambda: requests.deny(
+        request=Request.objects.select_related("namespace").get(pk=request.pk), note="No.", by=by
+    )
+
+
+def remove(membership: Membership, by: User) -> Act:
+    return lambda: members.remove(membership=membership, by=fresh(by))
+
+
+def ask(namespace: Namespace, by: User) -> Act:
+    return lambda: requests.ask_to_join(
+        namespace=namespace, role=Role.VIEWER, reason="I work there.", by=fresh(by)
+    )
+
+
+def withdraw(request: Request, by: User) -> Act:
+    return lambda: requests.withdraw(request=Request.objects.get(pk=request.pk), by=fresh(by))
+
+
+def step_down(membership: Membership, by: User) -> Act:
+    return lambda: members.set_role(membership=membership, role=Role.VIEWER, by=fresh(by))
+
+
+def add(namespace: Namespace, person: User, by: User) -> Act:
+    return lambda: members.add(namespace=namespace, person=fresh(person), role=Role.VIEWER, by=fresh(by))
+
+
+def set_level(person: User, level: Level, by: User) -> Act:
+    return lambda: people.set_level(person=fresh(person), level=level, by=fresh(by))
+
+
+def create(name: str, by: User) -> Act:
+    cluster = Cluster.objects.get()
+    return lambda: namespaces.create(cluster=cluster, name=name, page=Page(), by=fresh(by))
+
+
+def edit(namespace: Namespace, version: int, by: User) -> Act:
+    page = Page(title=by.name, software=(by.name,))
+    return lambda: namespaces.edit_page(
+        namespace=Namespace.objects.get(pk=namespace.pk), page=page, version=version, by=fresh(by)
+    )
+
+
+def reconcile(namespace: Namespace) -> Act:
+    return lambda: reconciliation.reconcile(namespace.pk)
+
+
+@pytest.mark.parametrize(
+    "pair", [(approve, deny), (approve, approve), (deny, deny)], ids=["mixed", "yes", "no"]
+)
+def test_first_of_two_deciders_wins_and_the_second_is_told(
+    admins: tuple[User, User], lab: Callable[[], Namespace], fake_cluster: FakeCluster,
+    pair: tuple[Callable[[Request, User], Act], Callable[[Request, User], Act]],
+) -> None:  # fmt: skip
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.RequestFactory.create(namespace=namespace, person=asker, role=Role.EDITOR)
+        finishes = race(chance, pair[0](request, admins[0]), pair[1](request, admins[1]))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        request.refresh_from_db()
+        approved = request.state == Request.State.APPROVED
+        assert request.decided_by == admins[0 if finishes[0].won else 1]
+        assert Event.objects.filter(object_id=str(request.pk)).count() == 1
+        assert Membership.objects.filter(person=asker).count() == approved
+        assert Event.objects.filter(act="person.vouched", object_id=str(asker.pk)).count() == approved
+    reconciliation.reconcile(namespace.pk)
+    bindings = fake_cluster.outside._state.of(ROLE_BINDING)
+    made = [key for key in bindings if key[0] == namespace.name]
+    assert len(made) == Membership.objects.current().filter(namespace=namespace).count()
+
+
+def test_asker_who_withdraws_while_it_is_approved_is_in_or_out_and_not_both(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker")
+        request = factories.RequestFactory.create(namespace=namespace, person=asker)
+        finishes = race(
+            chance,
+            approve(request, admins[0]),
+            withdraw(request, asker),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert Membership.objects.filter(person=asker).exists() is finishes[0].won
+
+
+def test_last_two_admins_who_remove_each_other_leave_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, two = admins
+    for chance in rounds():
+        namespace = lab()
+        finishes = race(chance, remove(current(namespace, two), one), remove(current(namespace, one), two))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert admins_of(namespace) == 1
+        assert Event.objects.filter(act="member.removed", namespace_id=str(namespace.pk)).count() == 1
+
+
+def test_last_two_admins_who_leave_at_once_leave_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, two = admins
+    for chance in rounds():
+        namespace = lab()
+        finishes = race(chance, remove(current(namespace, one), one), remove(current(namespace, two), two))
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert admins_of(namespace) == 1
+
+
+def test_last_two_admins_who_step_down_at_once_leave_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    for chance in rounds():
+        namespace = lab()
+        finishes = race(
+            chance,
+            *(step_down(current(namespace, admin), admin) for admin in admins),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert admins_of(namespace) == 1
+
+
+def test_admin_demoted_while_the_other_is_removed_leaves_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    for chance in rounds():
+        one, two = (factories.person("Admin") for _index in range(2))
+        namespace = factories.NamespaceFactory.create(cluster=Cluster.objects.get(), created_by=one)
+        for person in (one, two):
+            factories.MembershipFactory.create(namespace=namespace, person=person, role=Role.ADMIN)
+        finishes = race(
+            chance,
+            set_level(one, Level.GUEST, olga),
+            remove(current(namespace, two), olga),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert admins_of(namespace) == 1
+
+
+def test_two_demotions_that_concern_the_same_namespaces_do_not_wait_for_each_other(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    olga, oskar = (factories.person("Operator", level=Level.ADMIN, is_superuser=True) for _index in range(2))
+    labs = [lab() for _index in range(4)]
+    for namespace in labs:
+        factories.MembershipFactory.create(namespace=namespace, person=olga, role=Role.ADMIN)
+    one, two = admins
+    for chance in rounds():
+        levels = chance.choices([Level.GUEST, Level.USER, Level.ADMIN], k=2)
+        race(
+            chance,
+            set_level(one, levels[0], olga),
+            set_level(two, levels[1], oskar),
+        )
+        assert [fresh(one).level, fresh(two).level] == levels
+
+
+def test_admin_whose_level_is_set_while_he_decides_does_not_hang(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    one = admins[0]
+    namespace = lab()
+    for chance in rounds():
+        request = factories.RequestFactory.create(namespace=namespace, person=factories.person("Asker"))
+        level = chance.choice([Level.USER, Level.ADMIN])
+        finishes = race(
+            chance,
+            approve(request, fresh(one)),
+            set_level(one, level, olga),
+        )
+        assert [finish.won for finish in finishes] == [True, True]
+
+
+def test_guest_who_asks_again_while_being_let_in_does_not_hang(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    for chance in rounds():
+        namespace = lab()
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.RequestFactory.create(namespace=namespace, person=asker)
+        approved, asked = race(chance, approve(request, admins[0]), ask(namespace, asker))
+        assert approved.won
+        assert Membership.objects.filter(person=asker).count() == 1
+        assert asked.won or isinstance(asked.refusal, StateConflict)
+
+
+def test_one_of_two_who_add_the_same_person_does(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        person = factories.person("New")
+        finishes = race(
+            chance,
+            *(add(namespace, person, by) for by in admins),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert Membership.objects.filter(person=person).count() == 1
+
+
+def test_one_of_two_who_ask_twice_does(lab: Callable[[], Namespace]) -> None:
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker")
+        finishes = race(chance, ask(namespace, asker), ask(namespace, asker))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert Request.objects.filter(person=asker).count() == 1
+        assert Event.objects.filter(act="request.made", actor=str(asker.pk)).count() == 1
+
+
+def test_limit_of_open_requests_holds(lab: Callable[[], Namespace], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MOST_OPEN", 1)
+    one, two = lab(), lab()
+    for chance in rounds():
+        asker = factories.person("Asker")
+        finishes = race(chance, ask(one, asker), ask(two, asker))
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [TooMany]
+        assert Request.objects.filter(person=asker).count() == 1
+
+
+def test_one_of_two_who_create_one_name_does(admins: tuple[User, User], settings: Settings) -> None:
+    settings.NAMESPACES_PER_ADMIN = 1000
+    for chance in rounds():
+        name = f"lab-{uuid.UUID(int=chance.getrandbits(128)).hex[:12]}"
+        finishes = race(
+            chance,
+            *(create(name, by) for by in admins),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        made = Namespace.objects.get(name=name)
+        assert made.created_by == admins[0 if finishes[0].won else 1]
+        assert Membership.objects.get(namespace=made).person == made.created_by
+        assert Event.objects.filter(namespace_id=str(made.pk)).count() == 1
+
+
+def test_limit_of_namespaces_holds(cluster: Cluster, settings: Settings) -> None:
+    settings.NAMESPACES_PER_ADMIN = 1
+    for chance in rounds():
+        by = factories.person("Admin", level=Level.ADMIN)
+        names = [f"lab-{chance.getrandbits(40):x}x{place}" for place in range(2)]
+        finishes = race(
+            chance,
+            *(create(name, by) for name in names),
+        )
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [TooMany]
+        assert Namespace.objects.filter(created_by=by).count() == 1
+
+
+def test_one_of_two_writers_of_a_page_wins(admins: tuple[User, User], lab: Callable[[], Namespace]) -> None:
+    namespace = lab()
+    for chance in rounds():
+        version = Namespace.objects.get(pk=namespace.pk).page_version
+        finishes = race(
+            chance,
+            *(edit(namespace, version, by) for by in admins),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        winner = admins[0 if finishes[0].won else 1]
+        stored = Namespace.objects.get(pk=namespace.pk)
+        assert (stored.title, stored.page_version) == (winner.name, version + 1)
+        assert [software.name for software in stored.software.all()] == [winner.name]
+
+
+def test_every_change_is_counted(admins: tuple[User, User], lab: Callable[[], Namespace]) -> None:
+    namespace = lab()
+    for chance in rounds():
+        before = Namespace.objects.get(pk=namespace.pk).generation
+        race(
+            chance,
+            *(add(namespace, factories.person("New"), by) for by in admins),
+        )
+        assert Namespace.objects.get(pk=namespace.pk).generation == before + 2
+
+
+def test_two_workers_make_a_namespace_once(lab: Callable[[], Namespace], fake_cluster: FakeCluster) -> None:
+    """The second finds the lease taken, also for a namespace that no worker has seen before."""
+    for chance in rounds():
+        namespace = lab()
+        fake_cluster.calls.clear()
+        race(chance, reconcile(namespace), reconcile(namespace))
+        assert sorted(call.verb for call in fake_cluster.writes) == ["create"] * 3
+        status = NamespaceStatus.objects.get(namespace=namespace)
+        assert (status.state, status.lease_holder) == (NamespaceStatus.State.READY, None)
+        assert Grant.objects.filter(namespace=namespace, state=Grant.State.ACTIVE).count() == 2
+
+
+def test_right_withdrawn_at_any_moment_of_its_making_does_not_stay(
+    admins: tuple[User, User], lab: Callable[[], Namespace], fake_cluster: FakeCluster
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        person = factories.person("New")
+        joined = members.add(namespace=namespace, person=person, role=Role.EDITOR, by=admins[0])
+        race(chance, reconcile(namespace), remove(joined, admins[1]))
+        reconciliation.reconcile_due()
+        (grant,) = Grant.objects.filter(identity__person=person) or [None]
+        assert grant is None or grant.state == Grant.State.REVOKED
+        left = {key[1] for key in fake_cluster.outside._state.of(ROLE_BINDING) if key[0] == namespace.name}
+        assert left == set(
+            Grant.objects.filter(namespace=namespace, state=Grant.State.ACTIVE).values_list(
+                "binding_name", flat=True
+            )
+        )
+        assert len(left) == 2
