@@ -5,7 +5,7 @@ set -eu
 
 missing=
 chromium=no
-for name in chromium chromium-browser google-chrome; do
+for name in chromium chromium-browser; do
     if command -v "$name" >/dev/null; then chromium=yes; fi
 done
 [ "$chromium" = yes ] || missing="$missing chromium"
@@ -33,6 +33,6 @@ fi
 cat >&2 <<MESSAGE
 berth: the tests need$missing, which this machine lacks.
 Debian and Ubuntu: sudo apt-get install$missing
-Elsewhere: install a Chromium or Chrome, and a Redis server, so that they are on PATH.
+Elsewhere: install Chromium and a Redis server, so that they are on PATH.
 MESSAGE
 exit 1
