@@ -7,6 +7,7 @@ Eda is an editor in it, Vera a viewer. Ana is a newcomer: a guest. Otto is a use
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,9 +169,20 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str) -> str:
         """Run kubectl as that administrator and return what it prints; fails with what it complains of."""
-        done = kubectl.run(self.binaries, arguments, kubeconfig=self.admin_kubeconfig, home=self.home)
+        done = self._run(*arguments)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def answer(self, *arguments: str) -> str:
+        """Run a kubectl command that answers yes or no, the no with an exit code; return the word."""
+        done = self._run(*arguments)
+        assert done.stdout.strip() in {"yes", "no"}, (
+            f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        )
+        return done.stdout.strip()
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return kubectl.run(self.binaries, arguments, kubeconfig=self.admin_kubeconfig, home=self.home)
 
 
 @pytest.fixture(scope="session")

@@ -623,6 +623,8 @@ class TestLease:
         assert (found.lease_holder, found.error_message, found.observed_generation) == (other, "theirs", 1)
         assert grant(made, cast.eda, "editor").state == UNTOUCHED
         assert stands(made, cast.eda) == State.ENDING
+        # What it changed in the cluster nobody has seen: somebody looks again at once.
+        assert (found.next_reconcile_at <= timezone.now()) is not fails
 
 
 class TestNamespaceInTheWay:

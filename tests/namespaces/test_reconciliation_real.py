@@ -1,0 +1,230 @@
+"""The main paths of reconciliation against a real API server, looked at from outside with kubectl."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import Level, User
+from clusters.models import Cluster
+from clusters.roles import binding_name
+from namespaces import reconciliation, standing
+from namespaces.access import Role
+from namespaces.actions import members
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.standing import State
+from tests import factories
+from tests.conftest import ControlPlane
+
+PATIENCE_SECONDS = 60
+
+
+class Lab:
+    """A namespace of its own for one test, with its admin; what kubectl says of it."""
+
+    def __init__(self, control_plane: ControlPlane, cluster: Cluster) -> None:
+        self.outside = control_plane
+        self.admin = self.person(level=Level.ADMIN)
+        self.row = factories.NamespaceFactory.create(
+            cluster=cluster, name=f"lab-{uuid.uuid4().hex[:16]}", created_by=self.admin
+        )
+        factories.MembershipFactory.create(namespace=self.row, person=self.admin, role=Role.ADMIN)
+
+    def person(self, level: Level = Level.USER) -> User:
+        made = factories.PersonFactory.create(level=level)
+        number = uuid.uuid4().int % 10**12
+        factories.IdentityFactory.create(
+            person=made,
+            issuer=self.outside.layout.issuer,
+            subject=f"http://cilogon.org/serverA/users/{number}",
+        )
+        return made
+
+    def member(self, role: Role = Role.EDITOR) -> User:
+        """Let somebody in, and let a worker do its work."""
+        person = self.person()
+        members.add(namespace=self.row, person=person, role=role, by=self.admin)
+        reconciliation.reconcile(self.row.pk)
+        return person
+
+    def membership(self, person: User) -> Membership:
+        return Membership.objects.current().get(namespace=self.row, person=person)
+
+    def stands(self, person: User) -> State:
+        fresh = Namespace.objects.get(pk=self.row.pk)
+        return standing.of_person(person, [fresh])[self.row.pk].state
+
+    def status(self) -> NamespaceStatus:
+        return NamespaceStatus.objects.get(namespace=self.row)
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.outside.kubectl("--namespace", self.row.name, *arguments)
+
+    def can(self, person: User, *act: str, namespace: str = "") -> bool:
+        """Whether the API server lets exactly this user name do this."""
+        subject = person.identities.get().subject
+        arguments = ["auth", "can-i", *act, "--as", subject, "--namespace", namespace or self.row.name]
+        return self.outside.answer(*arguments) == "yes"
+
+    def binding(self, person: User, role: str) -> str:
+        identity = person.identities.get()
+        return binding_name(role, identity.issuer, identity.subject)
+
+    def bindings(self) -> dict[str, Any]:
+        """Return all bindings of the namespace by name."""
+        found = json.loads(self.kubectl("get", "rolebindings", "--output", "json"))
+        return {item["metadata"]["name"]: item for item in found["items"]}
+
+
+@pytest.fixture
+def lab(control_plane: ControlPlane, real_cluster: Cluster) -> Lab:
+    made = Lab(control_plane, real_cluster)
+    reconciliation.reconcile(made.row.pk)
+    assert made.status().state == NamespaceStatus.State.READY, made.status().error_message
+    return made
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the cluster does in its own time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the cluster did not get there"
+        time.sleep(0.1)
+
+
+def test_right_is_given_and_works_in_this_namespace_only(lab: Lab) -> None:
+    eda, vera = lab.member(Role.EDITOR), lab.member(Role.VIEWER)
+    assert [lab.stands(person) for person in (lab.admin, eda, vera)] == [State.ACTIVE] * 3
+    assert [lab.can(person, "create", "pods") for person in (lab.admin, eda, vera)] == [True, True, False]
+    assert [lab.can(person, "create", "rolebindings") for person in (lab.admin, eda)] == [True, False]
+    assert lab.can(vera, "get", "pods")
+    assert not lab.can(lab.admin, "get", "pods", namespace="default")
+    assert set(lab.bindings()) == {
+        lab.binding(lab.admin, "admin"), lab.binding(eda, "editor"), lab.binding(vera, "viewer"),
+    }  # fmt: skip
+
+
+def test_second_pass_and_sweep_change_nothing(lab: Lab) -> None:
+    lab.member()
+    before = lab.bindings()
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+    assert lab.bindings() == before
+
+
+def test_change_of_role_is_followed(lab: Lab) -> None:
+    person = lab.member(Role.EDITOR)
+    members.set_role(membership=lab.membership(person), role=Role.VIEWER, by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.ACTIVE
+    assert [lab.can(person, verb, "pods") for verb in ("get", "create")] == [True, False]
+    assert lab.binding(person, "editor") not in lab.bindings()
+
+
+def test_removal_is_proved_and_true(lab: Lab) -> None:
+    person = lab.member(Role.ADMIN)
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    assert lab.stands(person) == State.ENDING
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.REVOKED
+    for act in (("get", "pods"), ("create", "pods"), ("get", "secrets"), ("create", "rolebindings")):
+        assert not lab.can(person, *act)
+    assert set(lab.bindings()) == {lab.binding(lab.admin, "admin")}
+
+
+def test_changes_made_by_hand_are_healed_by_the_sweep(lab: Lab) -> None:
+    deleted, swapped = lab.member(Role.EDITOR), lab.member(Role.VIEWER)
+    lab.kubectl("delete", "rolebinding", lab.binding(deleted, "editor"))
+    other = "http://cilogon.org/serverA/users/666"
+    patch = [{"op": "replace", "path": "/subjects/0/name", "value": other}]
+    lab.kubectl(
+        "patch", "rolebinding", lab.binding(swapped, "viewer"), "--type=json", f"--patch={json.dumps(patch)}"
+    )
+    assert lab.row.pk in reconciliation.sweep(lab.row.cluster)
+    reconciliation.sweep_clusters()
+    assert [lab.stands(person) for person in (deleted, swapped)] == [State.ACTIVE] * 2
+    assert lab.can(deleted, "create", "pods")
+    assert lab.can(swapped, "get", "pods")
+    assert (
+        lab.outside.answer("auth", "can-i", "get", "pods", "--as", other, "--namespace", lab.row.name) == "no"
+    )
+    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+
+
+def test_binding_made_by_hand_leaves_residual_access_which_is_shown_and_not_touched(lab: Lab) -> None:
+    person = lab.member(Role.VIEWER)
+    subject = person.identities.get().subject
+    lab.kubectl("create", "rolebinding", "sneaky", "--clusterrole=berth:editor", f"--user={subject}")
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.RESIDUAL
+    assert "sneaky" in Grant.objects.get(identity__person=person).error_message
+    assert lab.can(person, "create", "pods")
+    assert "sneaky" in lab.bindings()
+    lab.kubectl("delete", "rolebinding", "sneaky")
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.REVOKED
+    assert not lab.can(person, "create", "pods")
+
+
+def test_unmanaged_namespace_is_never_taken_over(control_plane: ControlPlane, real_cluster: Cluster) -> None:
+    lab = Lab(control_plane, real_cluster)
+    control_plane.kubectl("create", "namespace", lab.row.name)
+    before = control_plane.kubectl("get", "namespace", lab.row.name, "--output", "json")
+    reconciliation.reconcile(lab.row.pk)
+    assert (lab.status().state, lab.status().error_code) == ("conflict", "foreign")
+    assert lab.stands(lab.admin) == State.FAILING
+    assert lab.bindings() == {}
+    assert control_plane.kubectl("get", "namespace", lab.row.name, "--output", "json") == before
+
+
+@pytest.mark.parametrize("name", ["kube-foo", "openshift-lab", "sys-lab"])
+def test_reserved_name_is_refused_whatever_the_rows_say(
+    control_plane: ControlPlane, real_cluster: Cluster, name: str
+) -> None:
+    """The API server alone would take all of these."""
+    lab = Lab(control_plane, real_cluster)
+    Namespace.objects.filter(pk=lab.row.pk).update(name=name)
+    reconciliation.reconcile(lab.row.pk)
+    assert (lab.status().state, lab.status().error_code) == ("degraded", "forbidden")
+    assert name not in control_plane.kubectl("get", "namespaces", "--output", "name")
+
+
+def test_namespace_deleted_and_made_again_gets_nothing(lab: Lab) -> None:
+    """Terminating, gone, and then another one of that name: each is told, none is written to."""
+    person = lab.member()
+    lab.outside.kubectl("delete", "namespace", lab.row.name, "--wait=false")
+    reconciliation.reconcile(lab.row.pk)
+    assert (lab.status().state, lab.status().error_code) in {
+        ("waiting", "terminating"),
+        ("missing", "missing"),
+    }
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    until(lambda: lab.row.name not in lab.outside.kubectl("get", "namespaces", "--output", "name"))
+    reconciliation.reconcile(lab.row.pk)
+    assert (lab.status().state, lab.status().error_code) == ("missing", "missing")
+    assert lab.stands(person) == State.REVOKED
+    lab.outside.kubectl("create", "namespace", lab.row.name)
+    reconciliation.reconcile(lab.row.pk)
+    assert (lab.status().state, lab.status().error_code) == ("conflict", "replaced")
+    assert lab.bindings() == {}
+    assert not lab.can(lab.admin, "get", "pods")
+
+
+def test_right_that_the_cluster_refuses_to_end_is_not_said_to_be_gone(lab: Lab) -> None:
+    """Somebody took our label off, and the fence of the cluster lets the worker delete labelled bindings only."""
+    person = lab.member()
+    lab.kubectl("label", "rolebinding", lab.binding(person, "editor"), "app.kubernetes.io/managed-by-")
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.can(person, "create", "pods")
+    assert lab.stands(person) == State.ENDING
+    assert (lab.status().state, lab.status().error_code) == ("degraded", "forbidden")
+    lab.kubectl("label", "rolebinding", lab.binding(person, "editor"), "app.kubernetes.io/managed-by=berth")
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.REVOKED
