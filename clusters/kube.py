@@ -20,7 +20,14 @@ from typing import Any
 
 import pydantic
 import urllib3
-from kubernetes import client
+from kubernetes.client import (
+    ApiClient,
+    AuthenticationV1Api,
+    AuthorizationV1Api,
+    Configuration,
+    CoreV1Api,
+    RbacAuthorizationV1Api,
+)
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader
@@ -73,10 +80,10 @@ class _Apis:
 
     sources: tuple[Path, ...]
     signature: Signature
-    core: client.CoreV1Api
-    rbac: client.RbacAuthorizationV1Api
-    authorization: client.AuthorizationV1Api
-    authentication: client.AuthenticationV1Api
+    core: CoreV1Api
+    rbac: RbacAuthorizationV1Api
+    authorization: AuthorizationV1Api
+    authentication: AuthenticationV1Api
 
 
 class KubeCluster:
@@ -245,21 +252,21 @@ def _attributes(namespace: str, question: AccessQuestion) -> Manifest:
 
 def _assemble(config: ClusterConfig, credential: Path | Token) -> _Apis:
     loaded = credentials.load(config, credential)
-    api_client = client.ApiClient(_configuration(loaded))
+    api_client = ApiClient(_configuration(loaded))
     api_client.user_agent = "berth"
     return _Apis(
         sources=loaded.sources,
         signature=loaded.signature,
-        core=client.CoreV1Api(api_client),
-        rbac=client.RbacAuthorizationV1Api(api_client),
-        authorization=client.AuthorizationV1Api(api_client),
-        authentication=client.AuthenticationV1Api(api_client),
+        core=CoreV1Api(api_client),
+        rbac=RbacAuthorizationV1Api(api_client),
+        authorization=AuthorizationV1Api(api_client),
+        authentication=AuthenticationV1Api(api_client),
     )
 
 
-def _configuration(loaded: Credential) -> client.Configuration:
+def _configuration(loaded: Credential) -> Configuration:
     """Return a configuration that owes nothing to the environment."""
-    configuration = client.Configuration(proxy="", no_proxy="")
+    configuration = Configuration(proxy="", no_proxy="")
     configuration.ca_cert_data = loaded.certificate_authority
     configuration.connection_pool_maxsize = POOL_SIZE
     configuration.retries = False  # who calls us knows better whether and when

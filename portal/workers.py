@@ -11,6 +11,7 @@ from celery.signals import beat_init, worker_init
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from portal.health import touch
 from portal.start import refuse_unsafe_settings
@@ -71,12 +72,18 @@ def install(app: Celery) -> None:
     app.steps["worker"].add(Liveness)
     app.add_defaults(lambda: {"worker_consumer": f"{__name__}:LiveConsumer"})
     worker_init.connect(_refuse_unsafe_settings, weak=False)
+    worker_init.connect(_load_cluster_client, weak=False)
     beat_init.connect(_refuse_unsafe_settings, weak=False)
 
 
 def _wait_alive() -> None:
     touch(settings.LIVENESS_FILE)
     maybe_shutdown()
+
+
+def _load_cluster_client(**_kwargs: object) -> None:
+    """Load the Kubernetes library before the first task and before the pool forks: it takes two seconds."""
+    import_string(settings.CLUSTER_CONNECT)
 
 
 def _refuse_unsafe_settings(**_kwargs: object) -> None:
