@@ -260,6 +260,8 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
     status = NamespaceStatus.objects.select_for_update().filter(pk=namespace.pk, lease_holder=lease).first()
     if status is None:
         logger.warning("lease lost; the pass is not recorded", namespace_id=str(namespace.pk))
+        if outcome.writes:  # what we wrote late, nobody else has seen: look again soon
+            NamespaceStatus.objects.filter(pk=namespace.pk).update(next_reconcile_at=Now())
         return
     by_name = {binding.name: binding for binding in spec.bindings}
     for name, granted in outcome.granted.items():

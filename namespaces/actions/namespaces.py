@@ -66,11 +66,7 @@ def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style:
             )
             % {"own": own}
         )
-    problems = name_problems(
-        name,
-        reserved=(*NEVER_MANAGED, *settings.RESERVED_NAMESPACES),
-        override_style=override_style and by.is_operator,
-    )
+    problems = problems_of_name(name, override_style=override_style and by.is_operator)
     if problems:
         raise BadInput("name", " ".join(problems))
     try:
@@ -112,6 +108,12 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
     changed = sorted(part for part in after if before[part] != after[part])
     record("namespace.page", by=by, about=namespace, namespace_id=namespace.pk, after={"changed": changed})
     return namespace
+
+
+def problems_of_name(name: str, *, override_style: bool = False) -> list[str]:
+    """Return every rule of this installation that the name breaks, as sentences; empty if it may be used."""
+    reserved = (*NEVER_MANAGED, *settings.RESERVED_NAMESPACES)
+    return name_problems(name, reserved=reserved, override_style=override_style)
 
 
 def _content(namespace: Namespace) -> dict[str, object]:

@@ -71,7 +71,9 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     """Return the difference between what should be and what was seen."""
     obstacle = _obstacle(spec, observed.namespace)
     if obstacle is not None:
-        return Drift(obstacle=obstacle)
+        # A namespace may be on its way out for hours: whoever was removed from it does not wait for that.
+        ending = obstacle == Obstacle.TERMINATING
+        return Drift(obstacle=obstacle, delete=_ended(spec, observed.bindings) if ending else ())
     if observed.namespace is None:
         return Drift(create_namespace=True, create=spec.bindings)
     by_name = {binding["metadata"]["name"]: binding for binding in observed.bindings}
@@ -89,7 +91,7 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
             (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"
         ),
         conflicts=tuple(binding for binding, _found, verdict in judged if verdict == "conflict"),
-        delete=tuple(_seen(found) for found, known in ours if known.revoked),
+        delete=_ended(spec, unwanted),
         unexplained=tuple(_seen(found) for found, known in ours if not known.revoked),
         foreign=tuple(
             found["metadata"]["name"]
@@ -127,6 +129,18 @@ def _our(spec: NamespaceSpec, found: Manifest) -> KnownBinding | None:
     """Return what we know of the binding, if it is one that we made."""
     known = spec.known.get(found["metadata"]["name"])
     return known if known is not None and is_ours(found, known) else None
+
+
+def _ended(spec: NamespaceSpec, bindings: Sequence[Manifest]) -> tuple[Seen, ...]:
+    """Return the bindings that are ours and of which the rows say that they are over."""
+    names = {binding.name for binding in spec.bindings}
+    return tuple(
+        _seen(found)
+        for found in bindings
+        if (known := _our(spec, found)) is not None
+        and known.revoked
+        and found["metadata"]["name"] not in names
+    )
 
 
 def _gives_people_rights(found: Manifest) -> bool:

@@ -96,12 +96,11 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     observed = observe(api, spec.name)
     drift = compare(spec, observed)
     outcome = Outcome(drift)
-    if drift.obstacle is None:
-        _revoke(api, spec, outcome)
-        if _ensure_namespace(api, spec, observed, outcome):
-            _grant(api, spec, rows, outcome)
-    else:
+    _revoke(api, spec, outcome)
+    if drift.obstacle is not None:
         _give_up(spec, drift.obstacle, outcome)
+    elif _ensure_namespace(api, spec, observed, outcome):
+        _grant(api, spec, rows, outcome)
     _prove(api, spec, outcome)
     return outcome
 

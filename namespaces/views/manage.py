@@ -23,7 +23,6 @@ from namespaces.access import Role
 from namespaces.actions import namespaces as actions
 from namespaces.forms import CreateForm
 from namespaces.models import Membership, Namespace, Request
-from namespaces.validators import name_problems
 from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
 
@@ -72,9 +71,7 @@ def name_check(request: KnownRequest) -> HttpResponse:
         raise PermissionDenied(_("People of level admin and operators create namespaces."))
     given = parameters.read(request.GET, _NAME_CHECK)
     name, override = given.get("name", ""), "override_style" in given and request.user.is_operator
-    problems = (
-        name_problems(name, reserved=settings.RESERVED_NAMESPACES, override_style=override) if name else []
-    )
+    problems = actions.problems_of_name(name, override_style=override) if name else []
     if (
         name
         and not problems

@@ -239,11 +239,14 @@ class TestNamespace:
             ),
         ],
     )
-    def test_obstacle_stops_everything(self, uid: str, observed: Manifest | None, obstacle: Obstacle) -> None:
+    def test_obstacle_stops_everything_but_ends_on_the_way_out(
+        self, uid: str, observed: Manifest | None, obstacle: Obstacle
+    ) -> None:
         found = stored(VERA)
         rows = known(VERA, uid=found["metadata"]["uid"], revoked=True)
         drift = compare(spec(EDA, uid=uid, known=rows), Observed(observed, [found]))
-        assert drift == Drift(obstacle=obstacle)
+        ends = (seen(found),) if obstacle == Obstacle.TERMINATING else ()
+        assert drift == Drift(obstacle=obstacle, delete=ends)
         assert not drift.is_empty
 
 

@@ -694,13 +694,21 @@ class TestObstacles:
         assert outcome.revoked[EDA.name].is_proved
         assert written(api) == []
 
-    def test_binding_in_a_namespace_on_its_way_out_is_not_said_to_be_gone(
+    def test_end_does_not_wait_for_a_namespace_on_its_way_out(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        self.obstruct(api, Obstacle.TERMINATING)
+        outcome = book.run(api)
+        assert written(api) == [("delete", EDA.name)]
+        assert outcome.revoked[EDA.name].is_proved
+
+    def test_binding_that_stays_on_the_way_out_is_not_said_to_be_gone(
         self, api: FakeCluster, book: Book
     ) -> None:
         book.end(EDA)
         self.obstruct(api, Obstacle.TERMINATING)
+        api.fail(Unavailable("503"), verb="delete")
         outcome = book.run(api)
-        assert written(api) == []
+        assert not outcome.revoked[EDA.name].gone
         assert not outcome.revoked[EDA.name].is_proved
 
     def test_termination_is_waited_for_and_others_are_trouble(self, api: FakeCluster, book: Book) -> None:
