@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -30,7 +30,11 @@ from namespaces.views import parameters
 from namespaces.views.answers import page
 
 PAGE_SIZE = 50
-_SORTS = {"name": ("name", "pk"), "seen": ("-seen_at", "name", "pk"), "new": ("-created_at", "pk")}
+_SORTS = {
+    "name": ("name", "pk"),
+    "seen": (F("seen_at").desc(nulls_last=True), "name", "pk"),
+    "new": ("-created_at", "pk"),
+}
 _SORT_LABELS = {
     "name": gettext_lazy("Name"),
     "seen": gettext_lazy("Last seen"),
