@@ -44,7 +44,9 @@ def index() -> Iterator[None]:
 
 def _images(title: str, kind: str) -> str:
     files = [name(title, kind, width, scheme) for width, scheme in SHAPES]
-    return "".join(f'<img src="{each}" alt="{each}" loading="lazy">' for each in files if (FOLDER / each).exists())
+    return "".join(
+        f'<img src="{each}" alt="{each}" loading="lazy">' for each in files if (FOLDER / each).exists()
+    )
 
 
 @pytest.mark.parametrize("kind", PEOPLE)
