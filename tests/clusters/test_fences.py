@@ -9,19 +9,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localcluster.layout import load
 from tests.clusters import battlefield
 from tests.clusters.attacks import ALLOWED, ATTEMPTS, RBAC, RBAC_API, Attempt
 from tests.clusters.battlefield import Battlefield, account_binding
 from tests.clusters.raw_api import Request, create, one
+from tests.conftest import ControlPlane
 from tests.contract.hands import binding
 
 
 @pytest.fixture(scope="module")
-def field(control_plane) -> Iterator[Battlefield]:  # type: ignore[no-untyped-def]
+def field(control_plane: ControlPlane) -> Iterator[Battlefield]:
     """The battlefield, when everybody's rights are in force."""
-    layout = load(control_plane.admin_kubeconfig.parent.parent)
-    made = battlefield.prepare(control_plane.config, layout)
+    made = battlefield.prepare(control_plane.config, control_plane.layout)
     ready = {
         "viewer": Request("GET", f"/api/v1/namespaces/{made.home}/pods"),
         "editor": Request("GET", f"/api/v1/namespaces/{made.home}/secrets"),

@@ -17,7 +17,7 @@ def hands(request: pytest.FixtureRequest) -> Iterator[Hands]:
         yield FakeHands()
         return
     control_plane = request.getfixturevalue("control_plane")
-    real = RealHands(control_plane.config, control_plane.admin_kubeconfig.parent.parent)
+    real = RealHands(control_plane.config, control_plane.layout.directory)
     yield real
     for name in real.namespaces:
         with contextlib.suppress(LocalClusterError):  # the test ended it
