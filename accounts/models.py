@@ -63,7 +63,8 @@ class User(AbstractBaseUser):
         )
 
     def __str__(self) -> str:
-        return self.name or self.email or str(_("Person without a name"))
+        """Return the name. Never the address: this is what pages and messages show to others."""
+        return self.name or str(_("Person without a name"))
 
     @property
     def is_operator(self) -> bool:

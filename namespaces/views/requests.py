@@ -19,11 +19,12 @@ from namespaces.actions import requests as actions
 from namespaces.forms import ApproveForm, DenyForm
 from namespaces.models import Request
 from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
-from namespaces.views import state
+from namespaces.views import parameters, state
 from namespaces.views.answers import page
 from namespaces.views.head import head
 
 MOST_SHOWN = 100
+_PARAMETERS = {"seen": parameters.text(16)}
 
 
 @login_needed
@@ -57,8 +58,13 @@ def of_namespace(request: KnownRequest, cluster: str, name: str) -> HttpResponse
 @login_needed
 @require_safe
 def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
-    """Show a request to who asked and to who may decide it."""
-    return _one(request, get_request_or_404(request.user, request_id))
+    """Show a request to who asked and to who may decide it; asked by the script, how the asker's access stands."""
+    wish = get_request_or_404(request.user, request_id)
+    seen = parameters.read(request.GET, _PARAMETERS).get("seen", "")
+    if request.htmx:  # type: ignore[attr-defined]
+        shown = state.line(wish.person, wish.namespace)
+        return state.answer(request, shown, seen, "namespaces/_access_of_asker.html")
+    return _one(request, wish)
 
 
 @login_needed

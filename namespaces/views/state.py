@@ -43,10 +43,12 @@ def lines(person: User, namespaces: Sequence[Namespace]) -> list[StateLine]:
     return [StateLine(namespace, stands[namespace.pk]) for namespace in namespaces]
 
 
-def answer(request: HttpRequest, shown: StateLine | None, seen: str) -> HttpResponse:
+def answer(
+    request: HttpRequest, shown: StateLine | None, seen: str, template: str = "namespaces/_state.html"
+) -> HttpResponse:
     """Answer the question of a page that shows a state line: nothing new (204), or the line as it is now."""
     if shown is None:
         return HttpResponse(status=286)  # htmx: stop asking
     if seen == shown.seen:
         return HttpResponse(status=204)
-    return render(request, "namespaces/_state.html", {"line": shown})
+    return render(request, template, {"line": shown})

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms, template
+from django.core.exceptions import ValidationError
 from django.template import Context
 from django.template.defaultfilters import date
 from django.urls import reverse
@@ -16,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from namespaces.validators import validate_link
 from portal.icons import ICONS
 
 register = template.Library()
@@ -79,6 +81,16 @@ def together(names: Iterable[object]) -> str:
     if not first:
         return last
     return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last}
+
+
+@register.filter
+def is_web_link(address: str) -> bool:
+    """Whether the address may become a link: asked again where it is shown, whatever was stored."""
+    try:
+        validate_link(address)
+    except ValidationError:
+        return False
+    return True
 
 
 @register.simple_tag

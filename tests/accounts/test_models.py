@@ -39,7 +39,7 @@ def test_operator_counts_only_while_active(cast: Cast) -> None:
     ("name", "email", "words"),
     [
         ("Ana Kim", "ana@example.edu", "Ana Kim"),
-        ("", "ana@example.edu", "ana@example.edu"),
+        ("", "ana@example.edu", "Person without a name"),
         ("", "", "Person without a name"),
     ],
 )

@@ -82,6 +82,24 @@ def test_missing_parts_of_the_page_are_told_to_its_admins_only(
     assert told not in browse(cast.eda).get(FIRE).content.decode()
 
 
+def test_stored_address_that_is_no_web_link_is_shown_as_text(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    Publication.objects.create(namespace=fire, title="Trap", link="javascript:alert(1)")
+    page = browse(None).get(FIRE).content.decode()
+    assert "Trap" in page
+    assert "javascript:" not in page
+
+
+def test_member_without_a_name_is_not_called_by_their_address(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    person = factories.PersonFactory.create(name="")
+    factories.MembershipFactory.create(namespace=fire, person=person, role=Role.ADMIN)
+    for address in (FIRE, f"{FIRE}join/"):
+        assert person.email not in browse(cast.eda).get(address).content.decode()
+
+
 class TestNextStep:
     def test_anonymous_reader_logs_in_and_comes_back_to_the_form(
         self, browse: Browse, fire: Namespace

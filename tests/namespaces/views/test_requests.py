@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Level
 from namespaces.actions import requests as actions
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Grant, Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
@@ -156,6 +156,26 @@ class TestDecide:
         assert "You approved: Otto Brandt becomes editor in avis-fire." in page
         assert "Welcome" in page
         assert "waiting for the cluster" in page
+
+    def test_who_approved_watches_until_it_is_proved(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        client = browse(cast.nils)
+        page = client.post(path(ottos, "approve/"), follow=True).content.decode()
+        asked_again = re.search(r'hx-get="([^"]+)"', page)
+        assert asked_again
+        assert asked_again[1].startswith(path(ottos))
+        headers = {"HX-Request": "true"}
+        assert client.get(asked_again[1], headers=headers).status_code == 204
+        identity = cast.otto.identities.get()
+        Grant.objects.create(
+            namespace=ottos.namespace, identity=identity, role="editor", username=identity.subject,
+            membership=Membership.objects.get(namespace=ottos.namespace, person=cast.otto), binding_name="b",
+            state="active", proved_at=ottos.created_at,
+        )  # fmt: skip
+        part = client.get(asked_again[1], headers=headers).content.decode()
+        assert "checked <time" in part
+        assert "hx-get" not in part
 
     def test_approval_of_a_guest_vouches(self, browse: Browse, cast: Cast, anas: Request) -> None:
         browse(cast.paula).post(path(anas, "approve/"))
