@@ -112,11 +112,18 @@ def login(client: Client) -> Callable[[User], Client]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """A page waits for PostgreSQL for seconds; emptying a whole database on a busy machine takes longer."""
-    options = django_settings.DATABASES["default"].get("OPTIONS", {})
-    if "options" in options:
-        options["options"] = "-c statement_timeout=60000 -c lock_timeout=20000"
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """SQLite lies in a file, as in an installation, so that other processes can use what a test commits.
+
+    PostgreSQL may take its time: a page waits for seconds, emptying a whole database on a busy machine takes longer.
+    """
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "berth.sqlite3")
+    else:
+        database["OPTIONS"]["options"] = "-c statement_timeout=60000 -c lock_timeout=20000"
 
 
 @pytest.fixture(scope="session", autouse=True)
