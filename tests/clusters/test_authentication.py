@@ -114,8 +114,8 @@ def test_a_subject_that_berth_would_not_bind_is_not_let_in(control_plane: Contro
         {"aud": "berth-portal"},
         {"aud": []},
         {"iss": "https://elsewhere.example"},
-        {"exp": int(time.time()) - 3600},
-        {"nbf": int(time.time()) + 3600},
+        {"exp": 946684800},  # the year 2000
+        {"nbf": 4102444800},  # the year 2100
     ],
     ids=str,
 )
