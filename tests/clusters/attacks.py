@@ -267,6 +267,22 @@ WORKER_OTHER = [
     ("deletes the limits of an unmanaged namespace", LIMITS, lambda field: one(limits(field.foreign, "1Gi"), "DELETE")),
     ("limits kube-system", LIMITS, lambda field: create(quota("kube-system"))),
 ]  # fmt: skip
+# With RBAC out of the way, so that the policies are seen to stop them.
+WORKER_WITH_EVERY_RIGHT = [
+    ("changes a binding", P1, lambda field: one(
+        binding(field.careless), "PATCH", {"subjects": user(subject(2))}
+    )),
+    ("replaces a binding", P1, lambda field: one(binding(field.careless), "PUT", binding(field.careless))),
+    ("binds cluster-admin", P1, lambda field: create(changed(binding(field.careless, 2), role="cluster-admin"))),
+    ("labels a namespace", P2, send("PATCH", "/api/v1/namespaces/{field.careless}", PRIVILEGED)),
+    ("writes the status of a namespace", P2, lambda field: Request(
+        "PUT", f"/api/v1/namespaces/{field.careless}/status", namespace(field.careless)
+    )),
+    ("finalizes a namespace", P2, lambda field: Request(
+        "PUT", f"/api/v1/namespaces/{field.careless}/finalize", namespace(field.careless)
+    )),
+    ("deletes a namespace", P2, send("DELETE", "/api/v1/namespaces/{field.careless}")),
+]  # fmt: skip
 OBSERVER = [
     ("reads a secret", RBAC, get(f"{NS}/secrets/treasure")),
     ("lists bindings", RBAC, get(RBS)),
@@ -389,6 +405,10 @@ ATTEMPTS = [
         ("outsider", OUTSIDER),
     )
     for title, fence, request in attempts
+]
+ATTEMPTS += [
+    Attempt("worker", fence, f"with every right {title}", request)
+    for title, fence, request in WORKER_WITH_EVERY_RIGHT
 ]
 
 DEPLOYMENT = {

@@ -24,7 +24,10 @@ OUTSIDER = 9009
 
 @dataclass(frozen=True)
 class Battlefield:
-    """`home` has a viewer, an editor and an admin; `other` is managed too; `foreign` is not; `condemned` is to end."""
+    """`home` has a viewer, an editor and an admin; `other` is managed too; `foreign` is not; `condemned` is to end.
+
+    In `careless` somebody gave the worker every right: there the policies stand alone.
+    """
 
     config: ClusterConfig
     apis: dict[str, RawApi]
@@ -32,6 +35,7 @@ class Battlefield:
     home: str = field(default_factory=lambda: f"fences-home-{uuid.uuid4().hex[:8]}")
     other: str = field(default_factory=lambda: f"fences-other-{uuid.uuid4().hex[:8]}")
     foreign: str = field(default_factory=lambda: f"fences-foreign-{uuid.uuid4().hex[:8]}")
+    careless: str = field(default_factory=lambda: f"fences-careless-{uuid.uuid4().hex[:8]}")
     condemned: str = field(default_factory=lambda: f"fences-condemned-{uuid.uuid4().hex[:8]}")
 
     def send(self, actor: str, request: Request) -> Answer:
@@ -63,7 +67,7 @@ def prepare(config: ClusterConfig, layout: Layout) -> Battlefield:
         apis[person] = RawApi(config, token)
     made = Battlefield(config, apis, AdminApi(layout))
     worker = connect(config, "worker")
-    for place in (made.home, made.other, made.condemned):
+    for place in (made.home, made.other, made.careless, made.condemned):
         worker.create(NAMESPACE, namespace(place))
     for role, number in PEOPLE.items():
         worker.create(ROLE_BINDING, binding(made.home, number, role))
@@ -82,6 +86,15 @@ def _by_hand(place: Battlefield) -> None:
         {"apiVersion": "v1", "kind": "Secret", "metadata": secret},
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": role, "rules": [wide]},
         place.hand_made(),
+        {
+            **account_binding(place.careless, "careless", "worker", of=names.SYSTEM_NAMESPACE),
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "cluster-admin",
+            },
+        },
+        binding(place.careless),
         quota(home),
         quota(home, name="of-somebody-else"),
         limits(place.foreign, "1Gi"),
@@ -92,7 +105,7 @@ def _by_hand(place: Battlefield) -> None:
 
 def clear(place: Battlefield) -> None:
     """Let the namespaces end."""
-    for name in (place.home, place.other, place.foreign, place.condemned):
+    for name in (place.home, place.other, place.foreign, place.careless, place.condemned):
         place.administrator.expect("DELETE", f"/api/v1/namespaces/{name}")
 
 

@@ -26,6 +26,7 @@ def field(control_plane: ControlPlane) -> Iterator[Battlefield]:
         "editor": Request("GET", f"/api/v1/namespaces/{made.home}/secrets"),
         "admin": Request("GET", f"/apis/{RBAC_API}/v1/namespaces/{made.home}/rolebindings"),
         "reaper": Request("GET", f"/api/v1/namespaces/{made.condemned}"),
+        "worker": Request("GET", f"/api/v1/namespaces/{made.careless}/secrets"),
     }
     for actor, request in ready.items():
         wait_for(lambda actor=actor, request=request: made.send(actor, request).status == 200)  # type: ignore[misc]
