@@ -22,11 +22,13 @@ demo-shell: ## a shell with kubectl for the demonstration's cluster; AS=ana choo
 	@sh scripts/environment.sh demo
 	@exec $(PYTHON) manage.py demo_shell $(AS)
 
+# The browser tests have the machine to themselves: each runs a whole portal beside its Chromium.
 test: ## run all tests, on SQLite and on PostgreSQL
 	@sh scripts/system_packages.sh
 	@sh scripts/environment.sh dev
 	@$(PYTHON) -m localcluster build
-	@$(PYTEST) --db sqlite -n 2 --dist loadfile
+	@$(PYTEST) --db sqlite -n 2 --dist loadfile --ignore tests/e2e
+	@$(PYTEST) --db sqlite tests/e2e
 	@$(PYTEST) --db postgres -m database -n 2 --dist loadfile
 
 lint: ## check format, types, templates, layers, migrations, settings
