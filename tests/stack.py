@@ -121,6 +121,7 @@ def running(
         "BERTH_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
         "BERTH_STATIC_FROM_SOURCE": "1",
         "BERTH_SWEEP_SECONDS": "2",
+        "BERTH_NAMESPACES_PER_ADMIN": "100",  # tests share the people; the limit has tests of its own
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONPATH": str(ROOT),
     }
