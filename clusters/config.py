@@ -134,7 +134,7 @@ def _cluster(entry: Entry) -> ClusterConfig:
     name = entry.text("name")
     if not _SLUG.match(name):
         raise entry.error(
-            "name", "may hold only a to z, 0 and 9 and dashes, at most 63, for it stands in addresses"
+            "name", "may hold only a to z, 0 to 9 and dashes, at most 63, for it stands in addresses"
         )
     issuers = tuple(_issuer(each) for each in entry.entries("issuers", "issuer", label="issuer"))
     _refuse_overlaps(entry, issuers)
