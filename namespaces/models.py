@@ -276,3 +276,7 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.binding_name}: {self.get_state_display()}"
+
+    @property
+    def audit_text(self) -> str:
+        return self.binding_name

@@ -19,6 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
+from audit.record import record
 from clusters.api import (
     NAMESPACE,
     ROLE_BINDING,
@@ -263,6 +264,13 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         if outcome.writes:  # what we wrote late, nobody else has seen: look again soon
             NamespaceStatus.objects.filter(pk=namespace.pk).update(next_reconcile_at=Now())
         return
+    if outcome.namespace_uid and not spec.uid:
+        made = {"uid": outcome.namespace_uid}
+        record("namespace.made", by=None, about=namespace, namespace_id=namespace.pk, after=made)
+    for binding, seen in outcome.drift.replace:
+        granted = outcome.granted.get(binding.name)
+        if granted is not None and granted.uid != seen.uid:  # the old one was deleted
+            _record_end(Grant.objects.get(namespace=namespace, binding_name=binding.name), seen.uid)
     by_name = {binding.name: binding for binding in spec.bindings}
     for name, granted in outcome.granted.items():
         _store_granted(namespace, by_name[name], granted)
@@ -296,12 +304,14 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
             granted.doubt or (granted.error.message if granted.error else ""),
         )
     key = {"namespace": namespace, "identity_id": UUID(binding.identity_id), "role": binding.role}
-    Grant.objects.get_or_create(**key, defaults=_grant_values(binding))
+    grant, _created = Grant.objects.get_or_create(**key, defaults=_grant_values(binding))
     grants = Grant.objects.filter(**key)
     grants.exclude(state=state).update(since=Now())
     grants.update(state=state, error_message=message[:500], **_grant_values(binding))
-    if granted.uid:
+    if granted.uid and granted.uid != grant.binding_uid:
         grants.update(binding_uid=granted.uid)
+        made = {"role": grant.role, "uid": granted.uid, "operation": str(grant.operation)}
+        record("binding.made", by=None, about=grant, namespace_id=namespace.pk, after=made)
     if granted.is_proved:
         grants.update(proved_at=Now())
 
@@ -318,10 +328,17 @@ def _store_revoked(namespace: Namespace, name: str, revoked: Revoked) -> None:
         grants.update(error_message=revoked.error.message[:500])
         return
     state = Grant.State.REVOKED if revoked.is_proved else Grant.State.REVOKING
+    for grant in grants.exclude(binding_uid=""):
+        _record_end(grant, grant.binding_uid)
     grants.exclude(state=state).update(since=Now())
     grants.update(state=state, error_message=revoked.residual[:500], binding_uid="")
     if revoked.is_proved:
         grants.update(proved_at=Now())
+
+
+def _record_end(grant: Grant, uid: str) -> None:
+    ended = {"role": grant.role, "uid": uid}
+    record("binding.ended", by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
 
 
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:

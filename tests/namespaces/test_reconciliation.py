@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.actions import people
 from accounts.models import Identity, Level, User
+from audit.models import Event
 from clusters.api import (
     NAMESPACE,
     ROLE_BINDING,
@@ -489,6 +490,98 @@ def test_refusal_that_waits_for_people_does_not_hold_up_what_waits_for_the_clust
     reconciliation.reconcile(made.pk)
     assert status(made).state == NamespaceStatus.State.DEGRADED
     assert seconds_until_next(made) <= 2
+
+
+class TestAudit:
+    """Each write to the cluster has one event of Berth's own, found in the cluster by its operation."""
+
+    def events(self, namespace: Namespace) -> list[tuple[str, str]]:
+        acts = ("namespace.made", "binding.made", "binding.ended")
+        found = Event.objects.filter(namespace_id=str(namespace.pk), act__in=acts)
+        return [(event.act, event.after.get("role") or event.before.get("role", "")) for event in found]
+
+    def test_first_pass_tells_what_it_made(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        assert sorted(self.events(made)) == sorted(
+            [
+                ("namespace.made", ""),
+                *(("binding.made", role) for role in ("admin", "admin", "editor", "viewer")),
+            ]
+        )
+        row = grant(made, cast.eda, "editor")
+        event = Event.objects.get(act="binding.made", object_id=str(row.pk))
+        assert event.actor == ""
+        assert event.after["uid"] == row.binding_uid
+        annotations = api.get(ROLE_BINDING, row.binding_name, made.name)["metadata"]["annotations"]
+        assert event.after["operation"] == annotations["berth.internal/operation"]
+
+    def test_pass_that_writes_nothing_tells_nothing(self, made: Namespace) -> None:
+        before = Event.objects.count()
+        reconciliation.reconcile(made.pk)
+        assert Event.objects.count() == before
+
+    def test_every_write_is_told_once(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        before = len(self.events(made))
+        members.set_role(membership=membership(made, cast.eda), role=Role.VIEWER, by=cast.nils)
+        members.remove(membership=membership(made, cast.vera), by=cast.nils)
+        api.outside.change(
+            ROLE_BINDING,
+            name_of(cast.nils, "admin"),
+            made.name,
+            lambda found: found["subjects"][0].update(name="x"),
+        )
+        reconciliation.reconcile(made.pk)
+        told = self.events(made)[before:]
+        assert len(told) == len(api.writes) == 5
+        assert sorted(told) == [
+            ("binding.ended", "admin"), ("binding.ended", "editor"), ("binding.ended", "viewer"),
+            ("binding.made", "admin"), ("binding.made", "viewer"),
+        ]  # fmt: skip
+
+    def test_write_whose_answer_was_lost_is_told_once_when_it_is_seen(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        before = len(self.events(made))
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.lose_answer(verb="create", kind=ROLE_BINDING)
+        reconciliation.reconcile(made.pk)
+        assert self.events(made)[before:] == []
+        reconciliation.reconcile(made.pk)
+        assert self.events(made)[before:] == [("binding.made", "viewer")]
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        api.lose_answer(verb="delete")
+        for _pass in range(2):
+            reconciliation.reconcile(made.pk)
+        assert self.events(made)[before:] == [("binding.made", "viewer"), ("binding.ended", "viewer")]
+
+    def test_right_that_was_taken_back_at_once_is_told_twice(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        before = len(self.events(made))
+        joined = members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+
+        def withdraw(verb: str) -> None:
+            if verb == "create":
+                members.remove(membership=joined, by=cast.nils)
+
+        fake_connection.meddle(withdraw)
+        reconciliation.reconcile(made.pk)
+        assert self.events(made)[before:] == [("binding.made", "viewer"), ("binding.ended", "viewer")]
+
+    def test_who_lost_the_lease_tells_nothing(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        before = len(self.events(made))
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+
+        def take(verb: str) -> None:
+            if verb == "create":
+                NamespaceStatus.objects.update(lease_holder=uuid.uuid4())
+
+        fake_connection.meddle(take)
+        reconciliation.reconcile(made.pk)
+        assert self.events(made)[before:] == []
+        fake_connection._meddlers.clear()
+        NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        reconciliation.reconcile_due()
+        assert self.events(made)[before:] == [("binding.made", "viewer")]
 
 
 class TestChangesMeanwhile:
