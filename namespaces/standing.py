@@ -133,8 +133,7 @@ def _judge(
     failing = next((grant for grant in current if grant.state == Grant.State.FAILING), None)
     if failing is not None:
         return Standing(State.FAILING, role, failing.since, failing.error_message)
-    # A proof of an earlier membership says nothing about this one: its binding is replaced, and not there meanwhile.
-    active = [g for g in current if g.state == Grant.State.ACTIVE and g.membership_id == membership.pk]
+    active = [grant for grant in current if _is_proved(grant, membership)]
     if active and len(active) == len(current) and not _is_held_as_another(role, grants):
         return Standing(State.ACTIVE, role, min(grant.proved_at for grant in active if grant.proved_at))
     if status is not None and status.observed_generation == namespace.generation and not current:
@@ -143,6 +142,20 @@ def _judge(
     if trouble:
         return Standing(State.FAILING, role, membership.changed_at, trouble)
     return Standing(State.WAITING, role, membership.changed_at)
+
+
+def _is_proved(grant: Grant, membership: Membership) -> bool:
+    """Whether the API server said yes for this membership as it is now.
+
+    A proof of an earlier membership says nothing about this one: its binding is replaced, and not there meanwhile. Nor
+    does one from before the last change: a role that was taken away and given back may have been gone in between.
+    """
+    return (
+        grant.state == Grant.State.ACTIVE
+        and grant.membership_id == membership.pk
+        and grant.proved_at is not None
+        and grant.proved_at >= membership.changed_at
+    )
 
 
 def _is_held_as_another(role: Role, grants: list[Grant]) -> bool:

@@ -19,6 +19,7 @@ from tests.conftest import Cast
 
 pytestmark = pytest.mark.django_db
 
+MADE = datetime(2026, 2, 1, tzinfo=UTC)
 EARLIER = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, tzinfo=UTC)
 ENDED = datetime(2026, 4, 1, tzinfo=UTC)
@@ -31,9 +32,9 @@ def lab(cluster: Cluster) -> Namespace:
 
 @pytest.fixture
 def member(lab: Namespace) -> Membership:
-    """Somebody who was made an editor just now."""
+    """Somebody who was made an editor before anything of these tests happened."""
     return factories.MembershipFactory.create(
-        namespace=lab, person=factories.person("Somebody"), role=Role.EDITOR
+        namespace=lab, person=factories.person("Somebody"), role=Role.EDITOR, changed_at=MADE
     )
 
 
@@ -116,6 +117,15 @@ class TestCurrent:
             namespace=member.namespace, person=member.person, role=Role.EDITOR
         )
         assert stands(again).state == State.WAITING
+
+    def test_proof_from_before_a_role_was_given_back_is_none_of_it(self, member: Membership) -> None:
+        """Editor, viewer, editor: the pass in between may have got no further than deleting the binding."""
+        grant(member, proved_at=EARLIER)
+        Membership.objects.filter(pk=member.pk).update(changed_at=LATER)
+        member.refresh_from_db()
+        assert stands(member).state == State.WAITING
+        Grant.objects.update(proved_at=LATER)
+        assert stands(member).state == State.ACTIVE
 
     def test_proof_in_another_namespace_is_none_of_this(self, member: Membership) -> None:
         elsewhere = factories.MembershipFactory.create(
@@ -269,7 +279,7 @@ def test_number_of_queries_does_not_grow(
     person = factories.person("Somebody")
     labs = factories.NamespaceFactory.create_batch(4, cluster=cluster)
     for lab in labs:
-        grant(factories.MembershipFactory.create(namespace=lab, person=person))
+        grant(factories.MembershipFactory.create(namespace=lab, person=person, changed_at=MADE))
         for _other in range(3):
             grant(factories.MembershipFactory.create(namespace=lab, person=factories.person("Other")))
     with django_assert_num_queries(5):

@@ -136,6 +136,7 @@ class TestStateLine:
             "username": identity.subject,
             "binding_name": "b",
             "state": state,
+            "proved_at": membership.changed_at,
         }
         Grant.objects.update_or_create(
             namespace=fire, identity=identity, role=Role.EDITOR, defaults=defaults | values
@@ -144,7 +145,7 @@ class TestStateLine:
     def test_says_active_with_the_moment_of_the_proof_and_does_not_ask_again(
         self, browse: Browse, cast: Cast, fire: Namespace
     ) -> None:
-        self.grant(fire, cast, "active", proved_at=fire.created_at)
+        self.grant(fire, cast, "active")
         page = browse(cast.eda).get(FIRE).content.decode()
         assert "You can use this namespace as editor" in page
         assert "checked <time" in page
@@ -172,7 +173,7 @@ class TestStateLine:
         assert asked_again
         same = client.get(asked_again[1], headers={"HX-Request": "true"})
         assert same.status_code == 204
-        self.grant(fire, cast, "active", proved_at=fire.created_at)
+        self.grant(fire, cast, "active")
         final = client.get(asked_again[1], headers={"HX-Request": "true"})
         assert final.status_code == 200
         assert b"You can use this namespace as editor" in final.content
@@ -191,7 +192,7 @@ class TestStateLine:
         assert "without effect until somebody vouches" in browse(cast.ana).get(FIRE).content.decode()
 
     def test_former_member_reads_what_was_proved(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
-        self.grant(fire, cast, "revoked", proved_at=fire.created_at)
+        self.grant(fire, cast, "revoked")
         Membership.objects.filter(namespace=fire, person=cast.eda).update(ended_at=fire.created_at)
         page = browse(cast.eda).get(FIRE).content.decode()
         assert "You are no longer a member" in page

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Level
 from namespaces.actions import requests as actions
-from namespaces.models import Grant, Membership, Namespace, Request
+from namespaces.models import Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
@@ -167,12 +167,8 @@ class TestDecide:
         assert asked_again[1].startswith(path(ottos))
         headers = {"HX-Request": "true"}
         assert client.get(asked_again[1], headers=headers).status_code == 204
-        identity = cast.otto.identities.get()
-        Grant.objects.create(
-            namespace=ottos.namespace, identity=identity, role="editor", username=identity.subject,
-            membership=Membership.objects.get(namespace=ottos.namespace, person=cast.otto), binding_name="b",
-            state="active", proved_at=ottos.created_at,
-        )  # fmt: skip
+        membership = Membership.objects.get(namespace=ottos.namespace, person=cast.otto)
+        factories.GrantFactory.create(membership=membership, proved_at=membership.changed_at)
         part = client.get(asked_again[1], headers=headers).content.decode()
         assert "checked <time" in part
         assert "hx-get" not in part
