@@ -108,6 +108,9 @@ def watched(opened: Windows, request: pytest.FixtureRequest) -> Iterator[Windows
 
 
 def _tell(opened: Windows, item: pytest.Item) -> None:
+    for name, child in opened.stack.children.items():
+        if name in {"web", "worker"}:
+            item.add_report_section("teardown", f"log of {name}", child.log_tail())
     for number, page in enumerate(opened.pages):
         text = page.locator("body").inner_text()
         item.add_report_section("teardown", f"window {number}", f"{page.url}\n\n{text}")
