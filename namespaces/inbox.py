@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Level, User
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Request
+from namespaces.shortcuts import visible_namespaces
 
 _PARTIES = ("namespace__cluster", "person", "decided_by")
 
@@ -43,17 +44,24 @@ def of_namespace(namespace: Namespace) -> QuerySet[Request]:
     return Request.objects.filter(namespace=namespace).select_related(*_PARTIES)
 
 
-def admins_of(namespaces: Sequence[Namespace]) -> dict[object, list[User]]:
-    """Return the admins of each namespace, by its id, sorted by name, in one query."""
-    found: dict[object, list[User]] = {namespace.pk: [] for namespace in namespaces}
+def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, list[User] | None]:
+    """Return the admins of each namespace, by its id, sorted by name, in two queries.
+
+    None where the reader may not know who they are: the namespace was hidden since they asked to join it.
+    """
+    visible = visible_namespaces(reader).filter(pk__in=[namespace.pk for namespace in namespaces])
+    found: dict[object, list[User] | None] = {namespace.pk: None for namespace in namespaces}
+    found |= {key: [] for key in visible.values_list("pk", flat=True)}
     for membership in _effective_admins().filter(namespace__in=namespaces).order_by("person__name", "pk"):
-        found[membership.namespace_id].append(membership.person)
+        admins = found[membership.namespace_id]
+        if admins is not None:
+            admins.append(membership.person)
     return found
 
 
-def with_admins(requests: Sequence[Request]) -> list[tuple[Request, list[User]]]:
-    """Return each request with the people it lies with: the admins of its namespace."""
-    admins = admins_of([request.namespace for request in requests])
+def with_admins(requests: Sequence[Request], reader: User) -> list[tuple[Request, list[User] | None]]:
+    """Return each request with the people it lies with, as far as the reader may know them (see `admins_of`)."""
+    admins = admins_of([request.namespace for request in requests], reader)
     return [(request, admins[request.namespace_id]) for request in requests]
 
 

@@ -49,7 +49,7 @@ def _mine(person: User) -> dict[str, Any]:
         "steps": checklist.of(person, now=timezone.now()),
         "to_decide": inbox.to_decide(person)[:_FIRST_TO_DECIDE],
         "lines": [(line, memberships[line.namespace.pk]) for line in state.lines(person, namespaces)],
-        "asked": inbox.with_admins(list(inbox.asked_by(person)[:_RECENT_REQUESTS])),
+        "asked": inbox.with_admins(list(inbox.asked_by(person)[:_RECENT_REQUESTS]), person),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
@@ -37,9 +37,12 @@ def config(request: KnownRequest) -> HttpResponse:
 
 
 @login_needed
-@require_safe
+@require_GET
 def download(request: KnownRequest) -> HttpResponse:
-    """Hand out the file, always the reader's own and always under the same name."""
+    """Hand out the file, always the reader's own and always under the same name.
+
+    Not to HEAD: that would be recorded as a download.
+    """
     login = parameters.read(request.GET, _PARAMETERS).get("login", "browser")
     try:
         file = actions.download(login=login, by=request.user)

@@ -46,20 +46,20 @@ def members(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
-    """Search for somebody (GET), give them a role (POST)."""
+    """Search for somebody (GET), give them a role (POST). The search is in the address of both, so nothing is lost."""
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    query = parameters.read(request.GET, {"q": parameters.text()}).get("q", "")
     if request.method != "POST":
-        query = parameters.read(request.GET, {"q": parameters.text()}).get("q", "")
         return _members(request, namespace, query=query)
     form = AddMemberForm(request.POST)
     if not form.is_valid():
-        return _members(request, namespace, form=form)
+        return _members(request, namespace, query=query, form=form)
     person, role = form.cleaned_data["person"], Role(form.cleaned_data["role"])
     was_guest = person.is_guest
     try:
         actions.add(namespace=namespace, person=person, role=role, by=request.user)
     except Refusal as refusal:
-        return _members(request, namespace, refusal=refusal)
+        return _members(request, namespace, query=query, refusal=refusal)
     _say_added(request, person, role, vouched=was_guest)
     return redirect("members", cluster, name)
 

@@ -54,7 +54,9 @@ def join(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     form = JoinForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _ask(request, found, form)
-    return page(request, "namespaces/join.html", _join_context(found, form), invalid=form.is_bound)
+    return page(
+        request, "namespaces/join.html", _join_context(request.user, found, form), invalid=form.is_bound
+    )
 
 
 def _ask(request: KnownRequest, namespace: Namespace, form: JoinForm) -> HttpResponse:
@@ -63,10 +65,13 @@ def _ask(request: KnownRequest, namespace: Namespace, form: JoinForm) -> HttpRes
         made = requests.ask_to_join(namespace=namespace, role=role, reason=reason, by=request.user)
     except Refusal as refusal:
         blame(form, refusal)
-        return page(request, "namespaces/join.html", _join_context(namespace, form), refusal=refusal)
+        return page(
+            request, "namespaces/join.html", _join_context(request.user, namespace, form), refusal=refusal
+        )
     messages.success(request, _("You asked to join %(namespace)s.") % {"namespace": namespace})
     return redirect(made)
 
 
-def _join_context(namespace: Namespace, form: JoinForm) -> dict[str, Any]:
-    return {"namespace": namespace, "form": form, "admins": inbox.admins_of([namespace])[namespace.pk]}
+def _join_context(reader: User, namespace: Namespace, form: JoinForm) -> dict[str, Any]:
+    admins = inbox.admins_of([namespace], reader)[namespace.pk]
+    return {"namespace": namespace, "form": form, "admins": admins}

@@ -35,7 +35,7 @@ def hub(request: KnownRequest) -> HttpResponse:
     context = {
         "to_decide": inbox.to_decide(request.user)[:MOST_SHOWN],
         "elsewhere": inbox.elsewhere(request.user)[:MOST_SHOWN],
-        "asked": inbox.with_admins(asked),
+        "asked": inbox.with_admins(asked, request.user),
         "most_shown": MOST_SHOWN,
     }
     return page(request, "namespaces/requests.html", context)
@@ -129,7 +129,7 @@ def _one(
         "namespace": wish.namespace,
         "role": Role(wish.role),
         "identities": wish.person.identities.filter(state="active").order_by("created_at"),
-        "admins": inbox.admins_of([wish.namespace])[wish.namespace_id],
+        "admins": inbox.admins_of([wish.namespace], request.user)[wish.namespace_id],
         "is_own": wish.person_id == request.user.pk,
         "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, wish.namespace),
     }

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Level
 from namespaces import inbox
 from namespaces.access import Role
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Membership, Namespace, Request, Visibility
 from tests import factories
 from tests.conftest import Cast
 
@@ -73,4 +73,11 @@ def test_who_may_vouch_are_admins_of_the_namespace_before_operators(cast: Cast, 
 
 def test_requests_come_with_the_people_they_lie_with(cast: Cast, fire: Namespace) -> None:
     request = of(fire, cast.otto)
-    assert inbox.with_admins([request]) == [(request, [cast.nils, cast.paula])]
+    assert inbox.with_admins([request], cast.otto) == [(request, [cast.nils, cast.paula])]
+
+
+def test_who_asked_is_told_no_names_once_the_namespace_is_hidden(cast: Cast, fire: Namespace) -> None:
+    request = of(fire, cast.otto)
+    Namespace.objects.filter(pk=fire.pk).update(visibility=Visibility.MEMBERS)
+    assert inbox.with_admins([request], cast.otto) == [(request, None)]
+    assert inbox.with_admins([request], cast.olga) == [(request, [cast.nils, cast.paula])]

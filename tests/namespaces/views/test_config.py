@@ -57,6 +57,11 @@ def test_guest_gets_a_file_that_only_logs_in(browse: Browse, cast: Cast, fire: N
     assert "until somebody lets you into a namespace" in browse(cast.ana).get("/config/").content.decode()
 
 
+def test_question_for_the_head_alone_is_no_download(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    assert browse(cast.eda).head("/config/download/").status_code == 405
+    assert not Event.objects.filter(act=DOWNLOADED).exists()
+
+
 def test_download_is_recorded(browse: Browse, cast: Cast, fire: Namespace) -> None:
     browse(cast.eda).get("/config/download/")
     event = Event.objects.get(act=DOWNLOADED)

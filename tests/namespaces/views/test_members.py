@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -149,6 +151,21 @@ class TestAdd:
         assert answer.status_code == 422
         assert "Nothing was saved yet" in answer.content.decode()
         assert len(current(fire)) == 4
+
+    @pytest.mark.parametrize(
+        ("data", "status"), [({"person": "{ana}", "role": "viewer"}, 403), ({"person": "{ana}"}, 422)]
+    )
+    def test_who_is_refused_finds_their_search_again(
+        self, browse: Browse, cast: Cast, fire: Namespace, data: dict[str, str], status: int
+    ) -> None:
+        offered = browse(cast.paula).get(f"{MEMBERS}add/", {"q": "ana kim"}).content.decode()
+        address = re.search(r'action="([^"]+q=ana[^"]+)"', offered)
+        assert address
+        filled = {name: value.format(ana=cast.ana.pk) for name, value in data.items()}
+        answer = browse(cast.nils).post(address[1], filled)
+        assert answer.status_code == status
+        assert 'value="ana kim"' in answer.content.decode()
+        assert "Ana Kim" in answer.content.decode().split('id="found"')[1].split("</section>")[0]
 
     def test_fields_that_nobody_asked_for_change_nothing(
         self, browse: Browse, cast: Cast, fire: Namespace
