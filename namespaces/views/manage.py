@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
@@ -23,14 +23,8 @@ from namespaces.access import Role
 from namespaces.actions import namespaces as actions
 from namespaces.forms import CreateForm
 from namespaces.models import Membership, Namespace, Request
-from namespaces.views import parameters, state
+from namespaces.views import state
 from namespaces.views.answers import blame, page
-
-_NAME_CHECK = {
-    "name": parameters.text(),
-    "cluster": parameters.text(63),
-    "override_style": parameters.one_of(("on",)),
-}
 
 
 @login_needed
@@ -64,21 +58,23 @@ def create(request: KnownRequest) -> HttpResponse:
 
 
 @login_needed
-@require_safe
+@require_POST
 def name_check(request: KnownRequest) -> HttpResponse:
-    """Say whether a name could be used, and which rules it breaks: while one types."""
+    """Say whether the name in the form could be used, and which rules it breaks: while one types. Nothing is stored.
+
+    By POST, because an address has no room for everything that can be pasted into a field.
+    """
     if not may_create_namespaces(request.user):
         raise PermissionDenied(_("People of level admin and operators create namespaces."))
-    given = parameters.read(request.GET, _NAME_CHECK)
-    name, override = given.get("name", ""), "override_style" in given and request.user.is_operator
-    problems = actions.problems_of_name(name, override_style=override) if name else []
-    if (
-        name
-        and not problems
-        and Namespace.objects.filter(name=name, cluster__name=given.get("cluster", "")).exists()
-    ):
-        problems = [_("A namespace of this name exists already.")]
-    return page(request, "namespaces/_name_check.html", {"name": name, "problems": problems})
+    form = _form(request)
+    form.full_clean()
+    values, typed = form.cleaned_data, (form["name"].value() or "").strip()
+    problems = [str(error) for error in form.errors.get("name", ())] if typed else []
+    if name := values.get("name"):
+        problems = actions.problems_of_name(name, override_style=values.get("override_style", False))
+        if Namespace.objects.filter(name=name, cluster=values.get("cluster")).exists():
+            problems.append(_("A namespace of this name exists already."))
+    return page(request, "namespaces/_name_check.html", {"name": typed, "problems": problems})
 
 
 def _form(request: KnownRequest) -> CreateForm:

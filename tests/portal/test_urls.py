@@ -39,7 +39,7 @@ TABLE = {
     "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
     "manage": (LOGGED_IN, NOT_BY_POST),
     "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
-    "name_check": ((302, 403, 403, 403, 403, 200, 200), NOT_BY_POST),
+    "name_check": (NOT_BY_GET, (302, 403, 403, 403, 403, 200, 200)),
     "requests": (LOGGED_IN, NOT_BY_POST),
     "request": ((302, 404, 200, 404, 200, 200, 200), NOT_BY_POST),
     "request_approve": (NOT_BY_GET, (302, 404, 403, 404, 302, 302, 302)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -75,14 +76,11 @@ class TestManage:
 
 class TestCreate:
     @pytest.mark.parametrize("who", ["ana", "nils"])
-    @pytest.mark.parametrize("address", [CREATE, f"{CREATE}name/?name=a"])
-    def test_who_may_not_reads_who_may(
-        self, browse: Browse, cast: Cast, cluster: Cluster, who: str, address: str
-    ) -> None:
-        answer = browse(getattr(cast, who)).get(address)
-        assert answer.status_code == 403
-        assert "People of level admin and operators create namespaces." in answer.content.decode()
-        assert browse(getattr(cast, who)).post(CREATE, GIVEN).status_code == 403
+    def test_who_may_not_reads_who_may(self, browse: Browse, cast: Cast, cluster: Cluster, who: str) -> None:
+        client = browse(getattr(cast, who))
+        for answer in (client.get(CREATE), client.post(CREATE, GIVEN), client.post(f"{CREATE}name/", GIVEN)):
+            assert answer.status_code == 403
+            assert "People of level admin and operators create namespaces." in answer.content.decode()
         assert not Namespace.objects.exists()
 
     def test_creator_becomes_admin(self, browse: Browse, cast: Cast, cluster: Cluster) -> None:
@@ -164,24 +162,31 @@ class TestCreate:
 
 
 class TestNameCheck:
+    def check(self, client: Client, **typed: str) -> str:
+        before = Namespace.objects.count()
+        answer = client.post(f"{CREATE}name/", {"cluster": "nautilus", **typed})
+        assert answer.status_code == 200
+        assert Namespace.objects.count() == before
+        return answer.content.decode()
+
     @pytest.mark.parametrize(
-        ("query", "said"),
+        ("name", "said"),
         [
-            ("name=avis-rip", "avis-rip follows the rules"), ("name=avis", "avis cannot be used"),
-            ("name=kube-fire", "reserved"), ("name=avis-fire&cluster=nautilus", "exists already"),
+            ("avis-rip", "avis-rip follows the rules"), ("avis", "avis cannot be used"),
+            ("kube-fire", "reserved"), ("avis-fire", "exists already"), ("x\0y", "Control characters"),
+            (5000 * "x", "At most 200 characters; this has 5000."),
         ],
     )  # fmt: skip
-    def test_says_which_rule(
-        self, browse: Browse, cast: Cast, fire: Namespace, query: str, said: str
-    ) -> None:
-        part = browse(cast.paula).get(f"{CREATE}name/?{query}").content.decode()
+    def test_says_which_rule(self, browse: Browse, cast: Cast, fire: Namespace, name: str, said: str) -> None:
+        part = self.check(browse(cast.paula), name=name)
         assert said in part
         assert "<html" not in part
 
-    def test_says_nothing_of_nothing(self, browse: Browse, cast: Cast, cluster: Cluster) -> None:
-        assert not browse(cast.paula).get(f"{CREATE}name/?name=").content.strip()
+    @pytest.mark.parametrize("name", ["", "  "])
+    def test_says_nothing_of_nothing(self, browse: Browse, cast: Cast, cluster: Cluster, name: str) -> None:
+        assert not self.check(browse(cast.paula), name=name).strip()
 
     def test_override_counts_for_operators_only(self, browse: Browse, cast: Cast, cluster: Cluster) -> None:
-        query = f"{CREATE}name/?name=gandalf&override_style=on"
-        assert b"cannot be used" in browse(cast.paula).get(query).content
-        assert b"follows the rules" in browse(cast.olga).get(query).content
+        typed = {"name": "gandalf", "override_style": "on"}
+        assert "cannot be used" in self.check(browse(cast.paula), **typed)
+        assert "follows the rules" in self.check(browse(cast.olga), **typed)
