@@ -22,18 +22,13 @@ demo-shell: ## a shell with kubectl for the demonstration's cluster; AS=ana choo
 	@sh scripts/environment.sh demo
 	@exec $(PYTHON) manage.py demo_shell $(AS)
 
-test: ## run all tests but those in a browser, on SQLite and on PostgreSQL
+test: ## run all tests, on SQLite and on PostgreSQL, the last ones in a real Chromium
 	@sh scripts/system_packages.sh
 	@sh scripts/environment.sh dev
 	@$(PYTHON) -m localcluster build
 	@$(PYTEST) --db sqlite -n 2 --dist loadfile --ignore tests/e2e
 	@$(PYTEST) --db postgres -m database -n 2 --dist loadfile --ignore tests/e2e
-
-# They have the machine to themselves: each runs a whole portal beside its Chromium.
-test-browser: ## run the tests in a real Chromium: the main job, accessibility, bad input, bad luck
-	@sh scripts/system_packages.sh
-	@sh scripts/environment.sh dev
-	@$(PYTHON) -m localcluster build
+# In a browser one at a time: beside each Chromium runs a whole portal.
 	@$(PYTEST) --db sqlite tests/e2e
 
 lint: ## check format, types, templates, layers, migrations, settings
@@ -56,4 +51,4 @@ lock: ## resolve the dependencies anew into requirements/
 	@sh scripts/environment.sh dev
 	@sh scripts/lock.sh
 
-.PHONY: help demo demo-reset demo-shell test test-browser lint bench pictures lock
+.PHONY: help demo demo-reset demo-shell test lint bench pictures lock
