@@ -76,7 +76,7 @@ def read_object(body: bytes, kind: Kind, *, name: str) -> Manifest:
         or not document["metadata"].get("uid")
     ):
         raise _nonsense(f"no {kind.name} {name}")
-    return document
+    return _without_bookkeeping(document)
 
 
 def read_list(body: bytes, kind: Kind) -> tuple[list[Manifest], str, str]:
@@ -94,7 +94,14 @@ def read_list(body: bytes, kind: Kind) -> tuple[list[Manifest], str, str]:
         # Items of a list carry neither; with them an object looks the same however it was read.
         item.setdefault("kind", kind.name)
         item.setdefault("apiVersion", kind.api_version)
+        _without_bookkeeping(item)
     return items, metadata["resourceVersion"], metadata.get("continue") or ""
+
+
+def _without_bookkeeping(found: Manifest) -> Manifest:
+    """Forget who set which field, which nobody here asks: most of the memory of a list of many small objects."""
+    found["metadata"].pop("managedFields", None)
+    return found
 
 
 def check_deleted(body: bytes, kind: Kind) -> None:

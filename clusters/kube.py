@@ -3,8 +3,8 @@
 Only workers and commands load this module; the web process never does. Whether a call may be made at all is
 decided in `clusters.guard`, what an answer means in `clusters.answers`; here is the way there and back. Only
 the clusters file and the credential file decide where a call goes and whom it trusts: no proxy, no
-certificate authority and no kubeconfig comes from the environment. Answers are read as plain JSON: the models
-of the library cost twice the time and ten times the memory on long lists.
+certificate authority and no kubeconfig comes from the environment. Objects are plain JSON both ways: the models
+of the library cost twice the time and ten times the memory on long lists, and their import alone 75 MB.
 """
 
 from __future__ import annotations
@@ -13,38 +13,25 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import pydantic
 import urllib3
-from kubernetes.client import (
-    ApiClient,
-    AuthenticationV1Api,
-    AuthorizationV1Api,
-    Configuration,
-    CoreV1Api,
-    RbacAuthorizationV1Api,
-)
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader
 
 from clusters import answers, credentials, guard
 from clusters.api import (
-    CONFIG_MAP,
-    LIMIT_RANGE,
-    NAMESPACE,
-    RESOURCE_QUOTA,
-    ROLE_BINDING,
     AccessAnswer,
     AccessQuestion,
     Account,
     ClusterApi,
     Gone,
-    Invalid,
     Kind,
     Manifest,
     Page,
@@ -62,28 +49,17 @@ POOL_SIZE = 16  # connections kept open per account: as many as threads that wor
 _MAX_ANSWER_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _Loader: Any = KubeConfigLoader  # this part of the library has no types
-_FIELD_MANAGER = "berth"
-
-# How the methods of the library call a kind: the API that has it, and the name in them.
-_METHODS = {
-    NAMESPACE: ("core", "namespace"),
-    ROLE_BINDING: ("rbac", "namespaced_role_binding"),
-    RESOURCE_QUOTA: ("core", "namespaced_resource_quota"),
-    LIMIT_RANGE: ("core", "namespaced_limit_range"),
-    CONFIG_MAP: ("core", "namespaced_config_map"),
-}
+_WRITTEN_BY = {"fieldManager": "berth", "fieldValidation": "Strict"}
+_AUTHORIZATION, _AUTHENTICATION = "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1"
 
 
 @dataclass(frozen=True)
-class _Apis:
+class _Client:
     """The client made from one state of the credential files, and what tells that state from the next."""
 
     sources: tuple[Path, ...]
     signature: Signature
-    core: CoreV1Api
-    rbac: RbacAuthorizationV1Api
-    authorization: AuthorizationV1Api
-    authentication: AuthenticationV1Api
+    api: ApiClient
 
 
 class KubeCluster:
@@ -96,21 +72,19 @@ class KubeCluster:
         self._config = config
         self._credential = credential
         self._lock = threading.Lock()
-        self._apis: _Apis | None = None
+        self._client: _Client | None = None
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest:
         guard.check_place(kind, namespace)
-        return answers.read_object(
-            self._call(self._method(kind, "read"), name, *_in(namespace)), kind, name=name
-        )
+        return answers.read_object(self._call("GET", _path(kind, namespace, name)), kind, name=name)
 
     def list_pages(self, kind: Kind, namespace: str | None = None, *, limit: int = 500) -> Iterator[Page]:
         if not kind.namespaced or namespace:
             guard.check_place(kind, namespace)
         token, version = "", ""
         while True:
-            method = self._list_method(kind, namespace)
-            body = self._call(method, *_in(namespace), limit=limit, **({"_continue": token} if token else {}))
+            query = {"limit": str(limit), **({"continue": token} if token else {})}
+            body = self._call("GET", _path(kind, namespace), query=query)
             items, this_version, following = answers.read_list(body, kind)
             if version and this_version != version:
                 raise Gone(f"The list of {kind.plural} went on from another moment than it began.")
@@ -124,24 +98,16 @@ class KubeCluster:
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         name, namespace = guard.place(kind, manifest)
         guard.check_write("create", kind, name, namespace)
-        options = {"dry_run": "All"} if dry_run else {}
-        body = self._call(
-            self._method(kind, "create"), *_in(namespace), manifest, field_manager=_FIELD_MANAGER, **options
-        )
+        query = _WRITTEN_BY | ({"dryRun": "All"} if dry_run else {})
+        body = self._call("POST", _path(kind, namespace), query=query, body=manifest)
         return answers.read_object(body, kind, name=name)
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         name, namespace = guard.place(kind, manifest)
         guard.check_write("replace", kind, name, namespace)
         guard.check_replacement(manifest)
-        body = self._call(
-            self._method(kind, "replace"),
-            name,
-            *_in(namespace),
-            _without_observations(manifest),
-            field_manager=_FIELD_MANAGER,
-        )
-        return answers.read_object(body, kind, name=name)
+        path, written = _path(kind, namespace, name), _without_observations(manifest)
+        return answers.read_object(self._call("PUT", path, query=_WRITTEN_BY, body=written), kind, name=name)
 
     def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str) -> None:
         guard.check_place(kind, namespace)
@@ -149,66 +115,56 @@ class KubeCluster:
         if not uid:
             raise ValueError("a deletion needs the uid of what it deletes")
         options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        answers.check_deleted(
-            self._call(self._method(kind, "delete"), name, *_in(namespace), body=options), kind
-        )
+        answers.check_deleted(self._call("DELETE", _path(kind, namespace, name), body=options), kind)
 
     def review_access(self, username: str, namespace: str, question: AccessQuestion) -> AccessAnswer:
         if not username or not namespace:
             raise ValueError("a question about access needs a user name and a namespace")
         review = {"spec": {"user": username, "resourceAttributes": _attributes(namespace, question)}}
-        body = self._call(lambda apis: apis.authorization.create_subject_access_review, review)
+        body = self._call("POST", f"{_AUTHORIZATION}/subjectaccessreviews", body=review)
         return answers.read_access(body, username=username)
 
     def review_own_access(self, namespace: str, question: AccessQuestion) -> AccessAnswer:
         """Ask whether the account itself may do this; an empty namespace stands for all of them."""
         review = {"spec": {"resourceAttributes": _attributes(namespace, question)}}
-        body = self._call(lambda apis: apis.authorization.create_self_subject_access_review, review)
+        body = self._call("POST", f"{_AUTHORIZATION}/selfsubjectaccessreviews", body=review)
         return answers.read_access(body, username="", review="SelfSubjectAccessReview")
 
     def identify(self) -> tuple[str, tuple[str, ...]]:
         """Return the user name and the groups that the API server sees in the credential."""
-        return answers.read_identity(
-            self._call(
-                lambda apis: apis.authentication.create_self_subject_review, {"kind": "SelfSubjectReview"}
-            )
+        body = self._call("POST", f"{_AUTHENTICATION}/selfsubjectreviews", body={"kind": "SelfSubjectReview"})
+        return answers.read_identity(body)
+
+    def _call(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Manifest | None = None
+    ) -> bytes:
+        """Send one request; return the body of its answer, or raise the ClusterError it means."""
+        api = self._current_client()
+        request = api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
         )
-
-    def _method(self, kind: Kind, verb: str) -> Callable[[_Apis], Any]:
-        api, name = _METHODS[kind]
-        return lambda apis: getattr(getattr(apis, api), f"{verb}_{name}")
-
-    def _list_method(self, kind: Kind, namespace: str | None) -> Callable[[_Apis], Any]:
-        if namespace or not kind.namespaced:
-            return self._method(kind, "list")
-        api, name = _METHODS[kind]
-        everywhere = f"list_{name.removeprefix('namespaced_')}_for_all_namespaces"
-        return lambda apis: getattr(getattr(apis, api), everywhere)
-
-    def _call(self, method: Callable[[_Apis], Any], *args: Any, **options: Any) -> bytes:
-        """Call a method of the library; return the body of its answer, or raise the ClusterError it means."""
-        call = method(self._current_apis())
         deadline = time.monotonic() + CALL_SECONDS
         try:
-            response = call(
-                *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS), **options
-            )
-            return _read(response, deadline)
-        except pydantic.ValidationError as problem:
-            raise Invalid(f"The object is not of its kind: {_first_error(problem)}") from None
-        except ApiException as problem:
-            if not problem.status:  # TLS: there was no answer
-                raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from None
-            # Without its cause, whose text is the whole answer.
-            raise answers.error(problem.status, problem.headers or {}, _body(problem)) from None
+            response = api.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)).response
+            answer = _read(response, deadline)
+        except ApiException as problem:  # TLS: there was no answer
+            raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from None
         except urllib3.exceptions.HTTPError as problem:
             raise Unavailable(_network_problem(problem)) from None
+        if not 200 <= response.status <= 299:
+            raise answers.error(response.status, response.headers, answer)
+        return answer
 
-    def _current_apis(self) -> _Apis:
+    def _current_client(self) -> ApiClient:
         with self._lock:
-            if self._apis is None or self._apis.signature != signature(self._apis.sources):
-                self._apis = _assemble(self._config, self._credential)
-            return self._apis
+            if self._client is None or self._client.signature != signature(self._client.sources):
+                self._client = _assemble(self._config, self._credential)
+            return self._client.api
 
 
 _connections: dict[tuple[int, str, str], tuple[ClusterConfig, KubeCluster]] = {}
@@ -234,8 +190,13 @@ def connect_with_token(config: ClusterConfig, token: str) -> KubeCluster:
     return KubeCluster(config, Token(token))
 
 
-def _in(namespace: str | None) -> tuple[str, ...]:
-    return (namespace,) if namespace else ()
+def _path(kind: Kind, namespace: str | None, name: str = "") -> str:
+    """Return where the API server keeps a kind, or one object of it; without a namespace, of all namespaces."""
+    root = "/apis" if "/" in kind.api_version else "/api"
+    parts = [root, kind.api_version]
+    if kind.namespaced and namespace:
+        parts += ["namespaces", quote(namespace, safe="")]
+    return "/".join([*parts, kind.plural, *([quote(name, safe="")] if name else [])])
 
 
 def _attributes(namespace: str, question: AccessQuestion) -> Manifest:
@@ -250,18 +211,11 @@ def _attributes(namespace: str, question: AccessQuestion) -> Manifest:
     return {field: value for field, value in attributes.items() if value}
 
 
-def _assemble(config: ClusterConfig, credential: Path | Token) -> _Apis:
+def _assemble(config: ClusterConfig, credential: Path | Token) -> _Client:
     loaded = credentials.load(config, credential)
-    api_client = ApiClient(_configuration(loaded))
-    api_client.user_agent = "berth"
-    return _Apis(
-        sources=loaded.sources,
-        signature=loaded.signature,
-        core=CoreV1Api(api_client),
-        rbac=RbacAuthorizationV1Api(api_client),
-        authorization=AuthorizationV1Api(api_client),
-        authentication=AuthenticationV1Api(api_client),
-    )
+    api = ApiClient(_configuration(loaded))
+    api.user_agent = "berth"
+    return _Client(loaded.sources, loaded.signature, api)
 
 
 def _configuration(loaded: Credential) -> Configuration:
@@ -305,21 +259,12 @@ def _limit_wait(response: urllib3.BaseHTTPResponse, seconds: float) -> None:
         socket.settimeout(seconds)
 
 
-def _body(problem: ApiException) -> bytes:
-    return problem.body.encode() if isinstance(problem.body, str) else problem.body or b""
-
-
 def _without_observations(manifest: Manifest) -> Manifest:
     """Return the manifest without what the API server alone writes, perhaps in ways we do not know yet."""
     kept = {key: value for key, value in manifest.items() if key != "status"}
-    observed = {"managedFields", "creationTimestamp", "generation"}
+    observed = {"creationTimestamp", "generation"}
     kept["metadata"] = {key: value for key, value in manifest["metadata"].items() if key not in observed}
     return kept
-
-
-def _first_error(problem: pydantic.ValidationError) -> str:
-    first = problem.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
 
 
 def _network_problem(problem: urllib3.exceptions.HTTPError) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BindingSpec:
     """One RoleBinding that should be: exactly one user name with exactly one role."""
 
@@ -18,7 +18,7 @@ class BindingSpec:
     membership_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownBinding:
     """A RoleBinding that we made, or were about to make.
 
@@ -35,7 +35,7 @@ class KnownBinding:
     proved: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamespaceSpec:
     """One namespace as decided. `uid` is empty until the namespace was made or found to be ours."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID, uuid4
+
+from django.utils import timezone
 
 from accounts.models import Identity, Level, User
 from clusters import kube
@@ -125,6 +128,7 @@ def fill_cluster() -> None:
         status = NamespaceStatus(
             namespace_id=UUID(spec.namespace_id), state="ready", observed_generation=spec.generation,
             attempted_generation=spec.generation, cluster_uid=made["metadata"]["uid"],
+            next_reconcile_at=timezone.now() + timedelta(hours=1),
         )  # fmt: skip
         return status, grants
 

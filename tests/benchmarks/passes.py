@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +13,10 @@ from django.conf import settings
 from clusters import kube
 from clusters.api import Account, ClusterApi
 from clusters.config import ClusterConfig
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterStatus
 from namespaces import reconciliation
 
+PATIENCE_SECONDS = 120
 _calls: Counter[str] = Counter()
 
 
@@ -59,10 +60,20 @@ def look(passes: int) -> dict[str, Any]:
         if differing:
             raise RuntimeError(f"{len(differing)} namespaces differ")
     writes = sum(_calls[name] for name in ("create", "replace", "delete"))
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
-        "seconds": seconds,
-        "megabytes": megabytes,
-        "writes": writes,
-        "calls": _calls.total() / passes,
-    }
+    return {"seconds": seconds, "writes": writes, "calls": _calls.total() / passes}
+
+
+def wait_for_sweeps(number: int) -> int:
+    """Return when workers have swept the cluster so many times; raise TimeoutError if they do not."""
+    seen = {_swept_at()}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(seen) <= number:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(seen) - 1} sweeps in {PATIENCE_SECONDS} seconds")
+        time.sleep(0.2)
+        seen.add(_swept_at())
+    return number
+
+
+def _swept_at() -> datetime | None:
+    return ClusterStatus.objects.get().swept_at

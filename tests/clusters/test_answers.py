@@ -164,6 +164,13 @@ def a_list(items: Any, **metadata: Any) -> bytes:
     return json.dumps({"kind": "RoleBindingList", "items": items, "metadata": metadata}).encode()
 
 
+def test_object_looks_the_same_however_it_was_read_and_without_bookkeeping() -> None:
+    kept = {**BINDING, "metadata": {**BINDING["metadata"], "managedFields": [{"manager": "berth"}]}}
+    body = json.dumps(kept).encode()
+    assert answers.read_object(body, ROLE_BINDING, name=BINDING["metadata"]["name"]) == BINDING
+    assert answers.read_list(a_list([kept]), ROLE_BINDING)[0] == [BINDING]
+
+
 def test_list_is_returned_with_items_as_get_shows_them() -> None:
     bare = {"metadata": BINDING["metadata"]}
     assert answers.read_list(a_list([bare]), ROLE_BINDING) == ([BINDING], "7", "")

@@ -364,12 +364,11 @@ def test_names_cannot_leave_their_place_in_the_address(server: CrookedServer, cl
     )
 
 
-def test_object_that_is_not_of_its_kind_is_refused_before_it_is_sent(
-    server: CrookedServer, cluster: KubeCluster
-) -> None:
+def test_write_asks_that_no_field_be_dropped_in_silence(server: CrookedServer, cluster: KubeCluster) -> None:
+    server.answer = send(422, {"kind": "Status", "apiVersion": "v1", "message": 'unknown field "roleReff"'})
     with pytest.raises(Invalid, match="roleReff"):
         cluster.create(ROLE_BINDING, {**binding("avis-fire"), "roleReff": {}})
-    assert server.seen == []
+    assert "fieldValidation=Strict" in server.seen[0].path
 
 
 def test_deletion_sends_the_uid(server: CrookedServer, cluster: KubeCluster) -> None:
