@@ -20,7 +20,8 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from django.db.models import Count, Max, Sum
+from django.db import connection
+from django.db.models import Count
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
@@ -121,6 +122,10 @@ class Directory:
         return made
 
 
+_STAMP = (
+    "SELECT COUNT(*), SUM(generation), SUM(page_version), MAX(created_at), MAX(changed_at)"  # noqa: S608
+    f" FROM {Namespace._meta.db_table}"
+)
 _lock = threading.Lock()
 _directory: Directory | None = None
 
@@ -181,11 +186,14 @@ def _is_fresh(known: Directory | None, stamp: tuple[object, ...]) -> bool:
 
 
 def _stamp() -> tuple[object, ...]:
-    """Return what differs after every change to what cards show; the counters only ever grow."""
-    values = Namespace.objects.aggregate(
-        Count("pk"), Sum("generation"), Sum("page_version"), Max("created_at"), Max("changed_at")
-    )
-    return tuple(values.values())
+    """Return what differs after every change to what cards show; the counters only ever grow.
+
+    This is asked with each request: as SQL, because putting the same question together from objects takes the web
+    process ten times as long as the database takes to answer it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STAMP)
+        return tuple(cursor.fetchone())
 
 
 def _make_cards() -> Iterable[Card]:

@@ -102,7 +102,12 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    cluster: SharedCluster, directory: Path, *, database_url: str = "", clusters_file: Path | None = None
+    cluster: SharedCluster,
+    directory: Path,
+    *,
+    database_url: str = "",
+    clusters_file: Path | None = None,
+    web_processes: int = 1,
 ) -> Iterator[Stack]:
     """Run a portal in `directory` until the block ends; SQLite unless a database is named.
 
@@ -121,6 +126,7 @@ def running(
         "BERTH_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
         "BERTH_STATIC_FROM_SOURCE": "1",
         "BERTH_SWEEP_SECONDS": "2",
+        "BERTH_WEB_PROCESSES": str(web_processes),
         "BERTH_NAMESPACES_PER_ADMIN": "100",  # tests share the people; the limit has tests of its own
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONPATH": str(ROOT),

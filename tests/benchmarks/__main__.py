@@ -50,7 +50,8 @@ def main() -> None:
             shared_cluster(Path(place) / "cluster", documents, people=crowd()) as cluster,
         ):
             url = services.postgres(Path(place) / "postgres")
-            with stack.running(cluster, Path(place) / "portal", database_url=url) as portal:
+            # As many processes as docker-compose.yml starts.
+            with stack.running(cluster, Path(place) / "portal", database_url=url, web_processes=2) as portal:
                 found += ON_A_STACK[name](portal)
     figures.write(found, RESULT)
     print(figures.table(found))

@@ -165,9 +165,10 @@ def a_list(items: Any, **metadata: Any) -> bytes:
 
 
 def test_object_looks_the_same_however_it_was_read_and_without_bookkeeping() -> None:
-    kept = {**BINDING, "metadata": {**BINDING["metadata"], "managedFields": [{"manager": "berth"}]}}
+    metadata = {"name": "berth-x", "uid": "1", "managedFields": [{"manager": "berth"}]}
+    kept = {**BINDING, "metadata": metadata}
     body = json.dumps(kept).encode()
-    assert answers.read_object(body, ROLE_BINDING, name=BINDING["metadata"]["name"]) == BINDING
+    assert answers.read_object(body, ROLE_BINDING, name="berth-x") == BINDING
     assert answers.read_list(a_list([kept]), ROLE_BINDING)[0] == [BINDING]
 
 
