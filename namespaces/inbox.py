@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Level, User
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Request
-from namespaces.shortcuts import visible_namespaces
+from namespaces.policy import visible_namespaces
 
 _PARTIES = ("namespace__cluster", "person", "decided_by")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Q, QuerySet
+
 from accounts.models import User
 from accounts.policy import Reader, is_known, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
@@ -25,6 +27,17 @@ def permissions(reader: Reader, namespace: Namespace) -> frozenset[Permission]:
     if granted or namespace.visibility == Visibility.LISTED:
         granted |= LOGGED_IN if is_known(reader) else ANYBODY
     return granted
+
+
+def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
+    """Return the namespaces the reader may know of."""
+    namespaces = Namespace.objects.select_related("cluster")
+    if not is_known(reader):
+        return namespaces.filter(visibility=Visibility.LISTED)
+    if reader.is_superuser:
+        return namespaces
+    own = Membership.objects.current().filter(person=reader.pk).exclude(person__level="guest")
+    return namespaces.filter(Q(visibility=Visibility.LISTED) | Q(pk__in=own.values("namespace")))
 
 
 def permits(reader: Reader, permission: Permission, namespace: Namespace) -> bool:

@@ -8,24 +8,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from accounts.policy import Reader, is_known
 from namespaces.access import Permission
-from namespaces.models import Membership, Namespace, Request, Visibility
-from namespaces.policy import may_decide, permissions
-
-
-def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
-    """Return the namespaces the reader may know of."""
-    namespaces = Namespace.objects.select_related("cluster")
-    if not is_known(reader):
-        return namespaces.filter(visibility=Visibility.LISTED)
-    if reader.is_superuser:
-        return namespaces
-    own = Membership.objects.current().filter(person=reader.pk).exclude(person__level="guest")
-    return namespaces.filter(Q(visibility=Visibility.LISTED) | Q(pk__in=own.values("namespace")))
+from namespaces.models import Namespace, Request
+from namespaces.policy import may_decide, permissions, visible_namespaces
 
 
 def get_namespace_or_404(reader: Reader, cluster: str, name: str, permission: Permission) -> Namespace:

@@ -25,7 +25,7 @@ from accounts.guards import KnownRequest, login_needed
 from accounts.models import Level, User
 from namespaces import inbox, standing
 from namespaces.models import Membership, Request
-from namespaces.shortcuts import visible_namespaces
+from namespaces.policy import visible_namespaces
 from namespaces.views import parameters
 from namespaces.views.answers import page
 

@@ -11,8 +11,8 @@ from django.http import Http404
 from accounts.models import Level, User
 from namespaces.access import Permission, Role
 from namespaces.models import Namespace, Visibility
-from namespaces.policy import permissions
-from namespaces.shortcuts import get_namespace_or_404, get_request_or_404, visible_namespaces
+from namespaces.policy import permissions, visible_namespaces
+from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.test_policy import MATRIX
