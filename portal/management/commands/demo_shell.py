@@ -102,6 +102,7 @@ def _command(shell: str, environment: dict[str, str]) -> list[str]:
         script.write("[ -f ~/.bashrc ] && . ~/.bashrc\n")
         script.write('PATH="$BERTH_DEMO_PATH"; unset BERTH_DEMO_PATH KUBECONFIG\n')
         script.write('PS1="(berth) $PS1"\n')
+        script.write('trap "exit 0" EXIT\n')  # make would call a last command that failed an error of its own
         script.write(f"rm -f {startup}\n")
     environment["BERTH_DEMO_PATH"] = environment["PATH"]
     return [shell, "--rcfile", startup, "-i"]
