@@ -15,8 +15,18 @@ from django.db.models import QuerySet
 from accounts.models import Identity
 from clusters.config import ClusterConfig
 from clusters.roles import binding_name
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
-from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+from namespaces import limits
+from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
+
+_SECTIONS = {
+    limits.Kind.QUOTA: "",
+    limits.Kind.DEFAULT_REQUEST: "defaultRequest",
+    limits.Kind.DEFAULT: "default",
+    limits.Kind.MAX: "max",
+    limits.Kind.MIN: "min",
+}
+"""Where each kind of limit stands: in the quota, or in a part of a LimitRange item."""
 
 
 def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec:
@@ -31,6 +41,7 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     uids = dict(NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid"))
     bindings = _bindings(ids, config)
     known = _known(ids)
+    decided = _limits(ids)
     for namespace in rows:
         yield NamespaceSpec(
             name=namespace.name,
@@ -40,6 +51,7 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
             uid=uids.get(namespace.pk, ""),
             bindings=tuple(bindings[namespace.pk]),
             known=known[namespace.pk],
+            limits=tuple(decided[namespace.pk]),
         )
 
 
@@ -71,6 +83,18 @@ def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[Binding
         if username is not None:
             name = binding_name(role, issuer, subject)
             found[namespace].append(BindingSpec(name, role, username, issuer, str(identity), str(membership)))
+    return found
+
+
+def limit_spec(key: limits.Key, amount: int | None) -> LimitSpec:
+    """Return where in the cluster a limit stands, and how its amount is written there."""
+    return LimitSpec(_SECTIONS[key.kind], key.resource, None if amount is None else key.text(amount))
+
+
+def _limits(ids: list[UUID]) -> dict[UUID, list[LimitSpec]]:
+    found: dict[UUID, list[LimitSpec]] = defaultdict(list)
+    for limit in Limit.objects.filter(namespace__in=ids):
+        found[limit.namespace_id].append(limit_spec(limit.key, limit.amount))
     return found
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, User
 from clusters.models import Cluster
+from namespaces import limits
 from namespaces.access import Role
 
 
@@ -41,6 +42,7 @@ class Namespace(models.Model):
     generation = models.PositiveBigIntegerField(default=1)
     changed_at = models.DateTimeField(db_default=Now())
     page_version = models.PositiveIntegerField(default=1)
+    limits_version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -105,6 +107,42 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Limit(models.Model):
+    """How much a namespace, or one container in it, may use of a resource. No amount: the limit was taken away.
+
+    A row that once limited something stays: only it allows the key to be removed from the cluster. `amount` counts
+    thousandths of a core, bytes or things, as `limits` says of the resource.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="limits")
+    kind = models.CharField(max_length=16, choices=limits.Kind)
+    resource = models.CharField(max_length=253)
+    amount = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("kind", "resource")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "kind", "resource"), name="namespaces_limit_namespace_kind_resource"
+            ),
+            models.CheckConstraint(
+                name="namespaces_limit_kind", condition=models.Q(kind__in=limits.Kind.values)
+            ),
+            models.CheckConstraint(name="namespaces_limit_resource", condition=~models.Q(resource="")),
+            models.CheckConstraint(
+                name="namespaces_limit_amount",
+                condition=models.Q(amount__isnull=True) | models.Q(amount__range=(0, limits.MOST)),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.resource}: {self.key.text(self.amount) or '-'}"
+
+    @property
+    def key(self) -> limits.Key:
+        return limits.Key(limits.Kind(self.kind), self.resource)
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -233,6 +271,37 @@ class NamespaceStatus(models.Model):
 
     def __str__(self) -> str:
         return self.get_state_display()
+
+
+class SeenLimits(models.Model):
+    """A ResourceQuota or LimitRange as it was seen in the cluster, Berth's own or not. Only reconciliation writes here.
+
+    `content` is what it says and, of a quota, what is used, as the API server wrote it. Rows change when that does:
+    how old the numbers are is told by `NamespaceStatus.reconciled_at` and `ClusterStatus.swept_at`.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="seen_limits")
+    kind = models.CharField(max_length=20)
+    name = models.CharField(max_length=253)
+    is_ours = models.BooleanField()
+    content = models.JSONField()
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("kind", "name")
+        verbose_name_plural = "seen limits"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "kind", "name"), name="namespaces_seenlimits_namespace_kind_name"
+            ),
+            models.CheckConstraint(
+                name="namespaces_seenlimits_kind",
+                condition=models.Q(kind__in=("ResourceQuota", "LimitRange")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class Grant(models.Model):

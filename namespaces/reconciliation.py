@@ -26,6 +26,7 @@ from clusters.api import (
     ClusterApi,
     ClusterError,
     Forbidden,
+    Kind,
     Manifest,
     Unauthorized,
     Unavailable,
@@ -34,8 +35,9 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
-from namespaces import desired_state, verdicts
+from namespaces import desired_state, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
+from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Observed, compare
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
@@ -133,6 +135,7 @@ def sweep(cluster: Cluster) -> list[UUID]:
     namespaces = {item["metadata"]["name"]: item for page in api.list_pages(NAMESPACE) for item in page.items}
     bindings: dict[str, list[Manifest]] = defaultdict(list)
     canary = False
+    limits = _limits(api)
     for page in api.list_pages(ROLE_BINDING):
         for item in page.items:
             metadata = item["metadata"]
@@ -143,13 +146,40 @@ def sweep(cluster: Cluster) -> list[UUID]:
             "The list of RoleBindings lacks one that is always there: it was filtered on its way."
         )
     rows = Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name")
-    differing = [
-        UUID(spec.namespace_id)
-        for spec in desired_state.namespace_specs(rows.iterator(chunk_size=2000), config)
-        if not compare(spec, Observed(namespaces.get(spec.name), bindings.get(spec.name, ()))).is_empty
-    ]
+    differing, seen = [], {}
+    for spec in desired_state.namespace_specs(rows.iterator(chunk_size=2000), config):
+        namespace = namespaces.get(spec.name)
+        here = {kind: found.get(spec.name, ()) for kind, found in limits.items()}
+        if not compare(spec, Observed(namespace, bindings.get(spec.name, ()), here)).is_empty:
+            differing.append(UUID(spec.namespace_id))
+        if (
+            namespace is not None
+            and namespace["metadata"]["uid"] == spec.uid
+            and len(here) == len(quotas.KINDS)
+        ):
+            seen[UUID(spec.namespace_id)] = [item for found in here.values() for item in found]
+    seen_limits.store(seen)
     ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now())
     return differing
+
+
+def _limits(api: ClusterApi) -> dict[Kind, dict[str, list[Manifest]]]:
+    """Return the quotas and ranges of limits of the whole cluster by kind and namespace.
+
+    A kind that cannot be listed is left out: rights do not wait for limits.
+    """
+    limits: dict[Kind, dict[str, list[Manifest]]] = {}
+    for kind in quotas.KINDS:
+        found: dict[str, list[Manifest]] = defaultdict(list)
+        try:
+            for page in api.list_pages(kind):
+                for item in page.items:
+                    found[item["metadata"]["namespace"]].append(item)
+        except ClusterError as error:
+            logger.warning("limits not swept", kind=kind.plural, error=error.message)
+        else:
+            limits[kind] = found
+    return limits
 
 
 def _pass(namespace: Namespace, lease: UUID) -> None:
@@ -276,6 +306,8 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         _store_granted(namespace, by_name[name], granted)
     for name, revoked in outcome.revoked.items():
         _store_revoked(namespace, name, revoked)
+    if len(outcome.limits) == len(quotas.KINDS):
+        seen_limits.store({namespace.pk: [item for found in outcome.limits.values() for item in found]})
     verdict = verdicts.of_outcome(outcome, name=namespace.name, attempts=status.attempts)
     complete = verdict.state == NamespaceStatus.State.READY
     NamespaceStatus.objects.filter(pk=namespace.pk, lease_holder=lease).update(

@@ -6,13 +6,14 @@ binding is deleted only if it is ours by name and recorded uid *and* the rows ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from clusters.api import Manifest
+from clusters.api import Kind, Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
+from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, role_ref, subjects
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
@@ -28,10 +29,14 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen: the namespace, or None after a positive answer that there is none, and *all* its bindings."""
+    """What was seen: the namespace, or None after a positive answer that there is none, and *all* its bindings.
+
+    `limits` holds all its quotas and ranges of limits by kind; a kind that is not there was not looked at.
+    """
 
     namespace: Manifest | None
     bindings: Sequence[Manifest] = ()
+    limits: Mapping[Kind, Sequence[Manifest]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,12 @@ class Drift:
     conflicts: tuple[BindingSpec, ...] = ()
     unexplained: tuple[Seen, ...] = ()
     foreign: tuple[str, ...] = ()
+    limits: tuple[quotas.Change, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether the cluster is as decided, as far as Berth would act."""
-        acts = (self.create, self.replace, self.delete, self.conflicts)
+        acts = (self.create, self.replace, self.delete, self.conflicts, self.limits)
         return self.obstacle is None and not self.create_namespace and not any(acts)
 
 
@@ -75,7 +81,8 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         ending = obstacle == Obstacle.TERMINATING
         return Drift(obstacle=obstacle, delete=_ended(spec, observed.bindings) if ending else ())
     if observed.namespace is None:
-        return Drift(create_namespace=True, create=spec.bindings)
+        limits = _limits(spec, dict.fromkeys(quotas.KINDS, ()))
+        return Drift(create_namespace=True, create=spec.bindings, limits=limits)
     by_name = {binding["metadata"]["name"]: binding for binding in observed.bindings}
     names = {binding.name for binding in spec.bindings}
     unwanted = [binding for name, binding in sorted(by_name.items()) if name not in names]
@@ -98,7 +105,13 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
             for found in unwanted
             if _our(spec, found) is None and _gives_people_rights(found)
         ),
+        limits=_limits(spec, observed.limits),
     )
+
+
+def _limits(spec: NamespaceSpec, seen: Mapping[Kind, Sequence[Manifest]]) -> tuple[quotas.Change, ...]:
+    changes = (quotas.change(spec, kind, found) for kind, found in seen.items())
+    return tuple(change for change in changes if change is not None)
 
 
 def _obstacle(spec: NamespaceSpec, namespace: Manifest | None) -> Obstacle | None:

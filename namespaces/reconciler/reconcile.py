@@ -17,16 +17,19 @@ from clusters.api import (
     ClusterApi,
     ClusterError,
     Conflict,
+    Kind,
     Manifest,
     NotFound,
 )
 from clusters.roles import ROLES, probes, probes_beyond
+from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted
 from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
 HIGHEST_ROLE = list(ROLES)[-1]  # its rules hold those of all others
 
 
@@ -58,12 +61,16 @@ class Revoked:
 
 @dataclass
 class Outcome:
-    """Everything one pass found and did. `writes` counts what the cluster was asked to change."""
+    """Everything one pass found and did. `writes` counts what the cluster was asked to change.
+
+    `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed.
+    """
 
     drift: Drift
     namespace_uid: str = ""
     granted: dict[str, Granted] = field(default_factory=dict)
     revoked: dict[str, Revoked] = field(default_factory=dict)
+    limits: dict[Kind, list[Manifest]] = field(default_factory=dict)
     errors: list[ClusterError] = field(default_factory=list)
     writes: int = 0
 
@@ -82,10 +89,11 @@ def observe(api: ClusterApi, name: str) -> Observed:
         namespace = api.get(NAMESPACE, name)
     except NotFound:
         return Observed(namespace=None)
-    bindings: list[Manifest] = []
-    for page in api.list_pages(ROLE_BINDING, name):
-        bindings += page.items
-    return Observed(namespace=namespace, bindings=bindings)
+    return Observed(namespace=namespace, bindings=_all(api, ROLE_BINDING, name))
+
+
+def _all(api: ClusterApi, kind: Kind, namespace: str) -> list[Manifest]:
+    return [item for page in api.list_pages(kind, namespace) for item in page.items]
 
 
 def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
@@ -100,6 +108,7 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     if drift.obstacle is not None:
         _give_up(spec, drift.obstacle, outcome)
     elif _ensure_namespace(api, spec, observed, outcome):
+        _limit(api, spec, outcome)
         _grant(api, spec, rows, outcome)
     _prove(api, spec, outcome)
     return outcome
@@ -138,6 +147,37 @@ def _ensure_namespace(api: ClusterApi, spec: NamespaceSpec, observed: Observed, 
         outcome.errors.append(error)
         return False
     return True
+
+
+def _limit(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
+    """Make quota and limits per container as decided; one that fails delays neither the other nor anybody's rights."""
+    for kind in quotas.KINDS:
+        try:
+            _limit_one(api, spec, kind, outcome)
+        except ClusterError as error:
+            outcome.errors.append(error)
+
+
+def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcome) -> None:
+    for attempt in range(LIMIT_ATTEMPTS):
+        outcome.limits[kind] = seen = _all(api, kind, spec.name)
+        change = quotas.change(spec, kind, seen)
+        if change is None:
+            return
+        name = change.manifest["metadata"]["name"]
+        if change.act == quotas.Act.CONFLICT:
+            raise Conflict(f"A {kind.name} {name} is there that Berth did not make.")
+        outcome.writes += 1
+        try:
+            if change.act == quotas.Act.CREATE:
+                api.create(kind, change.manifest)
+            elif change.act == quotas.Act.REPLACE:
+                api.replace(kind, change.manifest)
+            else:
+                api.delete(kind, name, spec.name, uid=change.manifest["metadata"]["uid"])
+        except (Conflict, NotFound):
+            if attempt + 1 == LIMIT_ATTEMPTS:
+                raise
 
 
 def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -> None:

@@ -36,6 +36,19 @@ class KnownBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSpec:
+    """One key of the quota or of the limits per container: its quantity, or None where a limit was taken away.
+
+    `section` is empty for the quota, else the part of a LimitRange item, such as `defaultRequest`. Keys that no
+    LimitSpec names are other people's and stay as they are.
+    """
+
+    section: str
+    resource: str
+    quantity: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NamespaceSpec:
     """One namespace as decided. `uid` is empty until the namespace was made or found to be ours."""
 
@@ -46,3 +59,4 @@ class NamespaceSpec:
     uid: str
     bindings: tuple[BindingSpec, ...]
     known: Mapping[str, KnownBinding] = field(default_factory=dict)
+    limits: tuple[LimitSpec, ...] = ()
