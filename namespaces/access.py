@@ -42,12 +42,14 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "add, change and remove members"
     DECIDE_REQUESTS = "decide requests"
     EDIT_PAGE = "edit the page"
+    SEE_LIMITS = "see the limits and what is used of them"
+    DECIDE_LIMITS = "decide the limits"
 
 
-_VIEWER = frozenset({Permission.SEE_PAGE, Permission.SEE_PEOPLE, Permission.LEAVE})
+_VIEWER = frozenset({Permission.SEE_PAGE, Permission.SEE_PEOPLE, Permission.SEE_LIMITS, Permission.LEAVE})
 _ADMIN = _VIEWER | {Permission.MANAGE_MEMBERS, Permission.DECIDE_REQUESTS, Permission.EDIT_PAGE}
 
 ANYBODY = frozenset({Permission.SEE_PAGE})
 LOGGED_IN = ANYBODY | {Permission.ASK_TO_JOIN}
 BY_ROLE = {Role.VIEWER: _VIEWER, Role.EDITOR: _VIEWER, Role.ADMIN: _ADMIN}
-OPERATOR = _ADMIN - {Permission.LEAVE}
+OPERATOR = (_ADMIN | {Permission.DECIDE_LIMITS}) - {Permission.LEAVE}

@@ -10,6 +10,7 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from namespaces.actions import members  # noqa: PLC0415  (models are ready only now)
+        from namespaces import checks  # noqa: F401, PLC0415  (models are ready only now)
+        from namespaces.actions import members  # noqa: PLC0415
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")

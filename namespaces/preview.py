@@ -1,17 +1,21 @@
-"""What an approval will change in the cluster, before it is given: the first half of the reconciler's own code."""
+"""What a decision will change in the cluster, before it is made: the first half of the reconciler's own code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import yaml
+from django.utils.translation import gettext as _
 
 from accounts.models import Identity
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name
-from namespaces.models import Request
+from namespaces import desired_state, seen_limits
+from namespaces.limits import Amounts, Key, Kind
+from namespaces.models import Limit, Namespace, Request
+from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import binding_manifest
-from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
+from namespaces.reconciler.spec import BindingSpec, LimitSpec, NamespaceSpec
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,7 @@ def of_request(request: Request) -> Preview:
     """Return what approving this join request will make in the cluster."""
     namespace = request.namespace
     config = configured_clusters().get(namespace.cluster.name)
-    spec = NamespaceSpec(
-        name=namespace.name,
-        namespace_id=str(namespace.pk),
-        installation_id=str(namespace.cluster.installation_id),
-        generation=namespace.generation + 1,
-        uid="",
-        bindings=(),
-    )
+    spec = _spec(namespace)
     bindings = []
     for identity in Identity.objects.filter(person=request.person_id, state=Identity.State.ACTIVE).order_by(
         "created_at"
@@ -50,4 +47,50 @@ def of_request(request: Request) -> Preview:
     return Preview(
         usernames=tuple(binding.username for binding in bindings),
         manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True),
+    )
+
+
+@dataclass(frozen=True)
+class LimitsPreview:
+    """What deciding these limits changes: each limit before and after as text, what to know, the objects as YAML."""
+
+    changes: tuple[tuple[Key, str, str], ...]
+    warnings: tuple[str, ...]
+    manifests: str
+
+
+def of_limits(namespace: Namespace, amounts: Amounts) -> LimitsPreview:
+    """Return what deciding these limits would change, and what that means for what runs now."""
+    before = {limit.key: limit.amount for limit in Limit.objects.filter(namespace=namespace)}
+    keys = sorted({*before, *amounts})
+    changes = [(key, key.text(before.get(key)), key.text(amounts.get(key))) for key in keys]
+    in_use = seen_limits.used(namespace)
+    warnings = [
+        _(
+            "%(used)s of %(resource)s are in use, more than %(limit)s. What runs goes on; nothing new starts until "
+            "less is used."
+        )
+        % {"used": key.text(int(in_use[key.resource])), "resource": key.resource, "limit": key.text(amount)}
+        for key, amount in sorted(amounts.items())
+        if key.kind == Kind.QUOTA and key.resource in in_use and in_use[key.resource] > amount
+    ]
+    specs = tuple(desired_state.limit_spec(key, amount) for key, amount in sorted(amounts.items()))
+    spec = _spec(namespace, specs)
+    manifests = [quotas.manifest(spec, kind) for kind in quotas.KINDS]
+    return LimitsPreview(
+        changes=tuple(change for change in changes if change[1] != change[2]),
+        warnings=tuple(warnings),
+        manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True) if amounts else "",
+    )
+
+
+def _spec(namespace: Namespace, limits: tuple[LimitSpec, ...] = ()) -> NamespaceSpec:
+    return NamespaceSpec(
+        name=namespace.name,
+        namespace_id=str(namespace.pk),
+        installation_id=str(namespace.cluster.installation_id),
+        generation=namespace.generation + 1,
+        uid="",
+        bindings=(),
+        limits=limits,
     )

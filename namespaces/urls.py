@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from namespaces.views import config, directory, manage, members, namespace, people, requests, settings
+from namespaces.views import config, directory, limits, manage, members, namespace, people, requests, settings
 
 one_namespace = [
     path("", namespace.namespace, name="namespace"),
@@ -13,6 +13,7 @@ one_namespace = [
     path("members/<uuid:membership_id>/role/", members.role, name="member_role"),
     path("members/<uuid:membership_id>/remove/", members.remove, name="member_remove"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/limits/", limits.limits, name="limits"),
     path("requests/", requests.of_namespace, name="namespace_requests"),
 ]
 

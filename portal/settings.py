@@ -48,6 +48,8 @@ RESERVED_NAMESPACES = env.list(
     ],
 )  # fmt: skip
 CLUSTERS_FILE = env.str("BERTH_CLUSTERS", default="")
+# The limits that a new namespace gets, and those an operator can choose.
+LIMIT_PROFILES_FILE = env.str("BERTH_LIMIT_PROFILES", default="")
 ISSUERS_FILE = env.str("BERTH_ISSUERS", default="")
 ISSUERS, ISSUERS_ERROR = issuers.load_or_explain(ISSUERS_FILE)
 

@@ -18,8 +18,10 @@ from audit.record import record
 from clusters.models import Cluster
 from clusters.names import NEVER_MANAGED
 from namespaces.access import Permission, Role
+from namespaces.actions import limits
 from namespaces.models import Membership, Namespace, Publication, Software, Visibility
 from namespaces.policy import permits
+from namespaces.profiles import configured_profiles
 from namespaces.tasks import request_reconcile
 from namespaces.validators import name_problems
 
@@ -81,6 +83,7 @@ def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style:
         raise StateConflict(_("A namespace of this name exists already.")) from None
     _store_lists(namespace, page)
     Membership.objects.create(namespace=namespace, person=by, role=Role.ADMIN)
+    limits.store(namespace, configured_profiles().default.amounts)
     record("namespace.created", by=by, about=namespace, namespace_id=namespace.pk, after={"name": name})
     request_reconcile(namespace.pk)
     return namespace

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, inbox, roster
+from namespaces import directory, inbox, roster, seen_limits
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
@@ -43,6 +43,9 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     }
     if Permission.SEE_PEOPLE.name in context["may"]:
         context["roster"] = roster.of(found, now=timezone.now())
+    if Permission.SEE_LIMITS.name in context["may"]:
+        decided = found.limits.filter(amount__isnull=False).exists()
+        context |= {"seen": seen_limits.of(found), "decided": decided}
     return page(request, "namespaces/namespace.html", context)
 
 

@@ -103,6 +103,18 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+def bar(share: int) -> SafeString:
+    """Return a bar for a share in per cent; the numbers stand beside it, so it is silent for screen readers."""
+    level = "bar-full" if share >= 100 else "bar-high" if share >= 80 else ""
+    return format_html(
+        '<svg class="bar {}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="bar-all" width="100" height="8" rx="2"/><rect width="{}" height="8" rx="2"/></svg>',
+        level,
+        min(share, 100),
+    )
+
+
+@register.simple_tag
 def monogram(name: str) -> SafeString:
     """Return two letters of a namespace's name in a tile: what stands where a logo would be."""
     parts = [part for part in name.split("-") if part]

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts import issuers
 from clusters import config
+from namespaces import profiles
 from tests.docs.variables import read_by_settings
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,12 @@ def test_the_example_of_an_issuers_file_is_accepted(tmp_path: Path) -> None:
     text = example("issuers.yaml").replace("/run/secrets/oidc-client-secret", str(tmp_path / "secret"))
     (tmp_path / "issuers.yaml").write_text(text)
     assert [issuer.id for issuer in issuers.load(tmp_path / "issuers.yaml")] == ["cilogon"]
+
+
+def test_the_example_of_limit_profiles_is_accepted() -> None:
+    found = profiles.read(yaml.safe_load(example("limits.yaml")))
+    assert list(found.by_name) == ["standard", "teaching"]
+    assert found.default.amounts == profiles._load("").default.amounts
 
 
 def test_every_field_of_an_issuer_is_in_the_example() -> None:

@@ -18,8 +18,9 @@ from tests import factories
 P = Permission
 PAGE = {P.SEE_PAGE}
 ASK = PAGE | {P.ASK_TO_JOIN}
-MEMBER = ASK | {P.SEE_PEOPLE, P.LEAVE}
+MEMBER = ASK | {P.SEE_PEOPLE, P.SEE_LIMITS, P.LEAVE}
 MANAGE = {P.MANAGE_MEMBERS, P.DECIDE_REQUESTS, P.EDIT_PAGE}
+OPERATE = MANAGE | {P.SEE_LIMITS, P.DECIDE_LIMITS}
 NOTHING: set[Permission] = set()
 
 
@@ -71,9 +72,9 @@ MATRIX: dict[str, tuple[Callable[[Namespace], Reader], set[Permission], set[Perm
     "ex-admin": (_ended(Role.ADMIN), ASK, NOTHING),
     "operator": (
         _stranger(level=Level.ADMIN, is_superuser=True),
-        ASK | {P.SEE_PEOPLE} | MANAGE, ASK | {P.SEE_PEOPLE} | MANAGE,
+        ASK | {P.SEE_PEOPLE} | OPERATE, ASK | {P.SEE_PEOPLE} | OPERATE,
     ),
-    "operator who is viewer": (_member(Role.VIEWER, is_superuser=True), MEMBER | MANAGE, MEMBER | MANAGE),
+    "operator who is viewer": (_member(Role.VIEWER, is_superuser=True), MEMBER | OPERATE, MEMBER | OPERATE),
     "inactive user": (_stranger(is_active=False), PAGE, NOTHING),
     "inactive editor": (_member(Role.EDITOR, is_active=False), PAGE, NOTHING),
     "inactive admin": (_member(Role.ADMIN, is_active=False), PAGE, NOTHING),

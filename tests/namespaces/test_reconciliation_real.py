@@ -13,8 +13,9 @@ import pytest
 from accounts.models import Level, User
 from clusters.models import Cluster
 from clusters.roles import binding_name
-from namespaces import reconciliation, standing
+from namespaces import limits, reconciliation, seen_limits, standing
 from namespaces.access import Role
+from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
 from namespaces.standing import State
@@ -228,3 +229,89 @@ def test_right_that_the_cluster_refuses_to_end_is_not_said_to_be_gone(lab: Lab) 
     lab.kubectl("label", "rolebinding", lab.binding(person, "editor"), "app.kubernetes.io/managed-by=berth")
     reconciliation.reconcile(lab.row.pk)
     assert lab.stands(person) == State.REVOKED
+
+
+class TestLimits:
+    """Quota and limits per container; numbers are counted by the real quota controller."""
+
+    def decide(self, lab: Lab, **amounts: int) -> None:
+        keys = {}
+        for name, amount in amounts.items():
+            kind, resource = name.split("__")
+            keys[limits.Key(limits.Kind(kind), resource.replace("_", "."))] = amount
+        limit_actions.store(lab.row, keys)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.status().state == NamespaceStatus.State.READY, lab.status().error_message
+
+    def get(self, lab: Lab, kind: str, name: str) -> Any:
+        return json.loads(lab.kubectl("get", kind, name, "--output", "json"))
+
+    def hard(self, lab: Lab) -> dict[str, str]:
+        found: dict[str, str] = self.get(lab, "resourcequota", "berth-quota")["spec"]["hard"]
+        return found
+
+    def test_limits_are_made_and_a_second_pass_writes_nothing(self, lab: Lab) -> None:
+        self.decide(lab, quota__pods=20, quota__requests_cpu=1500, default__cpu=1000, max__cpu=4000)
+        assert self.hard(lab) == {"pods": "20", "requests.cpu": "1500m"}
+        (item,) = self.get(lab, "limitrange", "berth-limits")["spec"]["limits"]
+        assert item == {
+            "type": "Container", "max": {"cpu": "4"}, "default": {"cpu": "1"}, "defaultRequest": {"cpu": "1"},
+        }  # fmt: skip
+        patch = '{"spec": {"hard": {"pods": "20000m", "requests.cpu": "1.5"}}}'
+        lab.kubectl("patch", "resourcequota", "berth-quota", "--patch", patch)
+        before = self.versions_at_rest(lab)
+        reconciliation.reconcile(lab.row.pk)
+        assert self.versions_at_rest(lab) == before
+
+    def versions_at_rest(self, lab: Lab) -> list[str]:
+        """Return the versions of both objects, once the controller has counted."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            quota = self.get(lab, "resourcequota", "berth-quota")
+            if quota.get("status", {}).get("hard") == quota["spec"]["hard"]:
+                ranges = self.get(lab, "limitrange", "berth-limits")
+                return [each["metadata"]["resourceVersion"] for each in (quota, ranges)]
+            assert time.monotonic() < deadline
+
+    def test_key_changed_by_hand_is_set_right_and_one_that_was_added_stays(self, lab: Lab) -> None:
+        self.decide(lab, quota__pods=20)
+        patch = '{"spec": {"hard": {"pods": "500", "secrets": "7"}}}'
+        lab.kubectl("patch", "resourcequota", "berth-quota", "--patch", patch)
+        reconciliation.reconcile(lab.row.pk)
+        assert self.hard(lab) == {"pods": "20", "secrets": "7"}
+
+    def test_maximum_below_what_was_filled_in_is_taken(self, lab: Lab) -> None:
+        self.decide(lab, max__cpu=4000)
+        self.decide(lab, max__cpu=2000)
+        (item,) = self.get(lab, "limitrange", "berth-limits")["spec"]["limits"]
+        assert (item["max"], item["default"]) == ({"cpu": "2"}, {"cpu": "2"})
+
+    def test_limits_that_end_go_and_what_others_made_stays(self, lab: Lab) -> None:
+        lab.kubectl("create", "quota", "theirs", "--hard", "pods=3")
+        self.decide(lab, quota__pods=20, quota__secrets=9, max__cpu=4000)
+        self.decide(lab, quota__secrets=9)
+        assert self.hard(lab) == {"secrets": "9"}
+        self.decide(lab)
+        found = lab.kubectl("get", "resourcequotas,limitranges", "--output", "name").split()
+        assert found == ["resourcequota/theirs"]
+        assert [each.name for each in seen_limits.of(lab.row).quotas] == ["theirs"]
+
+    def test_quota_below_use_is_kept_and_the_numbers_are_those_of_the_cluster(self, lab: Lab) -> None:
+        for number in range(3):
+            lab.kubectl("create", "secret", "generic", f"s{number}")
+        self.decide(lab, quota__secrets=1)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while seen_limits.used(lab.row).get("secrets") != 3 and time.monotonic() < deadline:
+            reconciliation.reconcile(lab.row.pk)
+        (found,) = seen_limits.of(lab.row).quotas
+        (line,) = found.lines
+        assert (line.used, line.hard, line.is_over) == ("3", "1", True)
+
+    def test_name_that_is_taken_is_told_and_left_alone(self, lab: Lab) -> None:
+        lab.kubectl("create", "quota", "berth-quota", "--hard", "pods=3")
+        limit_actions.store(lab.row, {limits.Key(limits.Kind.QUOTA, "pods"): 20})
+        somebody = lab.member()
+        assert lab.status().state == NamespaceStatus.State.CONFLICT
+        assert "A ResourceQuota berth-quota is there that Berth did not make." in lab.status().error_message
+        assert self.hard(lab) == {"pods": "3"}
+        assert lab.stands(somebody) == State.ACTIVE

@@ -36,6 +36,7 @@ TABLE = {
     "member_role": (NOT_BY_GET, (302, 403, 403, 403, 422, 422, 422)),
     "member_remove": (FIRE_ADMINS, (302, 403, 403, 403, 302, 302, 302)),
     "settings": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
+    "limits": ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422)),
     "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
     "manage": (LOGGED_IN, NOT_BY_POST),
     "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
@@ -61,7 +62,7 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
     request = factories.RequestFactory.create(namespace=fire, person=cast.otto)
     membership = Membership.objects.get(namespace=fire, person=cast.vera)
     arguments = {
-        "namespace": (), "join": (), "leave": (), "members": (), "member_add": (), "settings": (),
+        "namespace": (), "join": (), "leave": (), "members": (), "member_add": (), "settings": (), "limits": (),
         "namespace_requests": (), "member_role": (membership.pk,), "member_remove": (membership.pk,),
     }  # fmt: skip
     found = {}
