@@ -15,18 +15,8 @@ from django.db.models import QuerySet
 from accounts.models import Identity
 from clusters.config import ClusterConfig
 from clusters.roles import binding_name
-from namespaces import limits
 from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
-
-_SECTIONS = {
-    limits.Kind.QUOTA: "",
-    limits.Kind.DEFAULT_REQUEST: "defaultRequest",
-    limits.Kind.DEFAULT: "default",
-    limits.Kind.MAX: "max",
-    limits.Kind.MIN: "min",
-}
-"""Where each kind of limit stands: in the quota, or in a part of a LimitRange item."""
 
 
 def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec:
@@ -86,15 +76,10 @@ def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[Binding
     return found
 
 
-def limit_spec(key: limits.Key, amount: int | None) -> LimitSpec:
-    """Return where in the cluster a limit stands, and how its amount is written there."""
-    return LimitSpec(_SECTIONS[key.kind], key.resource, None if amount is None else key.text(amount))
-
-
 def _limits(ids: list[UUID]) -> dict[UUID, list[LimitSpec]]:
     found: dict[UUID, list[LimitSpec]] = defaultdict(list)
     for limit in Limit.objects.filter(namespace__in=ids):
-        found[limit.namespace_id].append(limit_spec(limit.key, limit.amount))
+        found[limit.namespace_id].append(limit.key.spec(limit.amount))
     return found
 
 

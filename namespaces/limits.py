@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from namespaces.reconciler.quantities import SUFFIXES, Family, family, write
+from namespaces.reconciler.spec import LimitSpec
 
 MOST = 2**60
 """The most that any limit can be: 1 EiB, more thousandths of a core than there are."""
@@ -56,12 +57,26 @@ class Kind(models.TextChoices):
     MIN = "min", gettext_lazy("a container at least")
 
 
+_SECTIONS = {
+    Kind.QUOTA: "",
+    Kind.DEFAULT_REQUEST: "defaultRequest",
+    Kind.DEFAULT: "default",
+    Kind.MAX: "max",
+    Kind.MIN: "min",
+}
+"""Where each kind of limit stands: in the quota, or in a part of a LimitRange item."""
+
+
 @dataclass(frozen=True, order=True)
 class Key:
     """Which limit: its kind and its resource."""
 
     kind: Kind
     resource: str
+
+    def spec(self, amount: int | None) -> LimitSpec:
+        """Return where in the cluster this limit stands, and how an amount of it is written there."""
+        return LimitSpec(_SECTIONS[self.kind], self.resource, None if amount is None else self.text(amount))
 
     def text(self, amount: int | None) -> str:
         """Return an amount of this as people and the API server write it; empty for no limit."""

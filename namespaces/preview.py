@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Identity
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name
-from namespaces import desired_state, seen_limits
+from namespaces import seen_limits
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Namespace, Request
 from namespaces.reconciler import quotas
@@ -74,7 +74,7 @@ def of_limits(namespace: Namespace, amounts: Amounts) -> LimitsPreview:
         for key, amount in sorted(amounts.items())
         if key.kind == Kind.QUOTA and key.resource in in_use and in_use[key.resource] > amount
     ]
-    specs = tuple(desired_state.limit_spec(key, amount) for key, amount in sorted(amounts.items()))
+    specs = tuple(key.spec(amount) for key, amount in sorted(amounts.items()))
     spec = _spec(namespace, specs)
     manifests = [quotas.manifest(spec, kind) for kind in quotas.KINDS]
     return LimitsPreview(

@@ -13,9 +13,11 @@ from django.db.models.functions import Now
 
 from clusters.api import RESOURCE_QUOTA, Manifest
 from clusters.models import ClusterStatus
-from namespaces.models import Namespace, NamespaceStatus, SeenLimits
+from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
+from namespaces.models import Limit, Namespace, NamespaceStatus, SeenLimits
 from namespaces.reconciler import quotas
 from namespaces.reconciler.quantities import amount, family, write
+from namespaces.reconciler.spec import NamespaceSpec
 
 _Content = dict[str, object]
 
@@ -95,11 +97,18 @@ class SeenQuota:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that limits a namespace in the cluster, and when it was last looked at."""
+    """All that limits a namespace in the cluster, and when it was last looked at.
+
+    `is_decided` tells whether operators set any limit, `is_pending` whether the cluster was not yet seen to have it so,
+    `is_taken` that it cannot, because others made an object of that name.
+    """
 
     quotas: tuple[SeenQuota, ...]
     other_ranges: tuple[str, ...]
     seen_at: datetime | None
+    is_decided: bool
+    is_pending: bool
+    is_taken: bool
 
 
 def of(namespace: Namespace) -> Seen:
@@ -114,7 +123,37 @@ def of(namespace: Namespace) -> Seen:
     status = NamespaceStatus.objects.filter(namespace=namespace).first()
     cluster = ClusterStatus.objects.filter(cluster=namespace.cluster_id).first()
     moments = [status.reconciled_at if status else None, cluster.swept_at if cluster else None]
-    return Seen(tuple(found), tuple(ranges), max((each for each in moments if each), default=None))
+    decided = list(Limit.objects.filter(namespace=namespace))
+    acts = _open_acts(namespace, decided, rows)
+    return Seen(
+        tuple(found),
+        tuple(ranges),
+        max((each for each in moments if each), default=None),
+        is_decided=any(limit.amount is not None for limit in decided),
+        is_pending=bool(acts - {quotas.Act.CONFLICT}),
+        is_taken=quotas.Act.CONFLICT in acts,
+    )
+
+
+def _open_acts(namespace: Namespace, decided: Sequence[Limit], rows: Sequence[SeenLimits]) -> set[quotas.Act]:
+    """Ask what a pass would ask, of what was last seen."""
+    spec = NamespaceSpec(
+        name=namespace.name,
+        namespace_id=str(namespace.pk),
+        installation_id="",
+        generation=namespace.generation,
+        uid="",
+        bindings=(),
+        limits=tuple(limit.key.spec(limit.amount) for limit in decided),
+    )
+    seen = {kind: [_as_manifest(row) for row in rows if row.kind == kind.name] for kind in quotas.KINDS}
+    changes = (quotas.change(spec, kind, found) for kind, found in seen.items())
+    return {change.act for change in changes if change is not None}
+
+
+def _as_manifest(row: SeenLimits) -> Manifest:
+    labels = {MANAGED_BY_LABEL: MANAGED_BY} if row.is_ours else {}
+    return {"kind": row.kind, "metadata": {"name": row.name, "labels": labels}, "spec": row.content}
 
 
 def used(namespace: Namespace) -> dict[str, Fraction]:

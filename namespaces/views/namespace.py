@@ -24,6 +24,7 @@ from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
+_USE = "use"  # the id of the part of the page that tells what is used
 _PARAMETERS = {"seen": parameters.text(16)}
 
 
@@ -34,7 +35,7 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     seen = parameters.read(request.GET, _PARAMETERS).get("seen", "")
     reader = request.user if isinstance(request.user, User) else None
     line = state.line(reader, found) if reader else None
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx and request.htmx.target != _USE:  # type: ignore[attr-defined]
         return state.answer(request, line, seen)
     context = head(request.user, found) | {
         "line": line,
@@ -44,8 +45,9 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     if Permission.SEE_PEOPLE.name in context["may"]:
         context["roster"] = roster.of(found, now=timezone.now())
     if Permission.SEE_LIMITS.name in context["may"]:
-        decided = found.limits.filter(amount__isnull=False).exists()
-        context |= {"seen": seen_limits.of(found), "decided": decided}
+        context["seen"] = seen_limits.of(found)
+    if request.htmx:  # type: ignore[attr-defined]
+        return page(request, "namespaces/_use.html", context)
     return page(request, "namespaces/namespace.html", context)
 
 

@@ -58,6 +58,8 @@ PLACES = (
     Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),
     Place("member_remove", NAMESPACE + "members/{membership}/remove/", "remove-member", ADMINS),
     Place("settings", NAMESPACE + "settings/", "edit-page", ADMINS),
+    Place("limits", NAMESPACE + "settings/limits/?profile=standard", "limits", ("operator",)),
+    Place("limits", NAMESPACE + "settings/limits/", "limits-not-allowed", ("namespace-admin",), 403),
     Place("namespace_requests", NAMESPACE + "requests/", "namespace-requests", ADMINS),
     Place("manage", "/manage/", "manage"),
     Place("create", "/manage/create/", "create", ("operator",)),

@@ -49,6 +49,33 @@ def test_level_admin_creates_a_namespace_and_runs_it(windows: Windows, kubectl_a
     the_last_admin_stays(page)
 
 
+def test_operator_decides_what_a_namespace_may_use(windows: Windows, kubectl_as: KubectlAs) -> None:
+    rows.run(windows.stack, "create", "gulf-currents", MAYA.subject, "listed")
+    page = windows.open(OLGA)
+    page.goto("/namespaces/nautilus/gulf-currents/")
+    page.get_by_role("link", name="Decide the limits").click()
+    expect(page.get_by_label("Pods")).to_have_value("100")
+    page.get_by_label("Pods").fill("1.5")
+    page.get_by_role("button", name="See what changes").click()
+    expect(page.get_by_role("alert")).to_contain_text("Pods: Write a whole number, such as 20.")
+    page.get_by_label("Pods").fill("7")
+    page.get_by_label("NVIDIA GPUs").fill("")
+    page.get_by_label("More limits").fill("count/jobs.batch 50")
+    page.get_by_role("button", name="See what changes").click()
+    changes = page.get_by_role("region", name="What saving will change")
+    expect(changes).to_contain_text("pods: 100 → 7")
+    expect(changes).to_contain_text("requests.nvidia.com/gpu: 4 → no limit")
+    expect(changes).to_contain_text("count/jobs.batch: no limit → 50")
+    changes.get_by_role("button", name="Save the limits").click()
+    expect(page.locator("main")).to_contain_text("The limits of gulf-currents are decided.")
+    line = page.get_by_role("row", name="pods")
+    expect(line.get_by_role("cell").nth(1)).to_have_text("7")
+    expect(line.get_by_role("cell").nth(0)).to_have_text("0")
+    expect(page.locator("#use")).not_to_contain_text("nvidia.com/gpu")
+    shown = ("--namespace", "gulf-currents", "--output", "jsonpath={.spec.hard.pods}")
+    assert kubectl_as.administrator("get", "resourcequota", "berth-quota", *shown) == "7"
+
+
 def bad_names_are_refused(page: Page) -> None:
     """Each rule is told while one types; what is sent nevertheless comes back with the rule and all that was typed."""
     name = page.get_by_label("Name", exact=True)

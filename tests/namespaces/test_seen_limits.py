@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from clusters.api import Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
 from namespaces import seen_limits
-from namespaces.models import Namespace, SeenLimits
+from namespaces.models import Limit, Namespace, SeenLimits
 from namespaces.seen_limits import Use
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -80,6 +80,42 @@ def test_use_of_all_quotas_is_known_in_the_unit_of_its_family(fire: Namespace) -
         {fire.pk: [quota(hard={"cpu": "4", "memory": "1Gi"}, used={"cpu": "2", "memory": "512Mi"})]}
     )
     assert seen_limits.used(fire) == {"cpu": Fraction(2000), "memory": Fraction(2**29)}
+
+
+class TestDecided:
+    def decide(self, fire: Namespace, **amounts: int | None) -> None:
+        for name, amount in amounts.items():
+            Limit.objects.update_or_create(
+                namespace=fire, kind="quota", resource=name, defaults={"amount": amount}
+            )
+
+    def test_nothing_decided_is_nothing_to_wait_for(self, fire: Namespace) -> None:
+        seen_limits.store({fire.pk: [quota(hard={"pods": "5"})]})
+        seen = seen_limits.of(fire)
+        assert (seen.is_decided, seen.is_pending, seen.is_taken) == (False, False, False)
+
+    def test_decided_waits_until_the_cluster_was_seen_to_have_it(self, fire: Namespace) -> None:
+        self.decide(fire, pods=5)
+        assert seen_limits.of(fire).is_pending
+        seen_limits.store({fire.pk: [quota(hard={"pods": "6"})]})
+        assert seen_limits.of(fire).is_pending
+        seen_limits.store({fire.pk: [quota(hard={"pods": "5000m"})]})
+        seen = seen_limits.of(fire)
+        assert (seen.is_decided, seen.is_pending) == (True, False)
+
+    def test_end_of_a_limit_waits_as_well(self, fire: Namespace) -> None:
+        self.decide(fire, pods=None)
+        seen_limits.store({fire.pk: [quota(hard={"pods": "5"})]})
+        seen = seen_limits.of(fire)
+        assert (seen.is_decided, seen.is_pending) == (False, True)
+
+    def test_taken_name_is_no_wait(self, fire: Namespace) -> None:
+        self.decide(fire, pods=5)
+        foreign = quota(hard={"pods": "5"})
+        foreign["metadata"]["labels"] = {}
+        seen_limits.store({fire.pk: [foreign]})
+        seen = seen_limits.of(fire)
+        assert (seen.is_pending, seen.is_taken) == (False, True)
 
 
 def test_what_is_gone_is_forgotten_and_only_in_namespaces_that_were_looked_at(fire: Namespace) -> None:

@@ -134,6 +134,20 @@ class TestUse:
             assert f'data-label="{label}">{value}</td>' in page
         assert 'class="bar bar-high"' in page
 
+    def test_part_is_asked_again_until_the_cluster_has_it(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        decided(fire, cast, pods=50)
+        client = browse(cast.vera)
+        page = client.get(FIRE).content.decode()
+        assert "to have the limits that were decided" in page
+        assert 'hx-target="#use"' in page
+        seen_limits.store({fire.pk: [quota(hard={"pods": "50"}, used={"pods": "45"})]})
+        part = client.get(FIRE, headers={"HX-Request": "true", "HX-Target": "use"}).content.decode()
+        assert "<html" not in part
+        assert 'data-label="Limit">50</td>' in part
+        assert "hx-get" not in part
+
     def test_quotas_of_others_are_told_apart(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
         seen_limits.store({fire.pk: [quota("theirs", hard={"pods": "5"}), ranges("narrow")]})
         page = browse(cast.vera).get(FIRE).content.decode()
