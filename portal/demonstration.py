@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import secrets
-import shutil
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +25,16 @@ from localcluster.processes import (
     LOOPBACK,
     PortTaken,
     check_port,
-    file_lock,
     module_environment,
     write_atomically,
 )
 from localcluster.status import StatusFile
+from portal import demonstration_directory
+from portal.demonstration_directory import CannotStart
 
 SWEEP_SECONDS = 2.0
 # A run that was killed leaves sockets for a moment; a port that is taken longer belongs to somebody else.
 PORT_PATIENCE_SECONDS = 2.0
-_LOCK = "dev.lock"
-_DATABASE = "berth.sqlite3"
 _PURPOSES = {
     "web": "the portal",
     "redis": "Redis, the broker",
@@ -61,10 +57,6 @@ _KEPT = frozenset(
         "BERTH_TIME_ZONE",
     }
 )
-
-
-class CannotStart(Exception):
-    """Something is in the way; the text says what, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -113,41 +105,13 @@ class Demonstration:
     def _authentication(self) -> Path:
         return self.cluster_directory / "authentication.yaml"
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Inside, no other process runs or resets this demonstration.
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, no other process runs or resets this demonstration. Raises CannotStart if that cannot be."""
+        return demonstration_directory.locked(self.directory)
 
-        Raises CannotStart if one does, or if the directory holds the database of something else: demonstration people
-        must not get rights there.
-        """
-        path = self.directory / _LOCK
-        if (self.directory / _DATABASE).exists() and not path.exists():
-            raise CannotStart(
-                f"{self.directory / _DATABASE} was not made by the demonstration. Move it away, "
-                "or use another directory: BERTH_DATA_DIR=…"
-            )
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.ExitStack() as stack:
-            try:
-                lock = stack.enter_context(file_lock(path, wait=False))
-            except BlockingIOError as error:
-                raise CannotStart(
-                    f"the demonstration in {self.directory} is running already (process {path.read_text().strip()}). "
-                    "Stop it with Ctrl-C where it runs, or start this one in another directory: BERTH_DATA_DIR=…"
-                ) from error
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
-            yield
-
-    def forget(self) -> None:
-        """Delete everything that the demonstration has stored. Raises CannotStart if it did not make the directory."""
-        if not self.directory.exists():
-            return
-        if not (self.directory / _LOCK).exists():
-            raise CannotStart(f"{self.directory} was not made by the demonstration; nothing was deleted")
-        with self.locked():
-            shutil.rmtree(self.directory)
+    def forget(self) -> list[str]:
+        """Delete what the demonstration has stored; return the names of what others left beside. Raises CannotStart."""
+        return demonstration_directory.forget(self.directory)
 
     def check(self) -> None:
         """Raise CannotStart if a port is taken or a tool is missing. Nothing has been started by then."""

@@ -23,7 +23,8 @@ env = Environment()
 # --- Where this installation is ------------------------------------------------------------------------------------
 
 DEBUG = env.bool("BERTH_DEBUG", default=False)
-DATA_DIR = Path(env.str("BERTH_DATA_DIR", default=str(BASE_DIR / ".berth")))
+# Empty is not "here": `make demo-reset` deletes in this directory.
+DATA_DIR = Path(env.str("BERTH_DATA_DIR", default="") or BASE_DIR / ".berth")
 BASE_URL = env.str("BERTH_BASE_URL", default="http://localhost:8088").rstrip("/")
 INSECURE_SECRET_KEY = "insecure-key-for-commands-only"  # noqa: S105  (no process that serves starts with it: portal/start.py)
 SECRET_KEY = env.str("BERTH_SECRET_KEY", default=INSECURE_SECRET_KEY)

@@ -34,7 +34,7 @@ def measure() -> Iterator[Figure]:
 
 def _start_once(place: Path) -> tuple[float, float]:
     port = free_ports(1)[0]
-    environment = os.environ | {"BERTH_DATA_DIR": str(place), "BERTH_DEMO_PORT": str(port)}
+    environment = os.environ | {"BERTH_DATA_DIR": str(place / "data"), "BERTH_DEMO_PORT": str(port)}
     log = place / "make.log"
     begun = time.perf_counter()
     with log.open("wb") as output:
@@ -43,7 +43,7 @@ def _start_once(place: Path) -> tuple[float, float]:
         )
     try:
         page = _wait(lambda: _answers(f"http://localhost:{port}/"), process, log) - begun
-        status = place / "cluster" / "status.json"
+        status = place / "data" / "cluster" / "status.json"
         ready = _wait(lambda: _is_ready(status), process, log) - begun
     finally:
         os.killpg(process.pid, signal.SIGINT)

@@ -11,7 +11,8 @@ import pytest
 from pytest_django import Settings
 
 from localcluster.processes import free_ports
-from portal.demonstration import CannotStart, Demonstration
+from portal.demonstration import Demonstration
+from portal.demonstration_directory import CannotStart
 
 NAMES = ("web", "redis", "oidc_https", "oidc_http", "api_server", "etcd", "etcd_peer")
 
@@ -33,44 +34,6 @@ def listener(ports: dict[str, int]) -> Iterator[int]:
     """Somebody else listens on the port of the portal."""
     with socket.create_server(("127.0.0.1", ports["web"])) as taken:
         yield taken.getsockname()[1]
-
-
-def test_a_second_start_is_told_who_runs(demonstration: Demonstration) -> None:
-    with demonstration.locked(), pytest.raises(CannotStart, match=r"is running already \(process \d+\)"):
-        demonstration.locked().__enter__()
-
-
-def test_a_reset_waits_for_the_end_of_the_run(demonstration: Demonstration) -> None:
-    with demonstration.locked(), pytest.raises(CannotStart, match="is running already"):
-        demonstration.forget()
-    assert demonstration.directory.exists()
-
-
-def test_a_reset_deletes_everything(demonstration: Demonstration) -> None:
-    with demonstration.locked():
-        demonstration.prepare()
-    demonstration.forget()
-    assert not demonstration.directory.exists()
-
-
-def test_a_reset_of_nothing_is_no_error(demonstration: Demonstration) -> None:
-    demonstration.forget()
-    assert not demonstration.directory.exists()
-
-
-def test_a_reset_spares_a_directory_that_the_demonstration_did_not_make(demonstration: Demonstration) -> None:
-    demonstration.directory.mkdir()
-    (demonstration.directory / "thesis.tex").write_text("years of work")
-    with pytest.raises(CannotStart, match="nothing was deleted"):
-        demonstration.forget()
-    assert (demonstration.directory / "thesis.tex").exists()
-
-
-def test_it_does_not_start_on_the_database_of_an_installation(demonstration: Demonstration) -> None:
-    demonstration.directory.mkdir()
-    (demonstration.directory / "berth.sqlite3").touch()
-    with pytest.raises(CannotStart, match="was not made by the demonstration"):
-        demonstration.locked().__enter__()
 
 
 def test_a_taken_port_is_named_with_its_purpose_and_variable(

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from localcluster.people import PEOPLE
-from portal.demonstration import CannotStart, Demonstration, Program
+from portal.demonstration import Demonstration, Program
+from portal.demonstration_directory import CannotStart
 from portal.supervisor import StopRequested, SupervisionError, Supervisor
 
 READY_SECONDS = 60.0
@@ -48,8 +49,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(demonstration.logs, self._say, parent=parent)
         try:
             if reset:
-                demonstration.forget()
-                self._say(f"Forgotten: {demonstration.directory}")
+                self._forget(demonstration)
                 return
             with demonstration.locked(), supervisor.running():
                 demonstration.check()
@@ -64,6 +64,12 @@ class Command(BaseCommand):
                 "Berth has stopped. Its data is kept; `make demo` continues, `make demo-reset` forgets it."
             )
             sys.exit(INTERRUPTED)
+
+    def _forget(self, demonstration: Demonstration) -> None:
+        left = demonstration.forget()
+        self._say(f"Forgotten: the demonstration in {demonstration.directory}")
+        if left:
+            self._say(f"Left there, because the demonstration did not make it: {', '.join(left)}")
 
     def _run(self, demonstration: Demonstration, supervisor: Supervisor) -> None:
         def start(program: Program) -> None:
