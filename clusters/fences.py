@@ -27,6 +27,9 @@ _CONTROLLERS = (
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
+_ANY_ROLE = f"^{names.BINDING_PREFIX}({'|'.join(roles.ROLES)})-[a-z2-7]{{26}}$"
+
+
 def fences(
     config: ClusterConfig, *, reserved: Sequence[str], operators_group: str, with_p3: bool
 ) -> list[Manifest]:
@@ -52,21 +55,18 @@ def _bindings(config: ClusterConfig, free: str) -> list[Manifest]:
         f" && object.metadata.name.matches({cel_string(f'^{names.BINDING_PREFIX}{role}-[a-z2-7]{{26}}$')}))"
         for role in roles.ROLES
     )
-    condemned = (
-        f"object.roleRef.name == {cel_string(roles.cluster_role('reaper'))}"
-        f" && object.metadata.name == {cel_string(names.REAPER_BINDING)}"
-    )
     variables = {
         "subjects": "object == null ? [] : object.?subjects.orValue([])",
-        "forReaper": f"object != null && {condemned}",
+        "forReaper": f"object != null && {_for_reaper('object')}",
         "forMember": f"object != null && ({named})",
     }
     creating = "request.operation != 'CREATE' || "
     validations = {
         "The worker never changes a binding.": "request.operation != 'UPDATE'",
+        # By name and role, not by the label: who takes that off must not make a right last for ever.
         "The worker deletes only bindings of Berth.": "request.operation != 'DELETE' || "
-        f"(oldObject.metadata.name.startsWith({cel_string(names.BINDING_PREFIX)})"
-        f" && {_labelled('oldObject')})",
+        f"(oldObject.roleRef.name in {cel_list(roles.cluster_role(role) for role in roles.ROLES)}"
+        f" && oldObject.metadata.name.matches({cel_string(_ANY_ROLE)})) || ({_for_reaper('oldObject')})",
         "The binding must carry the label of Berth.": creating + _labelled("object"),
         "The binding must name a member role, in the role and in its own name.": creating
         + f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.apiGroup == {cel_string(_RBAC)}"
@@ -83,6 +83,13 @@ def _bindings(config: ClusterConfig, free: str) -> list[Manifest]:
     }
     operations = ("CREATE", "UPDATE", "DELETE")
     return _policy("berth-bindings", _rule(_RBAC, ("rolebindings",), operations), validations, variables)
+
+
+def _for_reaper(thing: str) -> str:
+    return (
+        f"{thing}.roleRef.name == {cel_string(roles.cluster_role('reaper'))}"
+        f" && {thing}.metadata.name == {cel_string(names.REAPER_BINDING)}"
+    )
 
 
 def _namespaces(free: str) -> list[Manifest]:
@@ -133,7 +140,8 @@ def _limits(free: str) -> list[Manifest]:
 def _side_doors(operators_group: str) -> list[Manifest]:
     """P3: in managed namespaces nobody else touches our bindings, or lets people in beside them.
 
-    A namespace admin stays free to bind the service accounts of the namespace, as charts do.
+    A namespace admin stays free to bind the service accounts of the namespace, as charts do, and to delete a binding
+    by which somebody else let people in: that closes a door.
     """
     exempt_users = cel_list((names.service_account("worker"), *_CONTROLLERS))
     exempt_groups = cel_list(("system:masters", operators_group))
@@ -144,7 +152,7 @@ def _side_doors(operators_group: str) -> list[Manifest]:
             for thing in ("object", "oldObject")
         ),
         "People get into this namespace through Berth; a binding may name only its own service accounts.": (
-            "variables.newNamesAccounts && variables.oldNamesAccounts"
+            "variables.newNamesAccounts && (request.operation == 'DELETE' || variables.oldNamesAccounts)"
         ),
     }
     variables = {

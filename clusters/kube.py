@@ -50,6 +50,7 @@ _MAX_ANSWER_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _Loader: Any = KubeConfigLoader  # this part of the library has no types
 _WRITTEN_BY = {"fieldManager": "berth", "fieldValidation": "Strict"}
+_GROUPS = ["system:authenticated"]  # that of everybody who logged in, and may have rights of its own
 _AUTHORIZATION, _AUTHENTICATION = "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1"
 
 
@@ -120,8 +121,8 @@ class KubeCluster:
     def review_access(self, username: str, namespace: str, question: AccessQuestion) -> AccessAnswer:
         if not username or not namespace:
             raise ValueError("a question about access needs a user name and a namespace")
-        review = {"spec": {"user": username, "resourceAttributes": _attributes(namespace, question)}}
-        body = self._call("POST", f"{_AUTHORIZATION}/subjectaccessreviews", body=review)
+        spec = {"user": username, "groups": _GROUPS, "resourceAttributes": _attributes(namespace, question)}
+        body = self._call("POST", f"{_AUTHORIZATION}/subjectaccessreviews", body={"spec": spec})
         return answers.read_access(body, username=username)
 
     def review_own_access(self, namespace: str, question: AccessQuestion) -> AccessAnswer:

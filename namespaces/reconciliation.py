@@ -304,8 +304,9 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
     by_name = {binding.name: binding for binding in spec.bindings}
     for name, granted in outcome.granted.items():
         _store_granted(namespace, by_name[name], granted)
+    deleted = {seen.name for seen in outcome.drift.delete}
     for name, revoked in outcome.revoked.items():
-        _store_revoked(namespace, name, revoked)
+        _store_revoked(namespace, name, revoked, deleted=name in deleted)
     if len(outcome.limits) == len(quotas.KINDS):
         seen_limits.store({namespace.pk: [item for found in outcome.limits.values() for item in found]})
     verdict = verdicts.of_outcome(outcome, name=namespace.name, attempts=status.attempts)
@@ -348,8 +349,10 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
         grants.update(proved_at=Now())
 
 
-def _store_revoked(namespace: Namespace, name: str, revoked: Revoked) -> None:
-    """Residual access is stored as revoking without a uid: our binding is gone, and the API server still says yes.
+def _store_revoked(namespace: Namespace, name: str, revoked: Revoked, *, deleted: bool) -> None:
+    """Store what became of a right that is over; `deleted` tells whether this pass deleted its binding.
+
+    Residual access is stored as revoking without a uid: our binding is gone, and somebody else lets the person in.
 
     Where an answer is missing that is not claimed, and what was known stays.
     """
@@ -361,16 +364,19 @@ def _store_revoked(namespace: Namespace, name: str, revoked: Revoked) -> None:
         return
     state = Grant.State.REVOKED if revoked.is_proved else Grant.State.REVOKING
     for grant in grants.exclude(binding_uid=""):
-        _record_end(grant, grant.binding_uid)
+        # Whoever tried before may have done it, and the answer was lost. Else somebody else was here.
+        ours = deleted or grant.state in (Grant.State.PENDING, Grant.State.REVOKING)
+        _record_end(grant, grant.binding_uid, "binding.ended" if ours else "binding.gone")
     grants.exclude(state=state).update(since=Now())
-    grants.update(state=state, error_message=revoked.residual[:500], binding_uid="")
+    # A new operation: a copy of the binding that is gone carries the old one, and is not ours.
+    grants.update(state=state, error_message=revoked.residual[:500], binding_uid="", operation=uuid.uuid4())
     if revoked.is_proved:
         grants.update(proved_at=Now())
 
 
-def _record_end(grant: Grant, uid: str) -> None:
+def _record_end(grant: Grant, uid: str, act: str = "binding.ended") -> None:
     ended = {"role": grant.role, "uid": uid}
-    record("binding.ended", by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
+    record(act, by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
 
 
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:

@@ -54,7 +54,7 @@ def of_outcome(outcome: Outcome, *, name: str, attempts: int) -> Verdict:
             _States.WAITING, "unproved", "The cluster has not confirmed everything yet.", min(waits)
         )
     if residual:
-        return Verdict(_States.READY, "residual", "", DEGRADED_WAIT)
+        return Verdict(_States.READY, "residual", "", WAITING_WAIT)
     wait = PROOF_AGE * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load, guards nothing
     return Verdict(_States.READY, "", "", wait)
 

@@ -85,7 +85,10 @@ class Rules:
         if not self._applies(user):
             return
         if kind is ROLE_BINDING:
-            _require(_is_ours(manifest), "the binding is not one of Berth's")
+            role, name = manifest["roleRef"]["name"], manifest["metadata"]["name"]
+            ours = role in {cluster_role(each) for each in ROLES} and _ANY_ROLE.fullmatch(name)
+            named = bool(ours) or _is_for_reaper(manifest)
+            _require(named, "the binding is not one of Berth's")
         else:
             _require(_managed(place), "the namespace is not managed by Berth")
 
@@ -99,6 +102,9 @@ def invalid_labels(manifest: Manifest) -> str:
         if not _LABEL_VALUE.match(value):
             return f"metadata.labels: Invalid value of {key}: {value!r}"
     return ""
+
+
+_ANY_ROLE = re.compile(rf"{names.BINDING_PREFIX}({'|'.join(ROLES)})-[a-z2-7]{{26}}")
 
 
 def _names(binding: Manifest, user: str) -> bool:
@@ -152,16 +158,20 @@ def _well_labelled(namespace: Manifest) -> bool:
 
 
 def _names_one_person(binding: Manifest, config: ClusterConfig) -> bool:
-    role, subjects = binding["roleRef"]["name"], binding.get("subjects") or []
+    subjects = binding.get("subjects") or []
     return (
-        any(
-            role == cluster_role(each)
-            and re.fullmatch(rf"{names.BINDING_PREFIX}{each}-[a-z2-7]{{26}}", binding["metadata"]["name"])
-            for each in ROLES
-        )
+        _has_role_and_name(binding)
         and len(subjects) == 1
         and subjects[0]["kind"] == "User"
         and any(_may_make(trust, subjects[0]["name"]) for trust in config.issuers)
+    )
+
+
+def _has_role_and_name(binding: Manifest) -> bool:
+    role, name = binding["roleRef"]["name"], binding["metadata"]["name"]
+    return any(
+        role == cluster_role(each) and re.fullmatch(rf"{names.BINDING_PREFIX}{each}-[a-z2-7]{{26}}", name)
+        for each in ROLES
     )
 
 
@@ -171,8 +181,9 @@ def _may_make(trust: IssuerTrust, name: str) -> bool:
 
 def _names_reaper(binding: Manifest) -> bool:
     reaper = {"kind": "ServiceAccount", "name": "reaper", "namespace": names.SYSTEM_NAMESPACE}
-    return (
-        binding["metadata"]["name"] == names.REAPER_BINDING
-        and binding["roleRef"]["name"] == cluster_role("reaper")
-        and binding.get("subjects") == [reaper]
-    )
+    return _is_for_reaper(binding) and binding.get("subjects") == [reaper]
+
+
+def _is_for_reaper(binding: Manifest) -> bool:
+    name, role = binding["metadata"]["name"], binding["roleRef"]["name"]
+    return bool(name == names.REAPER_BINDING and role == cluster_role("reaper"))

@@ -48,11 +48,20 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """A binding that gives people rights and that Berth did not make, with the user names it names."""
+
+    name: str
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Drift:
     """The difference.
 
     `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in the rows;
-    `foreign` give people rights beside Berth. None of these three is ever touched.
+    `foreign` give people rights beside Berth. None of these three is ever touched. `returned` names what was proved to
+    be over, and whose user such a foreign binding lets in again.
     """
 
     obstacle: Obstacle | None = None
@@ -63,13 +72,14 @@ class Drift:
     delete: tuple[Seen, ...] = ()
     conflicts: tuple[BindingSpec, ...] = ()
     unexplained: tuple[Seen, ...] = ()
-    foreign: tuple[str, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
+    returned: tuple[str, ...] = ()
     limits: tuple[quotas.Change, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether the cluster is as decided, as far as Berth would act."""
-        acts = (self.create, self.replace, self.delete, self.conflicts, self.limits)
+        acts = (self.create, self.replace, self.delete, self.conflicts, self.limits, self.returned)
         return self.obstacle is None and not self.create_namespace and not any(acts)
 
 
@@ -89,6 +99,12 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     wanted = [(binding, by_name.get(binding.name)) for binding in spec.bindings]
     judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
     ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
+    foreign = tuple(
+        Foreign(found["metadata"]["name"], _users(found))
+        for found in unwanted
+        if _our(spec, found) is None and _gives_people_rights(found)
+    )
+    let_in = {user for each in foreign for user in each.users}
     return Drift(
         correct=tuple(
             (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"
@@ -100,10 +116,11 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         conflicts=tuple(binding for binding, _found, verdict in judged if verdict == "conflict"),
         delete=_ended(spec, unwanted),
         unexplained=tuple(_seen(found) for found, known in ours if not known.revoked),
-        foreign=tuple(
-            found["metadata"]["name"]
-            for found in unwanted
-            if _our(spec, found) is None and _gives_people_rights(found)
+        foreign=foreign,
+        returned=tuple(
+            name
+            for name, known in spec.known.items()
+            if known.revoked and known.proved and known.username in let_in
         ),
         limits=_limits(spec, observed.limits),
     )
@@ -158,6 +175,10 @@ def _ended(spec: NamespaceSpec, bindings: Sequence[Manifest]) -> tuple[Seen, ...
 
 def _gives_people_rights(found: Manifest) -> bool:
     return any(subject.get("kind") in ("User", "Group") for subject in found.get("subjects") or ())
+
+
+def _users(found: Manifest) -> tuple[str, ...]:
+    return tuple(subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == "User")
 
 
 def is_ours(found: Manifest, known: KnownBinding) -> bool:

@@ -284,9 +284,9 @@ class _Proof:
         missing = f"{self.questions[0].verb} {self.questions[0].resource}"
         return Granted(uid=uid, doubt=f"the API server does not let {self.username} {missing}")
 
-    def as_revoked(self) -> Revoked:
+    def as_revoked(self, way_in: str) -> Revoked:
         if self.error is not None or not self.questions:
-            return Revoked(gone=True, error=self.error)
+            return Revoked(gone=True, error=self.error, residual="" if self.error else way_in)
         return Revoked(gone=True, residual=self.reason or "the API server still says yes")
 
 
@@ -308,19 +308,30 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         time.sleep(delay)
         waiting = [proof for proof in waiting if not proof.is_settled(api, spec.name)]
     outcome.errors += [proof.error for proof in (*ends.values(), *rights.values()) if proof.error is not None]
-    outcome.revoked |= {name: proof.as_revoked() for name, proof in ends.items()}
+    outcome.revoked |= {
+        name: proof.as_revoked(_way_in(spec, proof.username, outcome)) for name, proof in ends.items()
+    }
     outcome.granted |= {name: proof.as_granted(outcome.granted[name].uid) for name, proof in rights.items()}
 
 
+def _way_in(spec: NamespaceSpec, username: str, outcome: Outcome) -> str:
+    """Return the binding by which somebody else gives this person rights, if one was seen; what they are, nobody asked.
+
+    The questions cover the rights that Berth gives. A role of somebody else may hold others, and is a way in as well.
+    """
+    found = next((foreign.name for foreign in outcome.drift.foreign if username in foreign.users), None)
+    return f'RoleBinding "{found}/{spec.name}" gives rights to this user' if found else ""
+
+
 def _unproved_ends(spec: NamespaceSpec, outcome: Outcome) -> dict[str, KnownBinding]:
-    """Return what is over and was deleted now, or never proved to be gone."""
+    """Return what is over and was deleted now, was never proved to be gone, or may have come back."""
     wanted = {binding.name for binding in spec.bindings}
     deleted = {seen.name for seen in outcome.drift.delete}
     return {
         name: known
         for name, known in spec.known.items()
         if known.revoked and name not in wanted and name not in outcome.revoked
-        if name in deleted or not known.proved
+        if name in deleted or name in outcome.drift.returned or not known.proved
     }
 
 

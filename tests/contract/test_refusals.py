@@ -132,13 +132,26 @@ def test_the_fence_leaves_quotas_of_others_alone(hands: Hands) -> None:
         hands.worker.delete(LIMIT_RANGE, names.LIMITS, place, uid=foreign["metadata"]["uid"])
 
 
-def test_the_fence_refuses_to_delete_a_binding_without_our_label(hands: Hands) -> None:
+def test_the_fence_refuses_to_delete_a_binding_without_our_name_and_role(hands: Hands) -> None:
+    place = hands.new_namespace()
+    for number, change in enumerate(({"name": "berth-other"}, {"role": "view"}), start=1):
+        manifest = binding(place, person=number)
+        manifest["metadata"]["name"] = change.get("name", manifest["metadata"]["name"])
+        if "role" in change:
+            manifest["roleRef"]["name"] = change["role"]
+        made = hands.outside.put(manifest)["metadata"]
+        with pytest.raises(Forbidden):
+            hands.worker.delete(ROLE_BINDING, made["name"], place, uid=made["uid"])
+
+
+def test_a_binding_can_be_deleted_whose_label_was_taken_off(hands: Hands) -> None:
+    """Else anybody who may label it could make a right last for ever."""
     place = hands.new_namespace()
     manifest = binding(place)
     no_label(manifest)
     made = hands.outside.put(manifest)["metadata"]
-    with pytest.raises(Forbidden):
-        hands.worker.delete(ROLE_BINDING, made["name"], place, uid=made["uid"])
+    hands.worker.delete(ROLE_BINDING, made["name"], place, uid=made["uid"])
+    assert listed(hands.worker, ROLE_BINDING, place) == []
 
 
 def test_a_binding_can_be_deleted_where_the_namespace_is_no_longer_managed(hands: Hands) -> None:

@@ -218,16 +218,59 @@ def test_namespace_deleted_and_made_again_gets_nothing(lab: Lab) -> None:
 
 
 def test_right_that_the_cluster_refuses_to_end_is_not_said_to_be_gone(lab: Lab) -> None:
-    """Somebody took our label off, and the fence of the cluster lets the worker delete labelled bindings only."""
+    """The API server took the deletion, and a finalizer of somebody else holds up the end of the binding."""
     person = lab.member()
-    lab.kubectl("label", "rolebinding", lab.binding(person, "editor"), "app.kubernetes.io/managed-by-")
+    name = lab.binding(person, "editor")
+    lab.kubectl("patch", "rolebinding", name, "--patch", '{"metadata": {"finalizers": ["example.org/hold"]}}')
     members.remove(membership=lab.membership(person), by=lab.admin)
     reconciliation.reconcile(lab.row.pk)
     assert lab.can(person, "create", "pods")
-    assert lab.stands(person) == State.ENDING
-    assert (lab.status().state, lab.status().error_code) == ("degraded", "forbidden")
-    lab.kubectl("label", "rolebinding", lab.binding(person, "editor"), "app.kubernetes.io/managed-by=berth")
+    assert lab.stands(person) == State.RESIDUAL
+    lab.kubectl("patch", "rolebinding", name, "--patch", '{"metadata": {"finalizers": null}}')
     reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.REVOKED
+
+
+def test_part_of_the_rights_given_by_hand_is_residual_access(lab: Lab) -> None:
+    """The role of somebody else holds nothing that the proof asks about."""
+    person = lab.member()
+    subject = person.identities.get().subject
+    lab.kubectl("create", "role", "part", "--verb=list", "--resource=secrets")
+    lab.kubectl("create", "rolebinding", "sneaky", "--role=part", f"--user={subject}")
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.RESIDUAL
+    assert f'"sneaky/{lab.row.name}"' in Grant.objects.get(identity__person=person).error_message
+    lab.kubectl("delete", "rolebinding", "sneaky")
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.REVOKED
+
+
+def test_right_given_to_everybody_who_logs_in_is_residual_access(lab: Lab) -> None:
+    person = lab.member()
+    lab.kubectl("create", "rolebinding", "open", "--clusterrole=berth:viewer", "--group=system:authenticated")
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert lab.stands(person) == State.RESIDUAL
+
+
+def test_admin_of_the_namespace_may_close_a_door_that_others_opened(lab: Lab) -> None:
+    me = ("--as", lab.admin.identities.get().subject)
+    other = "http://cilogon.org/serverA/users/1"
+    lab.kubectl("create", "rolebinding", "sneaky", "--clusterrole=berth:editor", f"--user={other}")
+    lab.kubectl("delete", "rolebinding", "sneaky", *me)
+    assert "sneaky" not in lab.bindings()
+    with pytest.raises(AssertionError, match="This binding is kept by Berth"):
+        lab.kubectl("delete", "rolebinding", lab.binding(lab.admin, "admin"), *me)
+
+
+def test_binding_whose_label_was_taken_off_is_revoked_all_the_same(lab: Lab) -> None:
+    person = lab.member()
+    name = lab.binding(person, "editor")
+    lab.kubectl("label", "rolebinding", name, "app.kubernetes.io/managed-by-")
+    members.remove(membership=lab.membership(person), by=lab.admin)
+    reconciliation.reconcile(lab.row.pk)
+    assert name not in lab.bindings()
     assert lab.stands(person) == State.REVOKED
 
 

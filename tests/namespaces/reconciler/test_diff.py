@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clusters.api import Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
-from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare
+from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, compare
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, binding_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 from tests.namespaces.reconciler.objects import binding, by_hand, known, namespace, spec, stored
@@ -61,7 +61,7 @@ class TestBindings:
     def test_ours_by_name_and_label_alone_is_not_ours(self) -> None:
         found = stored(EDA)
         drift = compare(spec(), Observed(namespace(), [found]))
-        assert drift == Drift(foreign=(EDA.name,))
+        assert drift == Drift(foreign=(Foreign(EDA.name, (EDA.username,)),))
         assert drift.is_empty
 
     def test_order_of_what_was_seen_does_not_matter(self) -> None:
@@ -186,7 +186,8 @@ class TestForeign:
     @pytest.mark.parametrize("kind", ["User", "Group"])
     def test_rights_of_people_beside_berth_are_shown(self, kind: str) -> None:
         drift = compare(spec(), Observed(namespace(), [by_hand("sneaky", kind=kind)]))
-        assert drift == Drift(foreign=("sneaky",))
+        users = ("somebody",) if kind == "User" else ()
+        assert drift == Drift(foreign=(Foreign("sneaky", users),))
         assert drift.is_empty
 
     def test_rights_of_service_accounts_are_the_business_of_the_namespace(self) -> None:
@@ -202,7 +203,7 @@ class TestForeign:
             "sneaky", labels={MANAGED_BY_LABEL: MANAGED_BY}, annotations={OPERATION: "operation-1"}
         )
         assert compare(spec(known=known(EDA, revoked=True)), Observed(namespace(), [found])) == Drift(
-            foreign=("sneaky",)
+            foreign=(Foreign("sneaky", ("somebody",)),)
         )
 
 
@@ -323,6 +324,7 @@ def apply(drift: Drift, decided: NamespaceSpec, observed: Observed) -> tuple[Nam
         recorded |= known(made, uid=f"uid-made-{number}", operation="operation-new")
     for kept, old in drift.correct:
         recorded |= known(kept, uid=old.uid, operation="operation-new")
+    recorded |= {name: replace(recorded[name], proved=False) for name in drift.returned}
     after = replace(decided, uid=place["metadata"]["uid"], known=recorded)
     return after, Observed(place, list(objects.values()))
 
