@@ -8,11 +8,32 @@
 set -eu
 
 cd "$(dirname "$0")/.."
+here=$(pwd -P)
 kind=${1:?usage: scripts/environment.sh demo|dev}
 lock=requirements/$kind.txt
 installer=requirements/uv.txt
 environment=.venv
 suitable='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
+# Programs in an environment name its path in their first line, so that one that was moved is of no use.
+whole='import pathlib, sys, sysconfig
+mark = pathlib.Path(sysconfig.get_path("purelib"), "berth.pth")
+sys.exit(not ((3, 11) <= sys.version_info[:2] < (3, 14) and mark.read_text().strip() == sys.argv[1]))'
+# The kernel gives the lock back when this script and what it started have ended, however that came about.
+hold='import fcntl, sys, time
+begun = time.monotonic()
+while True:
+    try:
+        sys.exit(fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except BlockingIOError:
+        if len(sys.argv) == 1:
+            print("berth: another command is making .venv; waiting for it, at most 10 minutes", flush=True)
+            sys.argv.append("said")
+        if time.monotonic() > begun + 600:
+            sys.exit("berth: another command has been making .venv for 10 minutes. End it, and try again.")
+        time.sleep(0.2)'
+# Without this Ctrl-C shows where Python was.
+quietly='import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)'
 version='import platform, sys; print(sys.implementation.name, platform.python_version(), platform.machine())'
 
 fail() {
@@ -44,12 +65,24 @@ stamp() {
     checksum "$1" "$installer"
 }
 
+is_whole() {
+    "$environment/bin/python" -c "$whole" "$here" 2>/dev/null
+}
+
+is_current() {
+    is_whole && [ "$(cat "$environment/.berth-$kind" 2>/dev/null || true)" = "$(stamp "$lock")" ]
+}
+
 make_environment() {
-    python=$(choose_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null || fail \
         "the Python at $python lacks the module venv. On Debian and Ubuntu: apt-get install python3-venv"
     echo "berth: making $environment with $("$python" --version)"
-    "$python" -m venv --clear "$environment"
+    "$python" -c "$quietly
+import sys, venv
+venv.main(sys.argv[1:])" --clear "$environment"
+    # The source tree is importable from anywhere, as an editable installation would make it. Written last: an
+    # environment without it is one that was interrupted.
+    echo "$here" >"$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/berth.pth"
 }
 
 pip() {
@@ -80,18 +113,21 @@ install() {
 }
 
 [ -f "$lock" ] || fail "there is no $lock"
-if ! "$environment/bin/python" -c "$suitable" 2>/dev/null; then
-    make_environment
+if is_current; then
+    exit
 fi
-wanted=$(stamp "$lock")
-if [ "$(cat "$environment/.berth-$kind" 2>/dev/null || true)" != "$wanted" ]; then
-    rm -f "$environment"/.berth-*
-    install
-    # The source tree is importable from anywhere, as an editable installation would make it.
-    pwd >"$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/berth.pth"
-    echo "$wanted" >"$environment/.berth-$kind"
-    # Everything of demo.txt is in dev.txt, in the same versions.
-    if [ "$kind" = dev ]; then
-        stamp requirements/demo.txt >"$environment/.berth-demo"
-    fi
+python=$(choose_python)
+exec 9>"$environment.lock"
+"$python" -c "$quietly
+$hold"
+if is_current; then
+    exit
+fi
+is_whole || make_environment
+rm -f "$environment"/.berth-*
+install
+stamp "$lock" >"$environment/.berth-$kind"
+# Everything of demo.txt is in dev.txt, in the same versions.
+if [ "$kind" = dev ]; then
+    stamp requirements/demo.txt >"$environment/.berth-demo"
 fi
