@@ -28,7 +28,12 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # Lines of the server itself look like those of the application.
 logconfig_dict = {
     **settings.LOGGING,
-    "loggers": {**settings.LOGGING["loggers"], "gunicorn.error": {"level": "WARNING"}},
+    "loggers": {
+        **settings.LOGGING["loggers"],
+        # Its warnings are of requests that it could not read, and hold them as they came, codes of logins included.
+        "gunicorn.error": {"level": "ERROR", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.access": {"level": "ERROR", "handlers": ["stderr"], "propagate": False},
+    },
 }
 
 

@@ -39,8 +39,20 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
     return event
 
 
+def _without_traceback_of_theirs(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drop the traceback of a request that was refused (4xx): it tells of nothing that we could mend."""
+    record = event.get("_record")
+    refused = record is not None and (
+        getattr(record, "status_code", 500) < 500 or record.name.startswith("django.security")
+    )
+    if refused:
+        event.pop("exc_info", None)
+    return event
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    _without_traceback_of_theirs,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),
