@@ -23,6 +23,7 @@ max_requests = 5000
 max_requests_jitter = 500
 control_socket_disable = True
 # Who may say under which address and scheme a request came in: the front server only.
+forwarder_headers = ""  # nobody says under which path we are
 forwarded_allow_ips = ",".join(settings.PROXY_ADDRESSES)
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  (a heartbeat, not data)
 # Lines of the server itself look like those of the application.

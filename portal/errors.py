@@ -5,15 +5,21 @@ from __future__ import annotations
 import sys
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that cannot be understood; `BadRequest` carries words for the reader, other reasons are not told."""
+    if isinstance(exception, RequestDataTooBig):
+        most = {"size": filesizeformat(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}
+        reason = _("What was sent is larger than %(size)s. Nothing was changed.") % most
+        return render(request, "errors/400.html", {"reason": reason}, status=413)
     reason = str(exception) if isinstance(exception, BadRequest) else ""
     return render(request, "errors/400.html", {"reason": reason}, status=400)
 

@@ -51,6 +51,12 @@ def test_400_tells_our_reasons_and_not_those_of_the_machinery(rf: RequestFactory
     )
 
 
+def test_what_is_too_large_is_told_how_large_it_may_be(login: Login, cast: Cast) -> None:
+    answer = login(cast.nils).post("/theme/", {"theme": "dark", "next": "x" * (1 << 20)})
+    assert answer.status_code == 413
+    assert "What was sent is larger than 1.0" in answer.content.decode()
+
+
 def test_403_without_words_still_explains(rf: RequestFactory, cast: Cast) -> None:
     assert "the admins of the namespace" in page_of(errors.handler403, rf, cast, PermissionDenied())
 
