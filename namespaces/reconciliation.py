@@ -38,8 +38,8 @@ from clusters.registry import configured_clusters
 from namespaces import desired_state, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Observed, compare
-from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows
+from namespaces.reconciler.diff import Drift, Observed, compare
+from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
 
@@ -161,6 +161,19 @@ def sweep(cluster: Cluster) -> list[UUID]:
     seen_limits.store(seen)
     ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now())
     return differing
+
+
+def look(namespace: Namespace) -> Drift:
+    """Return what differs between what was decided for a namespace and its cluster now. The cluster is not written to.
+
+    Raises ClusterError when that could not be seen whole.
+    """
+    config = _config(namespace.cluster)
+    api = _connect(config)
+    Cluster.objects.sync(configured_clusters())
+    _check_identity(api, namespace.cluster)
+    spec = desired_state.namespace_spec(namespace, config)
+    return compare(spec, observe(api, namespace.name, with_limits=True))
 
 
 def _limits(api: ClusterApi) -> dict[Kind, dict[str, list[Manifest]]]:

@@ -83,13 +83,17 @@ class Rows:
     operation: Callable[[BindingSpec], str]
 
 
-def observe(api: ClusterApi, name: str) -> Observed:
-    """Return the namespace and *all* its bindings. Raises ClusterError: then nothing is known."""
+def observe(api: ClusterApi, name: str, *, with_limits: bool = False) -> Observed:
+    """Return the namespace and *all* its bindings, with all its quotas and ranges of limits if wanted.
+
+    Raises ClusterError: then nothing is known.
+    """
     try:
         namespace = api.get(NAMESPACE, name)
     except NotFound:
         return Observed(namespace=None)
-    return Observed(namespace=namespace, bindings=_all(api, ROLE_BINDING, name))
+    limits = {kind: _all(api, kind, name) for kind in quotas.KINDS} if with_limits else {}
+    return Observed(namespace=namespace, bindings=_all(api, ROLE_BINDING, name), limits=limits)
 
 
 def _all(api: ClusterApi, kind: Kind, namespace: str) -> list[Manifest]:
