@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Any
 
 import environ
@@ -33,6 +34,17 @@ class Environment(environ.FileAwareEnv):
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var} cannot be used: {error}") from error
+
+    def time_zone(self, var: str, default: str) -> str:
+        """Return the name of a time zone that this machine knows. Raises ImproperlyConfigured."""
+        name: str = self.str(var, default=default)
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ImproperlyConfigured(
+                f"{var}={name} is not a time zone that this machine knows; one is Europe/Berlin"
+            ) from error
+        return name
 
     def db_url(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Return the settings of a database from its address. Errors do not repeat it: it holds a password."""

@@ -132,7 +132,10 @@ IS_WORKER = env.str("BERTH_PROCESS", default="web") == "worker"
 
 
 def _databases() -> dict[str, dict[str, Any]]:
-    default: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'berth.sqlite3'}")
+    if "DATABASE_URL" in env:
+        default: dict[str, Any] = env.db_url("DATABASE_URL")
+    else:  # not by way of an address, where % ? # in the path would mean something
+        default = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "berth.sqlite3")}
     if not default.get("ENGINE", "").endswith(("sqlite3", "postgresql")):
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgresql://")
     if default["ENGINE"].endswith("sqlite3"):
@@ -230,7 +233,7 @@ LEASE_SECONDS = 60
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 USE_TZ = True
-TIME_ZONE = env.str("BERTH_TIME_ZONE", default="UTC")
+TIME_ZONE = env.time_zone("BERTH_TIME_ZONE", default="UTC")
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("BERTH_STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
