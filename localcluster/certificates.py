@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from localcluster.errors import LocalClusterError
 from localcluster.processes import write_atomically
 
 _AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
@@ -27,17 +28,14 @@ class Authority:
     """A certificate authority in a directory: `ca.key`, `ca.crt` and what it signed."""
 
     def __init__(self, directory: Path) -> None:
-        """Load the authority of this directory, or make one there."""
+        """Load the authority of this directory, or make one there. Raises LocalClusterError if it is damaged."""
         self.directory = directory
         self.certificate_file = directory / "ca.crt"
         key_file = directory / "ca.key"
         if not (key_file.exists() and self.certificate_file.exists()) or _ends_soon(self.certificate_file):
             self._create(key_file)
-        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError(f"{key_file} is not an elliptic curve key")
-        self._key = key
-        self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
+        self._key = _private_key(key_file)
+        self._certificate = _certificate(self.certificate_file)
 
     def _create(self, key_file: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -96,7 +94,7 @@ class Authority:
     def _stands(self, certificate_file: Path, subject: x509.Name) -> bool:
         if not certificate_file.exists() or _ends_soon(certificate_file):
             return False
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        certificate = _certificate(certificate_file)
         try:
             certificate.verify_directly_issued_by(self._certificate)
         except (InvalidSignature, ValueError):
@@ -111,8 +109,25 @@ def signing_key(path: Path) -> Path:
     return path
 
 
+def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise LocalClusterError(f"{path} is damaged: it holds no private key") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise LocalClusterError(f"{path} is not an elliptic curve key")
+    return key
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError as error:
+        raise LocalClusterError(f"{path} is damaged: it holds no certificate") from error
+
+
 def _ends_soon(certificate_file: Path) -> bool:
-    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    certificate = _certificate(certificate_file)
     return certificate.not_valid_after_utc - _RENEW_BEFORE_END < datetime.datetime.now(datetime.UTC)
 
 

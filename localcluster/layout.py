@@ -137,10 +137,12 @@ def load(directory: Path) -> Layout:
     directory = directory.absolute()
     try:
         ports = Ports(**json.loads((directory / "ports.json").read_text()))
+        if not all(isinstance(port, int) for port in asdict(ports).values()):
+            raise TypeError("a port must be a number")  # noqa: TRY301
     except FileNotFoundError as error:
         raise LocalClusterError(f"{directory} is not prepared: ports.json is missing") from error
     except (TypeError, ValueError) as error:
-        raise LocalClusterError(f"{directory / 'ports.json'} cannot be read: {error}") from error
+        raise LocalClusterError(f"{directory / 'ports.json'} is damaged: {error}") from error
     return Layout(directory, ports)
 
 
@@ -184,8 +186,9 @@ def _write_keys(layout: Layout) -> None:
     }
     signing_key(layout.service_account_key)
     signing_key(layout.oidc_signing_key)
-    if not layout.portal_client_secret.exists():
-        write_atomically(layout.portal_client_secret, secrets.token_urlsafe(32) + "\n")
+    secret = layout.portal_client_secret
+    if not secret.exists() or not secret.stat().st_size:
+        write_atomically(secret, secrets.token_urlsafe(32) + "\n")
     for account, (certificate, key) in clients.items():
         user = {"client-certificate": str(certificate), "client-key": str(key)}
         write_kubeconfig(layout, account, user)

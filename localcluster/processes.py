@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -122,12 +123,19 @@ def wait_until(ready: Callable[[], bool], *, children: Sequence[Child], seconds:
 
 
 def check_port(port: int, purpose: str) -> None:
-    """Raise PortTaken if somebody listens on this loopback port; `purpose` says what we need it for."""
+    """Raise PortTaken if somebody listens on this loopback port; `purpose` says what we need it for.
+
+    Raises LocalClusterError if we may not listen there.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise LocalClusterError(
+                    f"port {port} on {LOOPBACK} cannot be used for {purpose}: {error.strerror}. Choose another port."
+                ) from error
             raise PortTaken(
                 f"port {port} on {LOOPBACK} is taken, and it is needed for {purpose}. "
                 "Stop the program that listens there and start again."

@@ -9,42 +9,25 @@ import contextlib
 import http.client
 import secrets
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
+from accounts import issuers
 from clusters import authentication, manifests
+from clusters.config import ClusterConfig, ConfigError
 from clusters.config import load as load_clusters
 from clusters.documents import dump
 from localcluster import binaries, layout, services
 from localcluster.errors import LocalClusterError
 from localcluster.layout import Layout, Ports
-from localcluster.processes import (
-    LOOPBACK,
-    PortTaken,
-    check_port,
-    module_environment,
-    write_atomically,
-)
+from localcluster.processes import LOOPBACK, module_environment, write_atomically
 from localcluster.status import StatusFile
-from portal import demonstration_directory
-from portal.demonstration_directory import CannotStart
+from portal import demonstration_directory, demonstration_ports
+from portal.demonstration_directory import RESET, CannotStart, in_words
 
 SWEEP_SECONDS = 2.0
-# A run that was killed leaves sockets for a moment; a port that is taken longer belongs to somebody else.
-PORT_PATIENCE_SECONDS = 2.0
-_PURPOSES = {
-    "web": "the portal",
-    "redis": "Redis, the broker",
-    "oidc_https": "the identity provider (https)",
-    "oidc_http": "the login page of the identity provider",
-    "api_server": "the Kubernetes API server",
-    "etcd": "etcd, the store of the API server",
-    "etcd_peer": "etcd, the store of the API server (peers)",
-}
-_VARIABLES = {name: f"BERTH_DEMO_PORT_{name.upper()}" for name in _PURPOSES} | {"web": "BERTH_DEMO_PORT"}
 _CLUSTER_PORTS = ("api_server", "etcd", "etcd_peer")
 _PROVIDER_PORTS = ("oidc_https", "oidc_http")
 # Of the person's own environment only this reaches the programs; the rest of BERTH_* is decided here.
@@ -114,15 +97,28 @@ class Demonstration:
         return demonstration_directory.forget(self.directory)
 
     def check(self) -> None:
-        """Raise CannotStart if a port is taken or a tool is missing. Nothing has been started by then."""
-        self._check_issuer()
-        self._check_ports()
+        """Raise CannotStart if a port is taken or a tool or file is missing. Nothing has been started by then."""
+        self._check_facts()
+        with in_words(self.directory, RESET):
+            self._check_issuer()
+        demonstration_ports.check(self.ports, self._needed_ports())
+        with in_words(self.directory, RESET):
+            self.redis()
         try:
-            services.redis(self.directory / "redis", self.ports.redis)
             if not self.other_cluster and binaries.find() is None:
                 binaries.check_go()
         except LocalClusterError as error:
             raise CannotStart(str(error)) from error
+
+    def _check_facts(self) -> None:
+        if self.other_cluster:
+            try:
+                load_clusters(Path(self.other_cluster))
+            except ConfigError as error:
+                raise CannotStart(f"BERTH_CLUSTERS: {error}") from error
+        _found, problem = issuers.load_or_explain(self.other_issuers)
+        if problem:
+            raise CannotStart(f"BERTH_ISSUERS: {problem}")
 
     def _check_issuer(self) -> None:
         if self.other_issuers or not (self.cluster_directory / "ports.json").exists():
@@ -134,49 +130,32 @@ class Demonstration:
                 "port is part of who its people are. Use that port again, or forget the data first: make demo-reset"
             )
 
-    def _check_ports(self) -> None:
-        deadline = time.monotonic() + PORT_PATIENCE_SECONDS
-        while (taken := self._taken()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if taken:
-            lines = [
-                f"  {getattr(self.ports, name)}  {_PURPOSES[name]} ({_VARIABLES[name]})" for name in taken
-            ]
-            raise CannotStart(
-                "\n".join(
-                    [
-                        f"ports on {LOOPBACK} are taken that the demonstration needs:",
-                        *lines,
-                        "Stop what listens there, or choose another port with the variable in brackets.",
-                    ]
-                )
-            )
-
-    def _taken(self) -> list[str]:
-        return [name for name in self._needed_ports() if _is_taken(getattr(self.ports, name))]
-
     def _needed_ports(self) -> list[str]:
         provider = () if self.other_issuers else _PROVIDER_PORTS
         cluster = () if self.other_cluster else _CLUSTER_PORTS
         return ["web", "redis", *provider, *cluster]
 
     def prepare(self) -> None:
-        """Make keys, secrets and files of facts; what is there stays."""
-        for name in ("logs", "static"):
-            (self.directory / name).mkdir(exist_ok=True, mode=0o700)
-        key = self.directory / "secret-key"
-        if not key.exists():
-            write_atomically(key, secrets.token_urlsafe(64))
-        place = layout.prepare(self.cluster_directory, ports=self.ports)
-        config = load_clusters(place.clusters_file)[layout.CLUSTER]
+        """Make keys, secrets and files of facts; what is there stays. Raises CannotStart if it is damaged."""
+        with in_words(self.directory, RESET):
+            for name in ("logs", "static"):
+                (self.directory / name).mkdir(exist_ok=True, mode=0o700)
+            key = self.directory / "secret-key"
+            if not key.exists() or not key.stat().st_size:
+                write_atomically(key, secrets.token_urlsafe(64))
+            demonstration_directory.prepare_database(self.directory)
+            place = layout.prepare(self.cluster_directory, ports=self.ports)
+            self._render_documents(load_clusters(place.clusters_file)[layout.CLUSTER])
+            # What an earlier run left must not pass for the state of this one.
+            StatusFile(place.status_file).write("starting", "The local cluster is starting.")
+
+    def _render_documents(self, config: ClusterConfig) -> None:
         try:
             rendered = manifests.render(config, reserved=settings.RESERVED_NAMESPACES)
         except ValueError as error:
             raise CannotStart(f"BERTH_RESERVED_NAMESPACES: {error}") from error
         write_atomically(self._manifests, dump(rendered))
         write_atomically(self._authentication, dump([authentication.render(config)]))
-        # What an earlier run left must not pass for the state of this one.
-        StatusFile(place.status_file).write("starting", "The local cluster is starting.")
 
     def environment(self, *, is_worker: bool) -> dict[str, str]:
         """Return the environment of a program: what the person's shell has, with our settings."""
@@ -257,7 +236,7 @@ class Demonstration:
 
     def redis_answers(self) -> bool:
         """Whether the broker is there."""
-        return _is_taken(self.ports.redis)
+        return demonstration_ports.is_taken(self.ports.redis)
 
     def web_answers(self) -> bool:
         """Whether the portal answers."""
@@ -270,14 +249,6 @@ class Demonstration:
 
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
-
-
-def _is_taken(port: int) -> bool:
-    try:
-        check_port(port, "")
-    except PortTaken:
-        return True
-    return False
 
 
 def _answers(port: int, path: str) -> bool:

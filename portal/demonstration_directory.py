@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from localcluster.errors import LocalClusterError
 from localcluster.processes import file_lock
 
 LOCK = "dev.lock"
@@ -18,7 +20,9 @@ DATABASE = "berth.sqlite3"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
 # All that the demonstration makes. The lock is the last to go: a reset that was interrupted can be repeated.
 _MADE = (*DATABASE_FILES, "secret-key", "logs", "static", "redis", "cluster", LOCK)
+RESET = "Put that right, or forget the data of the demonstration: make demo-reset"
 _OTHER = "use another directory: BERTH_DATA_DIR=…"
+_ELSEWHERE = f"Put that right, or {_OTHER}"
 _SHOWN = 3
 
 
@@ -27,14 +31,16 @@ class CannotStart(Exception):
 
 
 @contextlib.contextmanager
-def in_words(directory: Path) -> Iterator[None]:
-    """Turn what the system refuses inside into CannotStart."""
+def in_words(directory: Path, advice: str) -> Iterator[None]:
+    """Turn what the system refuses and what is damaged inside into CannotStart, with this advice."""
     try:
         yield
+    except LocalClusterError as error:
+        raise CannotStart(f"{error}\n{advice}") from error
     except OSError as error:
         raise CannotStart(
             f"the directory of the demonstration, {directory}, cannot be used: {error.filename or directory}: "
-            f"{error.strerror}. Put that right, or {_OTHER}"
+            f"{error.strerror}.\n{advice}"
         ) from error
 
 
@@ -47,7 +53,7 @@ def locked(directory: Path) -> Iterator[None]:
     """
     path = directory / LOCK
     with contextlib.ExitStack() as stack:
-        with in_words(directory):
+        with in_words(directory, _ELSEWHERE):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             if (found := _entries(directory)) and LOCK not in found:
                 raise CannotStart(
@@ -72,18 +78,37 @@ def forget(directory: Path) -> list[str]:
 
     Raises CannotStart if the demonstration did not make the directory, or runs in it.
     """
-    with in_words(directory):
+    with in_words(directory, _ELSEWHERE):
         if not os.path.lexists(directory):
             return []
         if LOCK not in _entries(directory):
             raise CannotStart(f"{directory} was not made by the demonstration; nothing was deleted")
-    with locked(directory), in_words(directory):
+    with locked(directory), in_words(directory, _ELSEWHERE):
         for name in _MADE:
             _delete(directory / name)
         left = _entries(directory)
         if not left and not directory.is_symlink():
             directory.rmdir()
     return left
+
+
+def prepare_database(directory: Path) -> None:
+    """Make the database readable by its owner only, wherever it lies. Raises LocalClusterError if it is damaged.
+
+    SQLite gives its other files the mode of the database (https://sqlite.org/src, findCreateFileMode).
+    """
+    database = directory / DATABASE
+    database.touch()
+    for name in DATABASE_FILES:
+        with contextlib.suppress(FileNotFoundError):
+            (directory / name).chmod(0o600)
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+    except sqlite3.DatabaseError as error:
+        problems = [str(error)]
+    if problems:
+        raise LocalClusterError(f"the database {database} is damaged: {problems[0]}")
 
 
 def _delete(path: Path) -> None:

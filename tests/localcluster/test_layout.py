@@ -117,7 +117,7 @@ def test_directory_that_was_never_prepared_is_said_so(tmp_path: Path) -> None:
 
 def test_damaged_ports_file_is_named(layout: Layout) -> None:
     (layout.directory / "ports.json").write_text('{"api_server": 1, "nonsense": 2}')
-    with pytest.raises(LocalClusterError, match=r"ports\.json cannot be read.*nonsense"):
+    with pytest.raises(LocalClusterError, match=r"ports\.json is damaged.*nonsense"):
         load(layout.directory)
 
 

@@ -99,6 +99,13 @@ def test_taken_port_is_named_with_its_purpose() -> None:
             check_port(port, "the tests")
 
 
+def test_port_that_may_not_be_used_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcluster.processes.LOOPBACK", "192.0.2.1")  # nobody can listen there
+    with pytest.raises(LocalClusterError, match=r"port 18080 .*cannot be used for the tests") as refused:
+        check_port(18080, "the tests")
+    assert not isinstance(refused.value, PortTaken)
+
+
 def test_free_ports_are_free_and_different() -> None:
     ports = free_ports(5)
     assert len(set(ports)) == 5
