@@ -4,12 +4,22 @@
 import os
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command that was asked for; what ends it early is said without showing the inside."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"berth: {error}")
+        # Here, because loading takes long enough for a Ctrl-C.
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+        from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+        try:
+            execute_from_command_line(sys.argv)
+        except ImproperlyConfigured as error:
+            sys.exit(f"berth: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # what a shell reports for a program that Ctrl-C ended
+
+
+if __name__ == "__main__":
+    main()
