@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +59,104 @@ def test_a_plugin_that_is_installed_is_used(tmp_path: Path) -> None:
         'command -v kubectl-oidc_login; echo "[$BERTH_DEMO_SUBJECT]"', PATH=f"{tmp_path}:/usr/bin:/bin"
     )
     assert said.splitlines()[-2:] == [str(plugin), "[]"]
+
+
+def test_what_kubectl_kept_is_gone_when_the_shell_ends() -> None:
+    said = shell('echo secret >"$KUBECACHEDIR/token" && echo "$KUBECACHEDIR"')
+    directory = Path(said.splitlines()[-1])
+    assert directory.name.startswith("berth-kubectl-")
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_kubectl_kept_is_gone_when_the_shell_is_ended_from_outside(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "demo_shell"],
+        cwd=ROOT,
+        env=os.environ | {"SHELL": "/bin/sh"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write('echo "there: $KUBECACHEDIR"\nexec sleep 600\n')
+        process.stdin.flush()
+        line = next(line for line in process.stdout if line.startswith("there: "))
+        directory = Path(line.removeprefix("there: ").strip())
+        assert directory.exists()
+        process.send_signal(number)
+        process.wait(60)
+    assert not directory.exists()
+
+
+def test_a_failed_last_command_in_a_terminal_is_no_error_of_make() -> None:
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "demo_shell"],
+        cwd=ROOT,
+        env=os.environ | {"SHELL": shutil.which("bash") or "/bin/sh"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    os.write(ours, b"false\nexit\n")
+    with contextlib.suppress(OSError):  # the terminal is gone with the last process
+        while os.read(ours, 4096):
+            pass
+    os.close(ours)
+    assert process.wait(60) == 0
+
+
+def test_a_shell_that_is_not_there_is_named() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo_shell"],
+        cwd=ROOT,
+        env=os.environ | {"SHELL": "/nope/sh"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "SHELL=/nope/sh" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "kubectl logs in as Ana Kim"),
+        (("AS=hou",), "kubectl logs in as Hou-I Lin"),
+        (("AS=Hou-I Lin",), "kubectl logs in as Hou-I Lin"),
+        (("AS='; id",), "AS='; id is none of: "),
+        (('AS="; id #',), 'AS="; id # is none of: '),
+        (("AS=-h",), "AS=-h is none of: "),
+    ],
+)
+def test_make_hands_over_the_name_as_it_is(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """AS is also the name of the assembler, to make itself and in some people's environment."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("Makefile", "manage.py"):
+        shutil.copy(ROOT / name, tree)
+    (tree / "scripts").mkdir()
+    (tree / "scripts" / "environment.sh").touch()
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", "demo-shell", *arguments],
+        cwd=tree,
+        env=os.environ
+        | {"AS": "/usr/bin/as", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import argparse
 import os
 import pwd
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +27,7 @@ DEFAULT_PERSON = "Ana Kim"
 
 
 class Command(BaseCommand):
-    """Replace this process by a shell in which `kubectl` is the one of the local cluster and can log in."""
+    """Run a shell in which `kubectl` is the one of the local cluster and can log in."""
 
     help = "Open a shell whose kubectl works with the demonstration's cluster."
     requires_system_checks: list[str] = []
@@ -49,13 +52,10 @@ class Command(BaseCommand):
         path = [str(found.directory), *stand_in, os.environ.get("PATH", os.defpath)]
         environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
         environment["PATH"] = os.pathsep.join(path)
-        # Else kubectl would keep what it learnt of this cluster beside what it knows of others.
-        environment["KUBECACHEDIR"] = tempfile.mkdtemp(prefix="berth-kubectl-")
         if not has_plugin:
             environment[SUBJECT_VARIABLE] = who.subject
         self._say(who, has_plugin=has_plugin)
-        shell = os.environ.get("SHELL") or pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
-        os.execvpe(shell, _command(shell, environment), environment)  # noqa: S606
+        sys.exit(_run(environment))
 
     def _say(self, who: DemoPerson, *, has_plugin: bool) -> None:
         address = f"http://localhost:{settings.DEMO_PORTS['web']}"
@@ -91,18 +91,44 @@ def _find(name: str) -> DemoPerson:
     raise CommandError(f"AS={name} {problem}: {those}")
 
 
-def _command(shell: str, environment: dict[str, str]) -> list[str]:
+def _run(environment: dict[str, str]) -> int:
+    """Run the shell to its end and return its exit code. Raises CommandError if it cannot be started."""
+    shell = os.environ.get("SHELL") or pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+    # Else kubectl would keep what it learnt of this cluster beside what it knows of others; tokens are among it.
+    with tempfile.TemporaryDirectory(prefix="berth-kubectl-") as directory:
+        environment["KUBECACHEDIR"] = directory
+        command = _command(shell, environment, Path(directory))
+        # Ctrl-C is for what runs in the shell. A handler that does nothing, unlike SIG_IGN, is not inherited.
+        signal.signal(signal.SIGINT, _nothing)
+        signal.signal(signal.SIGQUIT, _nothing)
+        try:
+            process = subprocess.Popen(command, env=environment)
+        except OSError as error:
+            raise CommandError(
+                f"SHELL={shell} cannot be started: {error.strerror}. Name another: SHELL=/bin/sh make demo-shell"
+            ) from error
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a shell in a terminal does not listen to SIGTERM
+            signal.signal(number, lambda _number, _frame: process.send_signal(signal.SIGHUP))
+        code = process.wait()
+    # In a terminal make would call a last command that failed an error of its own.
+    return 0 if sys.stdin.isatty() else code
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
+def _command(shell: str, environment: dict[str, str], directory: Path) -> list[str]:
     """Return how to start the shell. Start-up files may put another kubectl first, so bash gets PATH after them."""
     if not sys.stdin.isatty():
         return [shell]
     if Path(shell).name != "bash":
         return [shell, "-i"]
-    descriptor, startup = tempfile.mkstemp(prefix="berth-shell-", suffix=".bashrc")
-    with os.fdopen(descriptor, "w") as script:
-        script.write("[ -f ~/.bashrc ] && . ~/.bashrc\n")
-        script.write('PATH="$BERTH_DEMO_PATH"; unset BERTH_DEMO_PATH KUBECONFIG\n')
-        script.write('PS1="(berth) $PS1"\n')
-        script.write('trap "exit 0" EXIT\n')  # make would call a last command that failed an error of its own
-        script.write(f"rm -f {startup}\n")
+    startup = directory / "berth.bashrc"
+    startup.write_text(
+        "[ -f ~/.bashrc ] && . ~/.bashrc\n"
+        'PATH="$BERTH_DEMO_PATH"; unset BERTH_DEMO_PATH KUBECONFIG\n'
+        'PS1="(berth) $PS1"\n'
+    )
     environment["BERTH_DEMO_PATH"] = environment["PATH"]
-    return [shell, "--rcfile", startup, "-i"]
+    return [shell, "--rcfile", str(startup), "-i"]
