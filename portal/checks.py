@@ -23,7 +23,7 @@ from clusters.registry import configured_clusters
 
 LEAST_KEY_LENGTH = 50
 MOUNTS = Path("/proc/self/mounts")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # Kinds of file systems that are served by another machine: WAL needs memory that is shared with every other user.
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs"}
@@ -34,7 +34,7 @@ _PASSWORDLESS_BACKENDS = ("allauth.account.auth_backends.AuthenticationBackend",
 def is_demonstration() -> bool:
     """Whether this is the demonstration on one machine: a loopback address over http, and no other host name."""
     address = urlsplit(settings.BASE_URL)
-    return address.scheme == "http" and {address.hostname, *settings.ALLOWED_HOSTS} <= _LOOPBACK
+    return address.scheme == "http" and {address.hostname, *settings.ALLOWED_HOSTS} <= LOOPBACK
 
 
 def _wrong(number: int, text: str, hint: str) -> Error:
@@ -55,7 +55,7 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _served_beyond_loopback() -> list[CheckMessage]:
-    if settings.BIND.startswith("unix:") or urlsplit(f"//{settings.BIND}").hostname in _LOOPBACK:
+    if settings.BIND.startswith("unix:") or urlsplit(f"//{settings.BIND}").hostname in LOOPBACK:
         return []
     hint = (
         "Set BERTH_BASE_URL and BERTH_ALLOWED_HOSTS to the address that people use, or listen on 127.0.0.1."
@@ -188,7 +188,7 @@ def check_broker(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 hint,
             )
         )
-    elif broker.hostname not in _LOOPBACK and not broker.password:
+    elif broker.hostname not in LOOPBACK and not broker.password:
         hint = "Give Redis a password, and put it in the file that BERTH_BROKER_URL_FILE names."
         found.append(
             _wrong(

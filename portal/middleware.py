@@ -1,12 +1,17 @@
-"""What every request passes through: an id for the logs, and no caching of pages made for one person."""
+"""What every request passes through: an id for the logs, one address, and no caching of pages made for one person."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from portal.checks import LOOPBACK
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -25,6 +30,22 @@ class RequestId:
         response = self.get_response(request)
         response.headers["X-Request-Id"] = request_id
         return response
+
+
+class OneAddress:
+    """Lead from the other name of a demonstration's machine to its address: cookies and login know that one only."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        address = urlsplit(settings.BASE_URL)
+        if address.scheme != "http" or address.hostname not in LOOPBACK:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+        self.others = LOOPBACK - {address.hostname}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if urlsplit(f"//{request.get_host()}").hostname in self.others:
+            return HttpResponseRedirect(settings.BASE_URL + request.get_full_path())
+        return self.get_response(request)
 
 
 class PrivatePages:
