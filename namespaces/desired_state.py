@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 
-from accounts.models import Identity
+from accounts.models import Identity, Level
 from clusters.config import ClusterConfig
 from clusters.roles import binding_name
 from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus
@@ -83,11 +83,21 @@ def _limits(ids: list[UUID]) -> dict[UUID, list[LimitSpec]]:
     return found
 
 
+OVER = (
+    Q(membership__ended_at__isnull=False)
+    | ~Q(membership__role=F("role"))
+    | Q(membership__person__level=Level.GUEST)
+    | Q(membership__person__is_active=False)
+    | ~Q(identity__state=Identity.State.ACTIVE)
+)
+"""Of a grant: the rows say positively that it is over. A missing row, or a changed file, says nothing."""
+
+
 def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
     found: dict[UUID, dict[str, KnownBinding]] = defaultdict(dict)
-    grants = Grant.objects.filter(namespace__in=ids).select_related("membership__person", "identity")
-    for grant in grants.iterator(chunk_size=2000):
-        revoked = _is_revoked(grant)
+    over = ExpressionWrapper(OVER, output_field=BooleanField())
+    for grant in Grant.objects.filter(namespace__in=ids).annotate(is_over=over).iterator(chunk_size=2000):
+        revoked = grant.is_over
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,
             operation=str(grant.operation),
@@ -98,15 +108,3 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
             proved=grant.state == (Grant.State.REVOKED if revoked else Grant.State.ACTIVE),
         )
     return found
-
-
-def _is_revoked(grant: Grant) -> bool:
-    """Whether the rows say positively that this grant is over. A missing row, or a changed file, says nothing."""
-    membership = grant.membership
-    return (
-        membership.ended_at is not None
-        or membership.role != grant.role
-        or membership.person.is_guest
-        or not membership.person.is_active
-        or grant.identity.state != Identity.State.ACTIVE
-    )

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
@@ -73,12 +73,18 @@ def reconcile(namespace_id: UUID) -> None:
 
 
 def due() -> QuerySet[Namespace]:
-    """Return the namespaces that a worker should look at now: changed since the last attempt, or due again."""
+    """Return the namespaces that a worker should look at now: changed since the last attempt, or due again.
+
+    Those where somebody's right is to end come first.
+    """
+    held = Grant.objects.exclude(state=Grant.State.REVOKED).filter(
+        desired_state.OVER, namespace=OuterRef("pk")
+    )
     return Namespace.objects.filter(
         Q(status__isnull=True)
         | ~Q(status__attempted_generation=F("generation"))
         | Q(status__next_reconcile_at__lte=Now())
-    ).order_by("changed_at")
+    ).order_by(Exists(held).desc(), "changed_at")
 
 
 def reconcile_due() -> None:

@@ -17,25 +17,29 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from namespaces import reconciliation
+from namespaces.lanes import CHANGES
 from namespaces.models import Namespace
 
 logger = structlog.get_logger(__name__)
 
 
-def request_reconcile(*namespace_ids: UUID) -> None:
-    """Mark namespaces as changed, in the caller's transaction, and knock once it is committed."""
+def request_reconcile(*namespace_ids: UUID, lane: str = CHANGES) -> None:
+    """Mark namespaces as changed, in the caller's transaction, and knock once it is committed.
+
+    Whatever may end a right says `lane=REVOCATIONS`.
+    """
     ids = list(dict.fromkeys(namespace_ids))
     if not ids:
         return
     Namespace.objects.filter(pk__in=ids).update(generation=F("generation") + 1, changed_at=Now())
-    transaction.on_commit(lambda: knock(ids), robust=True)
+    transaction.on_commit(lambda: knock(ids, lane), robust=True)
 
 
-def knock(namespace_ids: Sequence[UUID]) -> None:
+def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
     """Tell the workers to look now. A broker that is down costs half a second once; the sweep does the rest."""
     for namespace_id in namespace_ids:
         try:
-            reconcile_namespace.delay(namespace_id=str(namespace_id))
+            reconcile_namespace.apply_async(kwargs={"namespace_id": str(namespace_id)}, queue=lane)
         except OperationalError as error:
             logger.warning(
                 "knock lost; the sweep will find the change", namespace_id=str(namespace_id), error=str(error)

@@ -6,7 +6,9 @@ import os
 
 from celery import Celery
 from django.conf import settings
+from kombu import Queue
 
+from namespaces.lanes import CHANGES, REVOCATIONS
 from portal import workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -14,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("berth")
 
 _WORKER_TRANSPORT = {
+    "queue_order_strategy": "priority",  # as listed in task_queues
     "visibility_timeout": 300,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
@@ -41,6 +44,9 @@ def _configuration() -> dict[str, object]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "task_publish_retry": False,
+        # A worker takes from the first queue as long as there is something in it: nobody's end waits behind a heap.
+        "task_queues": [Queue(REVOCATIONS), Queue(CHANGES)],
+        "task_default_queue": CHANGES,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_acks_on_failure_or_timeout": True,

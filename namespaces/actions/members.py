@@ -12,6 +12,7 @@ from accounts.models import Level, User
 from accounts.policy import may_vouch
 from audit.record import record
 from namespaces.access import Permission, Role
+from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Namespace
 from namespaces.policy import may_grant, permits
 from namespaces.tasks import request_reconcile
@@ -82,7 +83,7 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
         before={"role": before},
         after={"role": role, "person": str(current.person_id)},
     )
-    request_reconcile(namespace.pk)
+    request_reconcile(namespace.pk, lane=REVOCATIONS)
     return current
 
 
@@ -103,7 +104,7 @@ def remove(*, membership: Membership, by: User) -> Membership:
         "member.left" if own else "member.removed", by=by, about=current, namespace_id=namespace.pk,
         before={"role": current.role, "person": str(current.person_id)},
     )  # fmt: skip
-    request_reconcile(namespace.pk)
+    request_reconcile(namespace.pk, lane=REVOCATIONS)
     return current
 
 
@@ -122,7 +123,7 @@ def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> No
         lock(membership.namespace)
         if person.is_guest or not person.is_active:
             _keep_an_admin(membership.namespace, without=person)
-    request_reconcile(*memberships.values_list("namespace", flat=True))
+    request_reconcile(*memberships.values_list("namespace", flat=True), lane=REVOCATIONS)
 
 
 def lock(namespace: Namespace) -> None:

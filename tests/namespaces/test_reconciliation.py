@@ -948,6 +948,16 @@ class TestDue:
         reconciliation.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
 
+    def test_those_where_a_right_is_to_end_come_first(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        older = factories.NamespaceFactory.create(cluster=made.cluster, changed_at="2020-01-01T00:00Z")
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        assert list(reconciliation.due()) == [made, older]
+        reconciliation.reconcile(made.pk)
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        assert list(reconciliation.due()) == [older, made]
+
     def test_new_namespace_is_due(self, fire: Namespace, api: FakeCluster) -> None:
         assert list(reconciliation.due()) == [fire]
         reconciliation.reconcile_due()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import redis
 from django.db import transaction
+from kombu import Message
 
 from audit.models import Event
+from localcluster import services
+from localcluster.processes import LOOPBACK, Child, free_ports, wait_until
 from namespaces import tasks
 from namespaces.access import Role
 from namespaces.actions import members
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Membership, Namespace
+from portal import celery as portal_celery
 from portal.celery import app
 from tests import factories
 from tests.conftest import Cast
@@ -30,6 +39,27 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(app.amqp, "_producer_pool", None)
 
     return point
+
+
+@pytest.fixture
+def redis_address(tmp_path: Path) -> Iterator[str]:
+    """A Redis of its own."""
+    (port,) = free_ports(1)
+    child = Child(
+        "redis", services.redis(tmp_path / "redis", port), tmp_path / "redis.log", env=dict(os.environ)
+    )
+    client = redis.Redis(LOOPBACK, port)
+    wait_until(lambda: _answers(client), children=[child], seconds=30, what="Redis")
+    yield f"redis://{LOOPBACK}:{port}/0"
+    client.close()
+    child.stop()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def generations() -> dict[str, int]:
@@ -85,7 +115,7 @@ def test_unforeseen_failure_after_the_commit_loses_nothing(
 class TestMessage:
     def test_names_the_object_and_nothing_else(self, fire: Namespace, broker: Callable[[str], None]) -> None:
         broker(f"memory://{fire.pk}")
-        with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
+        with app.connection_for_read() as connection, connection.SimpleQueue(CHANGES) as queue:
             queue.clear()
             tasks.knock([fire.pk])
             message = queue.get(timeout=5)
@@ -99,6 +129,31 @@ class TestMessage:
     def test_arguments_are_given_by_name(self) -> None:
         with pytest.raises(TypeError):
             tasks.reconcile_namespace.run("7ecb7888-0d25-4ac8-978f-d9e7cc2c80ee")  # type: ignore[call-arg]
+
+
+class TestLanes:
+    def test_worker_takes_what_may_end_a_right_before_everything_else(
+        self, fire: Namespace, broker: Callable[[str], None], redis_address: str
+    ) -> None:
+        """From a real Redis, in the order in which a worker asks for its queues."""
+        broker(redis_address)
+        for lane in (*([CHANGES] * 20), REVOCATIONS, REVOCATIONS):
+            tasks.knock([fire.pk], lane)
+        seen: list[str] = []
+        with app.connection_for_read() as connection:
+            connection.transport_options = {"queue_order_strategy": "priority"}
+            queues = list(app.amqp.queues.values())
+            take = functools.partial(_take, seen)
+            with connection.Consumer(queues, callbacks=[take], accept=["json"], prefetch_count=1):
+                while len(seen) < 3:
+                    connection.drain_events(timeout=5)
+        assert seen == [REVOCATIONS, REVOCATIONS, CHANGES]
+        assert portal_celery._WORKER_TRANSPORT["queue_order_strategy"] == "priority"
+
+
+def _take(seen: list[str], _payload: object, message: Message) -> None:
+    seen.append(message.delivery_info["routing_key"])
+    message.ack()
 
 
 class Listener:

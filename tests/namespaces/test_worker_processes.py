@@ -30,6 +30,7 @@ from localcluster.processes import LOOPBACK, Child, free_ports
 from namespaces import standing
 from namespaces.access import Role
 from namespaces.actions import members, requests
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Membership, Namespace, NamespaceStatus
 from namespaces.standing import State
 from portal.celery import app
@@ -145,7 +146,7 @@ class Installation:
     def forget_messages(self) -> None:
         """Lose every message, as a Redis that starts again does; there was at least one."""
         with redis.Redis(host=LOOPBACK, port=self.redis_port) as client:
-            assert client.llen("celery") > 0
+            assert client.llen(CHANGES) + client.llen(REVOCATIONS) > 0
             client.flushall()
 
     def until(self, condition: Callable[[], bool]) -> None:

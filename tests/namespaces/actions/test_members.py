@@ -12,6 +12,7 @@ from accounts.models import Level, User
 from audit.models import Event
 from namespaces.access import Role
 from namespaces.actions import members
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
@@ -285,12 +286,12 @@ class TestEveryAct:
         self, cast: Cast, fire: Namespace, act: str, django_capture_on_commit_callbacks: Callable[..., object],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        knocks: list[list[object]] = []
-        monkeypatch.setattr("namespaces.tasks.knock", knocks.append)
+        knocks: list[tuple[list[object], str]] = []
+        monkeypatch.setattr("namespaces.tasks.knock", lambda ids, lane: knocks.append((ids, lane)))
         with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
             ACTS[act](cast, fire)
             assert knocks == []
-        assert knocks == [[fire.pk]]
+        assert knocks == [([fire.pk], CHANGES if act == "add" else REVOCATIONS)]
 
     def test_writes_one_event(self, cast: Cast, fire: Namespace, act: str) -> None:
         ACTS[act](cast, fire)

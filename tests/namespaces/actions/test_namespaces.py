@@ -94,7 +94,7 @@ class TestCreate:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         knocks: list[list[object]] = []
-        monkeypatch.setattr("namespaces.tasks.knock", knocks.append)
+        monkeypatch.setattr("namespaces.tasks.knock", lambda ids, _lane: knocks.append(ids))
         with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
             made = create(cluster, cast.paula)
             assert knocks == []

@@ -276,7 +276,7 @@ def test_approval_knocks_after_the_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     knocks: list[list[object]] = []
-    monkeypatch.setattr("namespaces.tasks.knock", knocks.append)
+    monkeypatch.setattr("namespaces.tasks.knock", lambda ids, _lane: knocks.append(ids))
     request = ask(fire, cast.otto)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
         requests.approve(request=request, by=cast.nils)
