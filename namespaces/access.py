@@ -44,10 +44,16 @@ class Permission(StrEnum):
     EDIT_PAGE = "edit the page"
     SEE_LIMITS = "see the limits and what is used of them"
     DECIDE_LIMITS = "decide the limits"
+    SEE_DRIFT = "see what the cluster has beside the decisions"
 
 
 _VIEWER = frozenset({Permission.SEE_PAGE, Permission.SEE_PEOPLE, Permission.SEE_LIMITS, Permission.LEAVE})
-_ADMIN = _VIEWER | {Permission.MANAGE_MEMBERS, Permission.DECIDE_REQUESTS, Permission.EDIT_PAGE}
+_ADMIN = _VIEWER | {
+    Permission.MANAGE_MEMBERS,
+    Permission.DECIDE_REQUESTS,
+    Permission.EDIT_PAGE,
+    Permission.SEE_DRIFT,
+}
 
 ANYBODY = frozenset({Permission.SEE_PAGE})
 LOGGED_IN = ANYBODY | {Permission.ASK_TO_JOIN}

@@ -304,6 +304,28 @@ class SeenLimits(models.Model):
         return f"{self.kind} {self.name}"
 
 
+class SeenBinding(models.Model):
+    """A RoleBinding that gives people rights beside Berth, as it was seen. Only reconciliation writes here."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="seen_bindings")
+    name = models.CharField(max_length=253)
+    role = models.CharField(max_length=300)
+    users = models.JSONField(default=list)
+    groups = models.JSONField(default=list)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("namespace__name", "name")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "name"), name="namespaces_seenbinding_namespace_name"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Grant(models.Model):
     """What the cluster holds, or held, for (namespace, identity, role), and the proof of it.
 

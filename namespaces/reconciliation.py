@@ -35,7 +35,7 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
-from namespaces import desired_state, seen_limits, verdicts
+from namespaces import desired_state, drift, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Observed, compare
@@ -152,19 +152,20 @@ def sweep(cluster: Cluster) -> list[UUID]:
             "The list of RoleBindings lacks one that is always there: it was filtered on its way."
         )
     rows = Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name")
-    differing, seen = [], {}
+    differing, seen, foreign = [], {}, {}
     for spec in desired_state.namespace_specs(rows.iterator(chunk_size=2000), config):
         namespace = namespaces.get(spec.name)
         here = {kind: found.get(spec.name, ()) for kind, found in limits.items()}
-        if not compare(spec, Observed(namespace, bindings.get(spec.name, ()), here)).is_empty:
+        difference = compare(spec, Observed(namespace, bindings.get(spec.name, ()), here))
+        if not difference.is_empty:
             differing.append(UUID(spec.namespace_id))
-        if (
-            namespace is not None
-            and namespace["metadata"]["uid"] == spec.uid
-            and len(here) == len(quotas.KINDS)
-        ):
+        if namespace is None or namespace["metadata"]["uid"] != spec.uid:
+            continue
+        foreign[UUID(spec.namespace_id)] = difference.foreign
+        if len(here) == len(quotas.KINDS):
             seen[UUID(spec.namespace_id)] = [item for found in here.values() for item in found]
     seen_limits.store(seen)
+    drift.store(foreign)
     ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now())
     return differing
 
@@ -326,6 +327,8 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
     deleted = {seen.name for seen in outcome.drift.delete}
     for name, revoked in outcome.revoked.items():
         _store_revoked(namespace, name, revoked, deleted=name in deleted)
+    if outcome.drift.obstacle is None:
+        drift.store({namespace.pk: outcome.drift.foreign})
     if len(outcome.limits) == len(quotas.KINDS):
         seen_limits.store({namespace.pk: [item for found in outcome.limits.values() for item in found]})
     verdict = verdicts.of_outcome(outcome, name=namespace.name, attempts=status.attempts)

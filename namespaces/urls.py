@@ -2,7 +2,18 @@
 
 from django.urls import include, path
 
-from namespaces.views import config, directory, limits, manage, members, namespace, people, requests, settings
+from namespaces.views import (
+    config,
+    directory,
+    drift,
+    limits,
+    manage,
+    members,
+    namespace,
+    people,
+    requests,
+    settings,
+)
 
 one_namespace = [
     path("", namespace.namespace, name="namespace"),
@@ -20,6 +31,7 @@ one_namespace = [
 urlpatterns = [
     path("namespaces/", directory.directory, name="directory"),
     path("namespaces/<slug:cluster>/<slug:name>/", include(one_namespace)),
+    path("drift/", drift.drift, name="drift"),
     path("manage/", manage.manage, name="manage"),
     path("manage/create/", manage.create, name="create"),
     path("manage/create/name/", manage.name_check, name="name_check"),

@@ -49,10 +49,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A binding that gives people rights and that Berth did not make, with the user names it names."""
+    """A binding that gives people rights and that Berth did not make: its role, the users and the groups it names."""
 
     name: str
     users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,7 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
     ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
     foreign = tuple(
-        Foreign(found["metadata"]["name"], _users(found))
-        for found in unwanted
-        if _our(spec, found) is None and _gives_people_rights(found)
+        _foreign(found) for found in unwanted if _our(spec, found) is None and _gives_people_rights(found)
     )
     let_in = {user for each in foreign for user in each.users}
     return Drift(
@@ -177,8 +177,15 @@ def _gives_people_rights(found: Manifest) -> bool:
     return any(subject.get("kind") in ("User", "Group") for subject in found.get("subjects") or ())
 
 
-def _users(found: Manifest) -> tuple[str, ...]:
-    return tuple(subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == "User")
+def _foreign(found: Manifest) -> Foreign:
+    def named(kind: str) -> tuple[str, ...]:
+        return tuple(
+            subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == kind
+        )
+
+    reference = found.get("roleRef") or {}
+    role = f"{reference.get('kind', '')} {reference.get('name', '')}".strip()
+    return Foreign(found["metadata"]["name"], named("User"), named("Group"), role)
 
 
 def is_ours(found: Manifest, known: KnownBinding) -> bool:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, inbox, roster, seen_limits
+from namespaces import directory, drift, inbox, roster, seen_limits
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
@@ -46,6 +46,8 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         context["roster"] = roster.of(found, now=timezone.now())
     if Permission.SEE_LIMITS.name in context["may"]:
         context["seen"] = seen_limits.of(found)
+    if Permission.SEE_DRIFT.name in context["may"]:
+        context["beside"] = drift.beside([found])
     if request.htmx:  # type: ignore[attr-defined]
         return page(request, "namespaces/_use.html", context)
     return page(request, "namespaces/namespace.html", context)

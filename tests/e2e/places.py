@@ -61,6 +61,7 @@ PLACES = (
     Place("limits", NAMESPACE + "settings/limits/?profile=standard", "limits", ("operator",)),
     Place("limits", NAMESPACE + "settings/limits/", "limits-not-allowed", ("namespace-admin",), 403),
     Place("namespace_requests", NAMESPACE + "requests/", "namespace-requests", ADMINS),
+    Place("drift", "/drift/", "drift", ("operator",)),
     Place("manage", "/manage/", "manage"),
     Place("create", "/manage/create/", "create", ("operator",)),
     Place("create", "/manage/create/", "not-allowed", ("guest", "namespace-admin"), 403),

@@ -34,7 +34,7 @@ from clusters.roles import binding_name, cluster_role, probes
 from namespaces import reconciliation, standing
 from namespaces.access import Role
 from namespaces.actions import members
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, SeenBinding
 from namespaces.reconciler import reconcile as reconcile_module
 from namespaces.standing import State
 from portal.celery import app
@@ -805,6 +805,25 @@ class TestNamespaceInTheWay:
         api.settle()
         reconciliation.reconcile(made.pk)
         assert stands(made, cast.eda) == State.REVOKED
+
+
+class TestBesideBerth:
+    @pytest.mark.parametrize("by", ["pass", "sweep"])
+    def test_access_that_others_gave_is_remembered_and_forgotten(
+        self, made: Namespace, api: FakeCluster, by: str
+    ) -> None:
+        def look() -> None:
+            if by == "pass":
+                reconciliation.reconcile(made.pk)
+            else:
+                reconciliation.sweep(made.cluster)
+
+        put_by_hand(api, "sneaky", "somebody", place=made.name)
+        look()
+        assert list(SeenBinding.objects.values_list("name", "users")) == [("sneaky", ["somebody"])]
+        api.outside.remove(ROLE_BINDING, "sneaky", made.name)
+        look()
+        assert not SeenBinding.objects.exists()
 
 
 class TestResidualAccess:

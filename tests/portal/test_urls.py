@@ -38,6 +38,7 @@ TABLE = {
     "settings": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
     "limits": ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422)),
     "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
+    "drift": ((302, 403, 403, 403, 403, 403, 200), NOT_BY_POST),
     "manage": (LOGGED_IN, NOT_BY_POST),
     "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
     "name_check": (NOT_BY_GET, (302, 403, 403, 403, 403, 200, 200)),

@@ -61,7 +61,7 @@ class TestBindings:
     def test_ours_by_name_and_label_alone_is_not_ours(self) -> None:
         found = stored(EDA)
         drift = compare(spec(), Observed(namespace(), [found]))
-        assert drift == Drift(foreign=(Foreign(EDA.name, (EDA.username,)),))
+        assert drift == Drift(foreign=(Foreign(EDA.name, (EDA.username,), role="ClusterRole berth:editor"),))
         assert drift.is_empty
 
     def test_order_of_what_was_seen_does_not_matter(self) -> None:
@@ -186,8 +186,8 @@ class TestForeign:
     @pytest.mark.parametrize("kind", ["User", "Group"])
     def test_rights_of_people_beside_berth_are_shown(self, kind: str) -> None:
         drift = compare(spec(), Observed(namespace(), [by_hand("sneaky", kind=kind)]))
-        users = ("somebody",) if kind == "User" else ()
-        assert drift == Drift(foreign=(Foreign("sneaky", users),))
+        users, groups = (("somebody",), ()) if kind == "User" else ((), ("somebody",))
+        assert drift == Drift(foreign=(Foreign("sneaky", users, groups, "ClusterRole view"),))
         assert drift.is_empty
 
     def test_rights_of_service_accounts_are_the_business_of_the_namespace(self) -> None:
@@ -203,7 +203,7 @@ class TestForeign:
             "sneaky", labels={MANAGED_BY_LABEL: MANAGED_BY}, annotations={OPERATION: "operation-1"}
         )
         assert compare(spec(known=known(EDA, revoked=True)), Observed(namespace(), [found])) == Drift(
-            foreign=(Foreign("sneaky", ("somebody",)),)
+            foreign=(Foreign("sneaky", ("somebody",), role="ClusterRole view"),)
         )
 
 

@@ -1,0 +1,73 @@
+"""What others gave beside Berth is stored as it is seen, and told with the people in it."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from namespaces import drift
+from namespaces.models import Grant, Namespace, NamespaceStatus, SeenBinding
+from namespaces.reconciler.diff import Foreign
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+SNEAKY = Foreign("sneaky", ("somebody",), (), "ClusterRole view")
+
+
+def test_binding_is_told_with_the_people_whom_berth_knows(cast: Cast, fire: Namespace) -> None:
+    subject = cast.eda.identities.get().subject
+    drift.store({fire.pk: [Foreign("sneaky", (subject, "nobody"), ("staff",), "Role wide")]})
+    (found,) = drift.beside()
+    assert (found.binding.name, found.binding.role, found.binding.groups) == (
+        "sneaky",
+        "Role wide",
+        ["staff"],
+    )
+    assert found.people == ((subject, "Eda Kaya"), ("nobody", ""))
+
+
+def test_user_name_with_a_prefix_is_known_from_the_grants(cast: Cast, fire: Namespace) -> None:
+    membership = factories.MembershipFactory.create(namespace=fire, person=cast.otto)
+    factories.GrantFactory.create(membership=membership, username="oidc:otto")
+    drift.store({fire.pk: [Foreign("sneaky", ("oidc:otto",), (), "")]})
+    assert drift.beside([fire])[0].people == (("oidc:otto", "Otto Brandt"),)
+
+
+def test_what_stays_keeps_its_age_what_changes_is_new_and_what_went_is_gone(
+    fire: Namespace, hidden: Namespace, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    drift.store({fire.pk: [SNEAKY], hidden.pk: [SNEAKY]})
+    since = SeenBinding.objects.get(namespace=fire).since
+    with django_assert_num_queries(1):
+        drift.store({fire.pk: [SNEAKY]})
+    assert SeenBinding.objects.get(namespace=fire).since == since
+    drift.store({fire.pk: [Foreign("sneaky", ("another",), (), "ClusterRole view")]})
+    assert SeenBinding.objects.get(namespace=fire).users == ["another"]
+    drift.store({fire.pk: []})
+    assert [row.namespace for row in SeenBinding.objects.all()] == [hidden]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "told"),
+    [
+        ("conflict", "foreign", True), ("degraded", "forbidden", True), ("missing", "missing", True),
+        ("ready", "residual", True), ("ready", "", False), ("waiting", "unproved", False), ("unreachable", "", False),
+    ],
+)  # fmt: skip
+def test_only_what_waiting_does_not_mend_is_trouble(
+    fire: Namespace, state: str, code: str, told: bool
+) -> None:
+    NamespaceStatus.objects.create(namespace=fire, state=state, error_code=code)
+    assert drift.in_trouble().exists() is told
+
+
+def test_access_that_others_go_on_giving_is_told_until_it_ends(cast: Cast, fire: Namespace) -> None:
+    membership = factories.MembershipFactory.create(namespace=fire, person=cast.otto)
+    grant = factories.GrantFactory.create(
+        membership=membership, state=Grant.State.REVOKING, binding_uid="", error_message="RoleBinding sneaky"
+    )
+    assert list(drift.residual([fire])) == [grant]
+    Grant.objects.update(state=Grant.State.REVOKED)
+    assert not drift.residual().exists()
