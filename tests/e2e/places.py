@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from localcluster.admin_api import AdminApi
 from localcluster.people import ALEX, BEN, FAHIM, HOU_I, OLGA, DemoPerson
 from tests.benchmarks.people import log_in
 from tests.e2e import rows
-from tests.e2e.newcomers import GRETA
+from tests.e2e.newcomers import GRETA, LENA
 from tests.stack import Stack
 
 PEOPLE: dict[str, DemoPerson | None] = {
@@ -137,8 +138,22 @@ class Scenery:
         return place.path.format(namespace=_OF.get(kind, "avis-fire"), **self.values)
 
 
+_BY_HAND = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "RoleBinding",
+    "metadata": {"name": "made-by-hand", "namespace": "avis-fire"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth:viewer"},
+    "subjects": [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": LENA.subject},
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "class-of-2026"},
+    ],
+}
+
+
 def paint(stack: Stack) -> Scenery:
-    """Make requests in every state and somebody who was removed. A guest has logged in and stays one."""
+    """Make requests in every state, somebody who was removed, access beside Berth, a guest who stays one."""
+    bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/avis-fire/rolebindings"
+    AdminApi(stack.cluster.layout).expect("POST", bindings, _BY_HAND)
     for person in (GRETA, BEN):
         log_in(stack.url, stack.cluster.layout, person.subject)
     denied = rows.run(stack, "ask", "avis-rip", GRETA.subject, "editor")
