@@ -7,6 +7,7 @@ Eda is an editor in it, Vera a viewer. Ana is a newcomer: a guest. Otto is a use
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,6 +39,13 @@ from tests.fake_cluster import FakeCluster
 # A busy machine is no failure: no test is judged by the clock. A failing example is printed with the way to repeat it.
 hypothesis_settings.register_profile("berth", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("berth")
+
+# Who runs in the background, or under nohup, ignores these signals, and so would every program that a test starts and
+# ends by them. A handler, unlike that, is not inherited.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @dataclass(frozen=True)

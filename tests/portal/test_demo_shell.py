@@ -86,7 +86,10 @@ def test_what_kubectl_kept_is_gone_when_the_shell_is_ended_from_outside(number: 
         directory = Path(line.removeprefix("there: ").strip())
         assert directory.exists()
         process.send_signal(number)
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
     assert not directory.exists()
 
 

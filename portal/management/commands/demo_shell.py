@@ -98,9 +98,10 @@ def _run(environment: dict[str, str]) -> int:
     with tempfile.TemporaryDirectory(prefix="berth-kubectl-") as directory:
         environment["KUBECACHEDIR"] = directory
         command = _command(shell, environment, Path(directory))
-        # Ctrl-C is for what runs in the shell. A handler that does nothing, unlike SIG_IGN, is not inherited.
-        signal.signal(signal.SIGINT, _nothing)
-        signal.signal(signal.SIGQUIT, _nothing)
+        # Ctrl-C is for what runs in the shell. A handler that does nothing, unlike SIG_IGN, is not inherited: also not
+        # that of SIGHUP, which is ignored under nohup, and by which the shell is ended here.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, _nothing)
         try:
             process = subprocess.Popen(command, env=environment)
         except OSError as error:
