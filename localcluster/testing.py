@@ -62,6 +62,12 @@ def shared_cluster(
         yield SharedCluster(load(directory), binaries)
 
 
+def wait_for_end(directory: Path) -> None:
+    """Return when the control plane of this directory has ended, which nobody uses any more."""
+    with file_lock(directory / "run.lock"):
+        return
+
+
 def _say(line: str) -> None:
     print(line, file=sys.__stderr__, flush=True)
 

@@ -13,7 +13,7 @@ from clusters import authentication, manifests
 from clusters.config import load
 from localcluster import services
 from localcluster.layout import Layout
-from localcluster.testing import Documents, shared_cluster
+from localcluster.testing import Documents, shared_cluster, wait_for_end
 from tests import stack
 from tests.benchmarks import access, demonstration, directory, figures, sweep
 from tests.benchmarks.figures import Figure
@@ -37,6 +37,16 @@ def documents(layout: Layout) -> Documents:
     )
 
 
+def _measure_on_a_stack(name: str, place: Path) -> list[Figure]:
+    with shared_cluster(place / "cluster", documents, people=crowd()) as cluster:
+        url = services.postgres(place / "postgres")
+        # As many processes as docker-compose.yml starts.
+        with stack.running(cluster, place / "portal", database_url=url, web_processes=2) as portal:
+            found = list(ON_A_STACK[name](portal))
+    wait_for_end(place / "cluster")
+    return found
+
+
 def main() -> None:
     chosen = sys.argv[1:] or [*ON_A_STACK, "demonstration"]
     found: list[Figure] = []
@@ -45,14 +55,8 @@ def main() -> None:
         if name == "demonstration":
             found += demonstration.measure()
             continue
-        with (
-            tempfile.TemporaryDirectory(prefix="berth-bench-") as place,
-            shared_cluster(Path(place) / "cluster", documents, people=crowd()) as cluster,
-        ):
-            url = services.postgres(Path(place) / "postgres")
-            # As many processes as docker-compose.yml starts.
-            with stack.running(cluster, Path(place) / "portal", database_url=url, web_processes=2) as portal:
-                found += ON_A_STACK[name](portal)
+        with tempfile.TemporaryDirectory(prefix="berth-bench-") as place:
+            found += _measure_on_a_stack(name, Path(place))
     figures.write(found, RESULT)
     print(figures.table(found))
     print(f"written to {RESULT}")
