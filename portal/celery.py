@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 from django.conf import settings
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from namespaces.lanes import CHANGES, REVOCATIONS
 from portal import workers
@@ -45,7 +45,7 @@ def _configuration() -> dict[str, object]:
         "broker_connection_max_retries": None,
         "task_publish_retry": False,
         # A worker takes from the first queue as long as there is something in it: nobody's end waits behind a heap.
-        "task_queues": [Queue(REVOCATIONS), Queue(CHANGES)],
+        "task_queues": [Queue(lane, Exchange(lane), routing_key=lane) for lane in (REVOCATIONS, CHANGES)],
         "task_default_queue": CHANGES,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
