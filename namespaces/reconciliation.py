@@ -55,21 +55,23 @@ class ForeignCluster(ClusterError):
     code = "foreign"
 
 
-def reconcile(namespace_id: UUID) -> None:
+def reconcile(namespace_id: UUID) -> bool:
     """Make one namespace as decided, unless another worker is at it. Never raises a ClusterError.
 
-    A change made while we work leaves the row out of date: we look again at once, a few times.
+    A change made while we work leaves the row out of date: we look again at once, a few times. Return whether it was
+    changed once more then: those who knocked meanwhile were sent away, so that somebody must be called.
     """
     for _round in range(MOST_ROUNDS):
         namespace = Namespace.objects.select_related("cluster").filter(pk=namespace_id).first()
         if namespace is None:
-            return
+            return False
         lease = _take_lease(namespace)
         if lease is None:
-            return
+            return False
         _pass(namespace, lease)
         if not Namespace.objects.filter(pk=namespace_id).exclude(generation=namespace.generation).exists():
-            return
+            return False
+    return True
 
 
 def due() -> QuerySet[Namespace]:

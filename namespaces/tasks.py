@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from namespaces import reconciliation
-from namespaces.lanes import CHANGES
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 
 logger = structlog.get_logger(__name__)
@@ -49,8 +49,9 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
 
 @shared_task
 def reconcile_namespace(*, namespace_id: str) -> None:
-    """Make one namespace right."""
-    reconciliation.reconcile(UUID(namespace_id))
+    """Make one namespace right. One that changes faster than we work comes again, and others have their turn before."""
+    if reconciliation.reconcile(UUID(namespace_id)):
+        knock([UUID(namespace_id)], REVOCATIONS)  # what changed may be the end of a right
 
 
 @shared_task

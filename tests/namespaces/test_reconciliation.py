@@ -647,7 +647,7 @@ class TestChangesMeanwhile:
                 Namespace.objects.filter(pk=made.pk).update(generation=len(passes) + 10)
 
         fake_connection.meddle(change)
-        reconciliation.reconcile(made.pk)
+        assert reconciliation.reconcile(made.pk)
         assert len(passes) == 2 * reconciliation.MOST_ROUNDS  # kube-system and the namespace
         assert made in reconciliation.due()
 

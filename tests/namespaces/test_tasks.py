@@ -131,6 +131,19 @@ class TestMessage:
             tasks.reconcile_namespace.run("7ecb7888-0d25-4ac8-978f-d9e7cc2c80ee")  # type: ignore[call-arg]
 
 
+class TestReconcileNamespace:
+    @pytest.mark.parametrize("changed", [True, False])
+    def test_namespace_that_changed_to_the_end_is_called_again(
+        self, fire: Namespace, monkeypatch: pytest.MonkeyPatch, changed: bool
+    ) -> None:
+        """Whoever knocked meanwhile was sent away: without a call the last change would wait for the sweep."""
+        knocks: list[tuple[list[object], str]] = []
+        monkeypatch.setattr(tasks, "knock", lambda ids, lane: knocks.append((ids, lane)))
+        monkeypatch.setattr("namespaces.reconciliation.reconcile", lambda _id: changed)
+        tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+        assert knocks == ([([fire.pk], REVOCATIONS)] if changed else [])
+
+
 class TestLanes:
     def test_worker_takes_what_may_end_a_right_before_everything_else(
         self, fire: Namespace, broker: Callable[[str], None], redis_address: str
