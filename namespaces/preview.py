@@ -76,11 +76,12 @@ def of_limits(namespace: Namespace, amounts: Amounts) -> LimitsPreview:
     ]
     specs = tuple(key.spec(amount) for key, amount in sorted(amounts.items()))
     spec = _spec(namespace, specs)
-    manifests = [quotas.manifest(spec, kind) for kind in quotas.KINDS]
+    made = (quotas.change(spec, kind, ()) for kind in quotas.KINDS)
+    manifests = [change.manifest for change in made if change is not None]
     return LimitsPreview(
         changes=tuple(change for change in changes if change[1] != change[2]),
         warnings=tuple(warnings),
-        manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True) if amounts else "",
+        manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True) if manifests else "",
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
 from accounts.errors import BadInput, NotAllowed, Refusal, StateConflict, TooMany
@@ -29,6 +29,13 @@ def page(
     if status == 429:
         response.headers["Retry-After"] = _RETRY_AFTER
     return response
+
+
+def start_from_now(form: forms.Form, version: int) -> None:
+    """Keep what was typed, but let the next attempt replace what somebody else wrote: the reader has been told."""
+    typed = cast(QueryDict, form.data).copy()
+    typed["version"] = str(version)
+    form.data = typed
 
 
 def blame(form: forms.Form, refusal: Refusal) -> None:

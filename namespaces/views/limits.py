@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -20,7 +20,7 @@ from namespaces.models import Namespace
 from namespaces.profiles import configured_profiles
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views import parameters
-from namespaces.views.answers import blame, page
+from namespaces.views.answers import blame, page, start_from_now
 from namespaces.views.head import head
 
 _TEMPLATE = "namespaces/limits.html"
@@ -50,9 +50,7 @@ def _save(request: KnownRequest, namespace: Namespace, form: LimitsForm) -> Http
         blame(form, refusal)
         if isinstance(refusal, StateConflict):
             namespace.refresh_from_db(fields=["limits_version"])
-            typed = cast(QueryDict, form.data).copy()
-            typed["version"] = str(namespace.limits_version)
-            form.data = typed
+            start_from_now(form, namespace.limits_version)
         return page(request, _TEMPLATE, _context(request, namespace, form), refusal=refusal)
     messages.success(request, _("The limits of %(namespace)s are decided.") % {"namespace": namespace})
     return redirect(namespace)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -17,7 +17,7 @@ from namespaces.actions import namespaces as actions
 from namespaces.forms import PageForm, PublicationFormSet, PublicationRows
 from namespaces.models import Namespace
 from namespaces.shortcuts import get_namespace_or_404
-from namespaces.views.answers import blame, page
+from namespaces.views.answers import blame, page, start_from_now
 from namespaces.views.head import head
 
 
@@ -46,20 +46,13 @@ def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: Pub
     except Refusal as refusal:
         blame(form, refusal)
         if isinstance(refusal, StateConflict):
-            _start_from_now(form, namespace)
+            namespace.refresh_from_db(fields=["page_version"])
+            start_from_now(form, namespace.page_version)
         return page(
             request, "namespaces/settings.html", _context(request, namespace, form, rows), refusal=refusal
         )
     messages.success(request, _("The page says what you wrote."))
     return redirect(namespace)
-
-
-def _start_from_now(form: PageForm, namespace: Namespace) -> None:
-    """Keep what was typed, but let the next attempt replace what somebody else wrote: the reader has been told."""
-    namespace.refresh_from_db(fields=["page_version"])
-    typed = cast(QueryDict, form.data).copy()
-    typed["version"] = str(namespace.page_version)
-    form.data = typed
 
 
 def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationRows]:

@@ -52,6 +52,7 @@ class TestForm:
         assert "<code>requests.nvidia.com/gpu</code>: no limit → <strong>2</strong>" in page
         assert "requests.nvidia.com/gpu: &#x27;2&#x27;" in page
         assert 'name="save"' in page
+        assert "LimitRange" not in page  # nothing of it was decided, so none is made
         assert actions.of(fire) == {PODS: 20}
 
     def test_saving_decides_all_limits_at_once(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
