@@ -28,6 +28,7 @@ from clusters.api import (
     Unauthorized,
     Unavailable,
 )
+from clusters.names import FIELD_MANAGER
 
 _MESSAGE_LENGTH = 500
 _DEFAULT_RETRY_AFTER = 1.0
@@ -99,8 +100,15 @@ def read_list(body: bytes, kind: Kind) -> tuple[list[Manifest], str, str]:
 
 
 def _without_bookkeeping(found: Manifest) -> Manifest:
-    """Forget who set which field, which nobody here asks: most of the memory of a list of many small objects."""
-    found["metadata"].pop("managedFields", None)
+    """Forget who set which field, most of the memory of a list of many small objects; keep who else wrote, and when."""
+    writers = found["metadata"].pop("managedFields", None)
+    others = [
+        {key: str(each[key]) for key in ("manager", "time") if key in each}
+        for each in (writers if isinstance(writers, list) else ())
+        if isinstance(each, dict) and each.get("manager") != FIELD_MANAGER
+    ]
+    if others:
+        found["metadata"]["managedFields"] = others
     return found
 
 

@@ -41,6 +41,7 @@ from clusters.api import (
 from clusters.config import ClusterConfig
 from clusters.credentials import Credential, Token
 from clusters.facts import Signature, signature
+from clusters.names import FIELD_MANAGER
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
@@ -49,7 +50,7 @@ POOL_SIZE = 16  # connections kept open per account: as many as threads that wor
 _MAX_ANSWER_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _Loader: Any = KubeConfigLoader  # this part of the library has no types
-_WRITTEN_BY = {"fieldManager": "berth", "fieldValidation": "Strict"}
+_WRITTEN_BY = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 _GROUPS = ["system:authenticated"]  # that of everybody who logged in, and may have rights of its own
 _AUTHORIZATION, _AUTHENTICATION = "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1"
 
@@ -263,7 +264,7 @@ def _limit_wait(response: urllib3.BaseHTTPResponse, seconds: float) -> None:
 def _without_observations(manifest: Manifest) -> Manifest:
     """Return the manifest without what the API server alone writes, perhaps in ways we do not know yet."""
     kept = {key: value for key, value in manifest.items() if key != "status"}
-    observed = {"creationTimestamp", "generation"}
+    observed = {"creationTimestamp", "generation", "managedFields"}
     kept["metadata"] = {key: value for key, value in manifest["metadata"].items() if key not in observed}
     return kept
 

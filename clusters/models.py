@@ -38,7 +38,12 @@ class Cluster(models.Model):
 
 
 class ClusterStatus(models.Model):
-    """What the workers saw of a cluster. Only reconciliation writes here."""
+    """What the workers saw of a cluster. Only reconciliation writes here.
+
+    `anchored_at` is when the mark in the cluster was last found to be ours (see `namespaces.anchor`), `accepted` are
+    the lines of `restore diff` that an operator accepted, `unexplained` is how many bindings of ours no row explains
+    and the guard keeps.
+    """
 
     class State(models.TextChoices):
         UNKNOWN = "unknown", _("not contacted yet")
@@ -46,6 +51,7 @@ class ClusterStatus(models.Model):
         UNREACHABLE = "unreachable", _("unreachable")
         REFUSED = "refused", _("refuses us")
         FOREIGN = "foreign", _("is not the cluster it was")
+        QUARANTINED = "quarantined", _("has gone further than the database")
 
     cluster = models.OneToOneField(Cluster, on_delete=models.PROTECT, related_name="status")
     state = models.CharField(max_length=12, choices=State, default=State.UNKNOWN)
@@ -55,13 +61,18 @@ class ClusterStatus(models.Model):
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
     kube_system_uid = models.CharField(max_length=64, blank=True)
+    anchored_at = models.DateTimeField(null=True, blank=True)
+    accepted = models.JSONField(default=list, blank=True)
+    unexplained = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name_plural = "cluster statuses"
         constraints = (
             models.CheckConstraint(
                 name="clusters_status_state",
-                condition=models.Q(state__in=("unknown", "reachable", "unreachable", "refused", "foreign")),
+                condition=models.Q(
+                    state__in=("unknown", "reachable", "unreachable", "refused", "foreign", "quarantined")
+                ),
             ),
         )
 

@@ -26,6 +26,9 @@ STATE_CONFIG_MAP = "berth-state"
 # Always there (clusters.manifests makes it): a list of RoleBindings without it has been filtered on its way.
 CANARY_BINDING = "berth-state"
 
+# Under which the API server notes what Berth wrote.
+FIELD_MANAGER = "berth"
+
 ACCOUNTS = ("worker", "observer", "reaper")
 # Namespaces that no setting can hand to Berth.
 NEVER_MANAGED = ("default", "kube-*", "berth-system")

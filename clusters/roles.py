@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -118,6 +119,9 @@ ROLES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
 )
 """The rules of each role; every role holds those of the roles before it."""
 
+BINDING_NAME = f"{BINDING_PREFIX}({'|'.join(ROLES)})-[a-z2-7]{{{_DIGEST_LENGTH}}}"
+"""What `binding_name` makes, as a pattern; the admission policies are written in terms of it."""
+
 REAPER_RULES = (_rule(_CORE, "namespaces", ("get", "delete")),)
 """What the reaper holds, and only inside a condemned namespace: to delete that one."""
 
@@ -139,6 +143,11 @@ def probes_beyond(role: str, kept: str | None) -> tuple[AccessQuestion, ...]:
     """
     still_allowed = frozenset(probes(kept)) if kept else frozenset()
     return tuple(question for question in probes(role) if question not in still_allowed)
+
+
+def is_binding_name(name: str) -> bool:
+    """Whether `binding_name` could have made this name."""
+    return re.fullmatch(BINDING_NAME, name) is not None
 
 
 def binding_name(role: str, issuer: str, subject: str) -> str:

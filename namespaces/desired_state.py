@@ -15,7 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from accounts.models import Identity, Level
 from clusters.config import ClusterConfig
 from clusters.roles import binding_name
-from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus
+from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 
 
@@ -31,7 +31,9 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     uids = dict(NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid"))
     bindings = _bindings(ids, config)
     known = _known(ids)
-    decided = _limits(ids)
+    limits = _limits(ids)
+    decided = _decisions(ids)
+    acts = DriftDecision.Act
     for namespace in rows:
         yield NamespaceSpec(
             name=namespace.name,
@@ -41,7 +43,9 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
             uid=uids.get(namespace.pk, ""),
             bindings=tuple(bindings[namespace.pk]),
             known=known[namespace.pk],
-            limits=tuple(decided[namespace.pk]),
+            limits=tuple(limits[namespace.pk]),
+            confirmed=frozenset(decided[namespace.pk, acts.CONFIRM]),
+            condemned=frozenset(decided[namespace.pk, acts.REVERT]),
         )
 
 
@@ -83,6 +87,14 @@ def _limits(ids: list[UUID]) -> dict[UUID, list[LimitSpec]]:
     return found
 
 
+def _decisions(ids: list[UUID]) -> dict[tuple[UUID, str], list[str]]:
+    found: dict[tuple[UUID, str], list[str]] = defaultdict(list)
+    current = DriftDecision.objects.filter(namespace__in=ids, ended_at__isnull=True)
+    for namespace, act, uid in current.values_list("namespace", "act", "uid"):
+        found[namespace, act].append(uid)
+    return found
+
+
 OVER = (
     Q(membership__ended_at__isnull=False)
     | ~Q(membership__role=F("role"))
@@ -100,7 +112,7 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
         revoked = grant.is_over
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,
-            operation=str(grant.operation),
+            operations=frozenset(grant.open_operations),
             role=grant.role,
             username=grant.username,
             revoked=revoked,

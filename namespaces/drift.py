@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Identity
 from namespaces.models import Grant, Namespace, NamespaceStatus, SeenBinding
-from namespaces.reconciler.diff import Foreign
+from namespaces.reconciler.diff import Foreign, Written
 
 _STATES = NamespaceStatus.State
 
@@ -32,6 +32,10 @@ def store(seen: Mapping[UUID, Sequence[Foreign]]) -> None:
                 role=foreign.role[:300],
                 users=list(foreign.users),
                 groups=list(foreign.groups),
+                uid=foreign.uid,
+                written_by=foreign.written.by[:128],
+                written_at=foreign.written.at[:40],
+                is_orphan=foreign.is_orphan,
             )
             for name, foreign in now.items()
             if name not in known[namespace_id] or _as_foreign(known[namespace_id][name]) != foreign
@@ -73,7 +77,15 @@ def residual(namespaces: Iterable[Namespace] | None = None) -> QuerySet[Grant]:
 
 
 def _as_foreign(row: SeenBinding) -> Foreign:
-    return Foreign(row.name, tuple(row.users), tuple(row.groups), row.role)
+    return Foreign(
+        row.name,
+        tuple(row.users),
+        tuple(row.groups),
+        row.role,
+        row.uid,
+        Written(row.written_by, row.written_at),
+        row.is_orphan,
+    )
 
 
 def _people(users: set[str]) -> dict[str, str]:

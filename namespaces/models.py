@@ -232,7 +232,10 @@ class Request(models.Model):
 
 
 class NamespaceStatus(models.Model):
-    """What reconciliation last saw of a namespace and when it looks again. Only reconciliation writes here."""
+    """What reconciliation last saw of a namespace and when it looks again. Only reconciliation writes here.
+
+    `limits_version` is that of the limits that were last made in the cluster.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting for the cluster")
@@ -249,6 +252,7 @@ class NamespaceStatus(models.Model):
     observed_generation = models.PositiveBigIntegerField(default=0)
     attempted_generation = models.PositiveBigIntegerField(default=0)
     cluster_uid = models.CharField(max_length=64, blank=True)
+    limits_version = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -305,13 +309,21 @@ class SeenLimits(models.Model):
 
 
 class SeenBinding(models.Model):
-    """A RoleBinding that gives people rights beside Berth, as it was seen. Only reconciliation writes here."""
+    """A RoleBinding that gives people rights beside Berth, as it was seen. Only reconciliation writes here.
+
+    `written_by` is the program that wrote it last, `written_at` when, both as the API server says. `is_orphan` tells
+    that it says of itself that this Berth made it.
+    """
 
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="seen_bindings")
     name = models.CharField(max_length=253)
     role = models.CharField(max_length=300)
     users = models.JSONField(default=list)
     groups = models.JSONField(default=list)
+    uid = models.CharField(max_length=64, blank=True)
+    written_by = models.CharField(max_length=128, blank=True)
+    written_at = models.CharField(max_length=40, blank=True)
+    is_orphan = models.BooleanField(default=False)
     since = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -326,11 +338,72 @@ class SeenBinding(models.Model):
         return self.name
 
 
+class DriftDecision(models.Model):
+    """What somebody decided about one object in a cluster that is not as the rows say. It holds for that uid alone.
+
+    Only `actions.drift` writes here. Rows are never deleted; one that is taken back has ended.
+    """
+
+    class Act(models.TextChoices):
+        REVERT = "revert", _("take it away")
+        LEAVE = "leave", _("leave it alone")
+        CONFIRM = "confirm", _("go on here")
+
+    class Kind(models.TextChoices):
+        NAMESPACE = "Namespace"
+        ROLE_BINDING = "RoleBinding"
+        LIMITS = "Limits"
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="drift_decisions")
+    kind = models.CharField(max_length=20, choices=Kind)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=64)
+    act = models.CharField(max_length=10, choices=Act)
+    reason = models.TextField(max_length=2000)
+    until = models.DateField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-decided_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "kind", "uid"),
+                condition=models.Q(ended_at__isnull=True),
+                name="namespaces_driftdecision_one_current",
+            ),
+            models.CheckConstraint(
+                name="namespaces_driftdecision_act",
+                condition=models.Q(act__in=("revert", "leave", "confirm")),
+            ),
+            models.CheckConstraint(
+                name="namespaces_driftdecision_kind",
+                condition=models.Q(kind__in=("Namespace", "RoleBinding", "Limits")),
+            ),
+            models.CheckConstraint(
+                name="namespaces_driftdecision_until",
+                condition=models.Q(act="leave") | models.Q(until__isnull=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.get_act_display()}"
+
+    @property
+    def audit_text(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
 class Grant(models.Model):
     """What the cluster holds, or held, for (namespace, identity, role), and the proof of it.
 
-    A revoked grant stays as a tombstone. Only reconciliation writes here.
+    `operation` is the uuid of the latest create; `unanswered` are those of earlier ones to which nobody has seen the
+    answer: a worker that stood still may send one late. A revoked grant stays as a tombstone. Only reconciliation
+    writes here.
     """
+
+    MOST_UNANSWERED = 20
 
     class State(models.TextChoices):
         PENDING = "pending", _("waiting for the cluster")
@@ -348,6 +421,7 @@ class Grant(models.Model):
     binding_name = models.CharField(max_length=63)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     operation = models.UUIDField(default=uuid.uuid4)
+    unanswered = models.JSONField(default=list, blank=True)
     binding_uid = models.CharField(max_length=64, blank=True)
     since = models.DateTimeField(db_default=Now())
     proved_at = models.DateTimeField(null=True, blank=True)
@@ -371,3 +445,9 @@ class Grant(models.Model):
     @property
     def audit_text(self) -> str:
         return self.binding_name
+
+    @property
+    def open_operations(self) -> list[str]:
+        """Return the creates to which nobody has seen the answer, the latest last."""
+        latest = [] if self.binding_uid else [str(self.operation)]
+        return [*self.unanswered, *latest][-self.MOST_UNANSWERED :]

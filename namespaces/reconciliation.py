@@ -35,10 +35,11 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
+from clusters.roles import cluster_role
 from namespaces import desired_state, drift, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Drift, Observed, compare
+from namespaces.reconciler.diff import Drift, Observed, Seen, compare
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
@@ -278,25 +279,27 @@ def _rows(namespace: Namespace, config: ClusterConfig) -> Rows:
             role=binding.role,
             defaults=_grant_values(binding),
         )
-        if grant.state == Grant.State.PENDING and str(grant.membership_id) == binding.membership_id:
-            # The answer to an earlier create may have been lost. What was seen before is gone: the list lacked it.
-            Grant.objects.filter(pk=grant.pk).update(binding_uid="")
-            return str(grant.operation)
-        fresh = uuid.uuid4()
+        same = str(grant.membership_id) == binding.membership_id and not grant.binding_uid
+        if grant.state == Grant.State.PENDING and same:
+            return str(grant.operation)  # the answer to an earlier create of it may have been lost
+        renewed = _renewed(grant)
         Grant.objects.filter(pk=grant.pk).update(
-            operation=fresh,
-            binding_uid="",
-            state=Grant.State.PENDING,
-            since=Now(),
-            error_message="",
-            **_grant_values(binding),
+            state=Grant.State.PENDING, since=Now(), error_message="", **renewed, **_grant_values(binding)
         )
-        return str(fresh)
+        return str(renewed["operation"])
 
     return Rows(
         is_wanted=lambda binding: desired_state.is_wanted(namespace.pk, binding, config),
         operation=operation,
     )
+
+
+def _renewed(grant: Grant) -> dict[str, object]:
+    """Return a new operation for a grant whose binding is gone: a copy of that carries the old one, and is not ours.
+
+    The old one is remembered if nobody has seen the answer to its create: that may still come late.
+    """
+    return {"operation": uuid.uuid4(), "binding_uid": "", "unanswered": grant.open_operations}
 
 
 def _grant_values(binding: BindingSpec) -> dict[str, object]:
@@ -316,19 +319,21 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         if outcome.writes:  # what we wrote late, nobody else has seen: look again soon
             NamespaceStatus.objects.filter(pk=namespace.pk).update(next_reconcile_at=Now())
         return
-    if outcome.namespace_uid and not spec.uid:
+    if outcome.namespace_uid and outcome.namespace_uid != spec.uid:
         made = {"uid": outcome.namespace_uid}
         record("namespace.made", by=None, about=namespace, namespace_id=namespace.pk, after=made)
     for binding, seen in outcome.drift.replace:
         granted = outcome.granted.get(binding.name)
-        if granted is not None and granted.uid != seen.uid:  # the old one was deleted
-            _record_end(Grant.objects.get(namespace=namespace, binding_name=binding.name), seen.uid)
+        if granted is None or granted.uid != seen.uid:  # the old one was deleted
+            _record_replaced(namespace, binding, seen)
     by_name = {binding.name: binding for binding in spec.bindings}
     for name, granted in outcome.granted.items():
         _store_granted(namespace, by_name[name], granted)
-    deleted = {seen.name for seen in outcome.drift.delete}
+    ended = {seen.name: seen for seen in outcome.drift.delete if _was_deleted(seen, outcome)}
+    for seen in ended.values():
+        _record_deleted(namespace, seen, condemned=seen.uid in spec.condemned)
     for name, revoked in outcome.revoked.items():
-        _store_revoked(namespace, name, revoked, deleted=name in deleted)
+        _store_revoked(namespace, name, revoked, deleted=ended.get(name))
     if outcome.drift.obstacle is None:
         drift.store({namespace.pk: outcome.drift.foreign})
     if len(outcome.limits) == len(quotas.KINDS):
@@ -342,7 +347,7 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         attempts=0 if complete else F("attempts") + 1,
         attempted_generation=spec.generation,
         observed_generation=spec.generation if complete else F("observed_generation"),
-        cluster_uid=spec.uid or ("" if outcome.drift.obstacle else outcome.namespace_uid),
+        cluster_uid=spec.uid if outcome.drift.obstacle else outcome.namespace_uid or spec.uid,
         reconciled_at=Now(),
         next_reconcile_at=Now() + verdict.wait,
         lease_holder=None,
@@ -373,8 +378,13 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
         grants.update(proved_at=Now())
 
 
-def _store_revoked(namespace: Namespace, name: str, revoked: Revoked, *, deleted: bool) -> None:
-    """Store what became of a right that is over; `deleted` tells whether this pass deleted its binding.
+def _was_deleted(seen: Seen, outcome: Outcome) -> bool:
+    result = outcome.revoked.get(seen.name)
+    return result is None or result.gone
+
+
+def _store_revoked(namespace: Namespace, name: str, revoked: Revoked, *, deleted: Seen | None) -> None:
+    """Store what became of a right that is over; `deleted` is the binding that this pass deleted, if it did.
 
     Residual access is stored as revoking without a uid: our binding is gone, and somebody else lets the person in.
 
@@ -387,20 +397,50 @@ def _store_revoked(namespace: Namespace, name: str, revoked: Revoked, *, deleted
         grants.update(error_message=revoked.error.message[:500])
         return
     state = Grant.State.REVOKED if revoked.is_proved else Grant.State.REVOKING
-    for grant in grants.exclude(binding_uid=""):
-        # Whoever tried before may have done it, and the answer was lost. Else somebody else was here.
-        ours = deleted or grant.state in (Grant.State.PENDING, Grant.State.REVOKING)
-        _record_end(grant, grant.binding_uid, "binding.ended" if ours else "binding.gone")
+    for grant in grants:
+        if grant.binding_uid and (deleted is None or deleted.uid != grant.binding_uid):
+            # Whoever tried before may have done it, and the answer was lost. Else somebody else was here.
+            ours = grant.state in (Grant.State.PENDING, Grant.State.REVOKING)
+            _record_end(grant, grant.binding_uid, "binding.ended" if ours else "binding.gone")
+        Grant.objects.filter(pk=grant.pk).update(**_renewed(grant))
     grants.exclude(state=state).update(since=Now())
-    # A new operation: a copy of the binding that is gone carries the old one, and is not ours.
-    grants.update(state=state, error_message=revoked.residual[:500], binding_uid="", operation=uuid.uuid4())
+    grants.update(state=state, error_message=revoked.residual[:500])
     if revoked.is_proved:
         grants.update(proved_at=Now())
 
 
-def _record_end(grant: Grant, uid: str, act: str = "binding.ended") -> None:
+def _record_end(grant: Grant, uid: str, act: str) -> None:
     ended = {"role": grant.role, "uid": uid}
     record(act, by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
+
+
+def _record_deleted(namespace: Namespace, seen: Seen, *, condemned: bool) -> None:
+    """Record the end of a binding that this pass deleted, by its row if there is one."""
+    grant = Grant.objects.filter(namespace=namespace, binding_name=seen.name).first()
+    if grant is not None and not condemned:
+        _record_end(grant, seen.uid, "binding.ended")
+        return
+    before = {"binding": seen.name, "uid": seen.uid, "role": seen.role}
+    record("binding.pruned", by=None, about=grant or namespace, namespace_id=namespace.pk, before=before)
+
+
+def _record_replaced(namespace: Namespace, binding: BindingSpec, seen: Seen) -> None:
+    """Record the end of a binding that another one took the place of, and whether somebody had changed it by hand."""
+    grant = Grant.objects.filter(namespace=namespace, binding_name=binding.name).first()
+    changed = seen.written.by or (seen.role, seen.users) != (
+        f"ClusterRole {cluster_role(binding.role)}",
+        (binding.username,),
+    )
+    before = {"role": binding.role, "uid": seen.uid}
+    if changed:
+        before |= {"found": seen.role, "written_by": seen.written.by, "written_at": seen.written.at}
+    record(
+        "binding.repaired" if changed else "binding.ended",
+        by=None,
+        about=grant or namespace,
+        namespace_id=namespace.pk,
+        before=before,
+    )
 
 
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from clusters.api import Kind, Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
+from clusters.roles import ROLES, cluster_role, is_binding_name
 from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, role_ref, subjects
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
@@ -25,6 +26,7 @@ class Obstacle(StrEnum):
     REPLACED = "replaced"  # ours was deleted, and another one has its name
     MISSING = "missing"  # ours was deleted
     TERMINATING = "terminating"  # being deleted
+    UNLABELLED = "unlabelled"  # confirmed by an operator, and without the labels that our policies ask for
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,38 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class Written:
+    """Who wrote an object last beside Berth (the name of the program, or empty), and when, as the API server says."""
+
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True)
 class Seen:
-    """A binding in the cluster, by name and uid."""
+    """A binding in the cluster, by name and uid; what it says, and who else wrote it."""
 
     name: str
     uid: str
+    role: str = field(default="", compare=False)
+    users: tuple[str, ...] = field(default=(), compare=False)
+    written: Written = field(default=Written(), compare=False)
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A binding that gives people rights and that Berth did not make: its role, the users and the groups it names."""
+    """A binding that gives people rights and that no row explains: its role, the users and the groups it names.
+
+    `is_orphan` tells that it says of itself that this Berth made it, which its rows know nothing of.
+    """
 
     name: str
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     role: str = ""
+    uid: str = ""
+    written: Written = Written()
+    is_orphan: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +81,9 @@ class Drift:
     """The difference.
 
     `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in the rows;
-    `foreign` give people rights beside Berth. None of these three is ever touched. `returned` names what was proved to
-    be over, and whose user such a foreign binding lets in again.
+    `foreign` give people rights beside Berth. None of these three is ever touched, unless it is condemned: then it
+    stands under `delete` or `replace`. `returned` names what was proved to be over, and whose user such a foreign
+    binding lets in again.
     """
 
     obstacle: Obstacle | None = None
@@ -72,7 +92,7 @@ class Drift:
     create: tuple[BindingSpec, ...] = ()
     replace: tuple[tuple[BindingSpec, Seen], ...] = ()
     delete: tuple[Seen, ...] = ()
-    conflicts: tuple[BindingSpec, ...] = ()
+    conflicts: tuple[tuple[BindingSpec, Seen], ...] = ()
     unexplained: tuple[Seen, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     returned: tuple[str, ...] = ()
@@ -102,7 +122,9 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
     ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
     foreign = tuple(
-        _foreign(found) for found in unwanted if _our(spec, found) is None and _gives_people_rights(found)
+        _foreign(spec, found)
+        for found in unwanted
+        if _our(spec, found) is None and _gives_people_rights(found) and not _is_condemned(spec, found)
     )
     let_in = {user for each in foreign for user in each.users}
     return Drift(
@@ -113,9 +135,13 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         replace=tuple(
             (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"
         ),
-        conflicts=tuple(binding for binding, _found, verdict in judged if verdict == "conflict"),
+        conflicts=tuple(
+            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "conflict"
+        ),
         delete=_ended(spec, unwanted),
-        unexplained=tuple(_seen(found) for found, known in ours if not known.revoked),
+        unexplained=tuple(
+            _seen(found) for found, known in ours if not known.revoked and not _is_condemned(spec, found)
+        ),
         foreign=foreign,
         returned=tuple(
             name
@@ -133,15 +159,16 @@ def _limits(spec: NamespaceSpec, seen: Mapping[Kind, Sequence[Manifest]]) -> tup
 
 def _obstacle(spec: NamespaceSpec, namespace: Manifest | None) -> Obstacle | None:
     if namespace is None:
-        return Obstacle.MISSING if spec.uid else None
+        return Obstacle.MISSING if spec.uid and spec.uid not in spec.confirmed else None
     metadata = namespace["metadata"]
     ours = (metadata.get("labels") or {}).get(NAMESPACE_ID_LABEL) == spec.namespace_id
-    if spec.uid and metadata["uid"] != spec.uid:
+    confirmed = metadata["uid"] in spec.confirmed
+    if spec.uid and metadata["uid"] != spec.uid and not confirmed:
         return Obstacle.REPLACED
     if metadata.get("deletionTimestamp"):
         return Obstacle.TERMINATING  # whosever it is: the name will soon be free
-    if not spec.uid and not ours:
-        return Obstacle.FOREIGN
+    if not ours and metadata["uid"] != spec.uid:
+        return Obstacle.UNLABELLED if confirmed else Obstacle.FOREIGN
     return None
 
 
@@ -152,7 +179,7 @@ def _verdict(
         return "create"
     if is_as_wanted(spec, binding, found):
         return "correct"
-    return "conflict" if _our(spec, found) is None else "replace"
+    return "replace" if _our(spec, found) is not None or _is_condemned(spec, found) else "conflict"
 
 
 def _our(spec: NamespaceSpec, found: Manifest) -> KnownBinding | None:
@@ -162,44 +189,78 @@ def _our(spec: NamespaceSpec, found: Manifest) -> KnownBinding | None:
 
 
 def _ended(spec: NamespaceSpec, bindings: Sequence[Manifest]) -> tuple[Seen, ...]:
-    """Return the bindings that are ours and of which the rows say that they are over."""
+    """Return the bindings that are ours and of which the rows say that they are over, and those that are condemned."""
     names = {binding.name for binding in spec.bindings}
     return tuple(
         _seen(found)
         for found in bindings
-        if (known := _our(spec, found)) is not None
-        and known.revoked
-        and found["metadata"]["name"] not in names
+        if found["metadata"]["name"] not in names
+        if ((known := _our(spec, found)) is not None and known.revoked) or _is_condemned(spec, found)
     )
+
+
+def _is_condemned(spec: NamespaceSpec, found: Manifest) -> bool:
+    return found["metadata"]["uid"] in spec.condemned and is_in_our_reach(found)
+
+
+def is_in_our_reach(found: Manifest) -> bool:
+    """Whether our account may delete a binding at all: it has a name of ours and a member role (policy P1)."""
+    reference = found.get("roleRef") or {}
+    return is_member_binding(found["metadata"]["name"], f"{reference.get('kind')} {reference.get('name')}")
+
+
+def is_member_binding(name: str, role: str) -> bool:
+    """The same of a name and a role as `Foreign` and `Seen` have them: kind and name of the role."""
+    return is_binding_name(name) and role in {f"ClusterRole {cluster_role(each)}" for each in ROLES}
 
 
 def _gives_people_rights(found: Manifest) -> bool:
     return any(subject.get("kind") in ("User", "Group") for subject in found.get("subjects") or ())
 
 
-def _foreign(found: Manifest) -> Foreign:
-    def named(kind: str) -> tuple[str, ...]:
-        return tuple(
-            subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == kind
-        )
+def _foreign(spec: NamespaceSpec, found: Manifest) -> Foreign:
+    metadata = found["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return Foreign(
+        metadata["name"],
+        _named(found, "User"),
+        _named(found, "Group"),
+        _role(found),
+        metadata["uid"],
+        _written(found),
+        is_orphan=annotations.get(INSTALLATION) == spec.installation_id and is_in_our_reach(found),
+    )
 
+
+def _named(found: Manifest, kind: str) -> tuple[str, ...]:
+    return tuple(subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == kind)
+
+
+def _role(found: Manifest) -> str:
     reference = found.get("roleRef") or {}
-    role = f"{reference.get('kind', '')} {reference.get('name', '')}".strip()
-    return Foreign(found["metadata"]["name"], named("User"), named("Group"), role)
+    return f"{reference.get('kind', '')} {reference.get('name', '')}".strip()
+
+
+def _written(found: Manifest) -> Written:
+    """Return the latest of those who wrote the object beside us."""
+    writers = found["metadata"].get("managedFields") or ()
+    last: Manifest = max(writers, key=lambda each: str(each.get("time", "")), default={})
+    made = found["metadata"].get("creationTimestamp", "")
+    return Written(str(last.get("manager", "")), str(last.get("time") or made))
 
 
 def is_ours(found: Manifest, known: KnownBinding) -> bool:
-    """Whether a binding is one that we made: our name and label, and the uid or the operation that we recorded.
+    """Whether a binding is one that we made: our name, and the uid that we recorded, or our label and the operation of
+    a create to which nobody has seen the answer.
 
     A label alone proves nothing: a namespace admin can put it on, or take it off, so a stripped label does not disown
-    what has our recorded uid.
+    what has our recorded uid. A copy of what was answered carries an operation that is closed.
     """
     metadata = found["metadata"]
-    if known.uid:
-        return bool(metadata["uid"] == known.uid)
+    if known.uid and metadata["uid"] == known.uid:
+        return True
     labelled = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY
-    operation = (metadata.get("annotations") or {}).get(OPERATION)
-    return labelled and bool(known.operation) and operation == known.operation
+    return labelled and (metadata.get("annotations") or {}).get(OPERATION) in known.operations
 
 
 def is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> bool:
@@ -216,4 +277,5 @@ def is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> 
 
 
 def _seen(found: Manifest) -> Seen:
-    return Seen(found["metadata"]["name"], found["metadata"]["uid"])
+    metadata = found["metadata"]
+    return Seen(metadata["name"], metadata["uid"], _role(found), _named(found, "User"), _written(found))

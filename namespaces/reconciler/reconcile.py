@@ -191,7 +191,7 @@ def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -
         if binding.name not in outcome.granted and rows.is_wanted(binding):
             outcome.granted[binding.name] = _create(api, spec, binding, rows.operation(binding), outcome)
             _take_back(api, spec, rows, binding, outcome)
-    for binding in outcome.drift.conflicts:
+    for binding, _seen in outcome.drift.conflicts:
         error = Conflict(f"A RoleBinding {binding.name} is there that Berth did not make.")
         outcome.errors.append(error)
         outcome.granted[binding.name] = Granted(error=error)
@@ -334,8 +334,8 @@ def _unproved_ends(spec: NamespaceSpec, outcome: Outcome) -> dict[str, KnownBind
     return {
         name: known
         for name, known in spec.known.items()
-        if known.revoked and name not in wanted and name not in outcome.revoked
-        if name in deleted or name in outcome.drift.returned or not known.proved
+        if name not in wanted and name not in outcome.revoked
+        if name in deleted or (known.revoked and (name in outcome.drift.returned or not known.proved))
     }
 
 
@@ -363,4 +363,5 @@ def obstacle_words(obstacle: Obstacle, name: str) -> str:
         Obstacle.REPLACED: f"The namespace {name} was deleted in the cluster and another one has its name.",
         Obstacle.MISSING: f"The namespace {name} was deleted in the cluster.",
         Obstacle.TERMINATING: f"The namespace {name} is being deleted in the cluster.",
+        Obstacle.UNLABELLED: f"The namespace {name} was confirmed, and still lacks the labels of Berth.",
     }[obstacle]

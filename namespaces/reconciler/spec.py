@@ -22,13 +22,14 @@ class BindingSpec:
 class KnownBinding:
     """A RoleBinding that we made, or were about to make.
 
-    `uid` is empty until it was seen; `operation` is the uuid in its annotation; `revoked` says that the rows explain
-    why it is not wanted any more: without that, its absence from the wishes is no reason to delete it. `proved` says
-    that the API server has answered as it should since then: yes, or no if it is revoked.
+    `uid` is empty until it was seen; `operations` are the uuids of the creates, one of which is in its annotation, that
+    were begun and to which nobody has seen the answer: a worker that stood still may send one late. `revoked` says that
+    the rows explain why it is not wanted any more: without that, its absence from the wishes is no reason to delete it.
+    `proved` says that the API server has answered as it should since then: yes, or no if it is revoked.
     """
 
     uid: str
-    operation: str
+    operations: frozenset[str]
     role: str
     username: str
     revoked: bool
@@ -50,7 +51,12 @@ class LimitSpec:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceSpec:
-    """One namespace as decided. `uid` is empty until the namespace was made or found to be ours."""
+    """One namespace as decided. `uid` is empty until the namespace was made or found to be ours.
+
+    `confirmed` are uids of namespaces of which an operator said that Berth may work in them, or, of the one that is
+    gone, that it may be made again. `condemned` are uids of bindings that may be deleted although no row explains
+    their end: an operator said so, or the guard of a sweep.
+    """
 
     name: str
     namespace_id: str
@@ -60,3 +66,5 @@ class NamespaceSpec:
     bindings: tuple[BindingSpec, ...]
     known: Mapping[str, KnownBinding] = field(default_factory=dict)
     limits: tuple[LimitSpec, ...] = ()
+    confirmed: frozenset[str] = frozenset()
+    condemned: frozenset[str] = frozenset()

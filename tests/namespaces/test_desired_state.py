@@ -112,7 +112,7 @@ class TestSpec:
             for _member in range(3):
                 join(lab)
         rows = list(Namespace.objects.select_related("cluster"))
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             specs = list(desired_state.namespace_specs(rows, config))
         assert [len(spec.bindings) for spec in specs] == [3, 3, 3]
         assert [len(spec.known) for spec in specs] == [3, 3, 3]
@@ -230,7 +230,7 @@ class TestKnown:
         known = desired_state.namespace_spec(lab, config).known
         assert known == {
             grant.binding_name: KnownBinding(
-                uid=grant.binding_uid, operation=str(grant.operation), role="viewer", username=grant.username,
+                uid=grant.binding_uid, operations=frozenset(), role="viewer", username=grant.username,
                 revoked=False, proved=True,
             )
         }  # fmt: skip

@@ -23,6 +23,7 @@ from clusters.api import (
     Forbidden,
     Gone,
     Invalid,
+    Manifest,
     NotFound,
     Throttled,
     Unauthorized,
@@ -31,11 +32,12 @@ from clusters.api import (
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name, cluster_role, probes
-from namespaces import reconciliation, standing
+from namespaces import desired_state, reconciliation, standing
 from namespaces.access import Role
 from namespaces.actions import members
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, SeenBinding
+from namespaces.models import DriftDecision, Grant, Membership, Namespace, NamespaceStatus, SeenBinding
 from namespaces.reconciler import reconcile as reconcile_module
+from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.standing import State
 from portal.celery import app
 from tests import factories, fake_connection
@@ -103,6 +105,14 @@ def bound(api: FakeCluster, namespace: Namespace, person: User, role: str) -> bo
 def stands(namespace: Namespace, person: User) -> State:
     fresh = Namespace.objects.get(pk=namespace.pk)
     return standing.of_person(User.objects.get(pk=person.pk), [fresh])[namespace.pk].state
+
+
+def _binding(namespace: Namespace, person: User, *, operation: str) -> Manifest:
+    """Return the object that a worker makes for the one right that this person has now."""
+    spec = desired_state.namespace_spec(namespace, configured_clusters()["nautilus"])
+    username = person.identities.get().subject
+    wanted = next(each for each in spec.bindings if each.username.endswith(username))
+    return binding_manifest(spec, wanted, operation)
 
 
 def seconds_until_next(namespace: Namespace) -> float:
@@ -441,6 +451,54 @@ class TestLostAnswers:
         assert not bound(api, made, cast.otto, "viewer")
         assert stands(made, cast.otto) == State.REVOKED
 
+    def test_create_that_comes_after_the_end_is_recognised_and_goes(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """A worker stood still right before its create, another one proved the end, and then the first one woke up."""
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(DOWN, verb="create")
+        reconciliation.reconcile(made.pk)
+        late = _binding(made, cast.otto, operation=str(grant(made, cast.otto, "viewer").operation))
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.otto) == State.REVOKED
+        api.outside.put(late)
+        reconciliation.sweep_clusters()
+        assert not bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.REVOKED
+        ended = Event.objects.filter(act="binding.ended", object_text=name_of(cast.otto, "viewer"))
+        assert ended.count() == 1
+
+    def test_create_that_comes_late_is_recognised_after_many_more(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(DOWN, verb="create")
+        reconciliation.reconcile(made.pk)
+        late = _binding(made, cast.otto, operation=str(grant(made, cast.otto, "viewer").operation))
+        for _round in range(3):
+            members.remove(membership=membership(made, cast.otto), by=cast.nils)
+            reconciliation.reconcile(made.pk)
+            members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+            reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        api.outside.put(late)
+        reconciliation.sweep_clusters()
+        assert not bound(api, made, cast.otto, "viewer")
+
+    def test_copy_of_a_binding_that_was_seen_is_not_ours(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        copied = api.get(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        del copied["metadata"]["uid"], copied["metadata"]["resourceVersion"]
+        api.outside.put(copied)
+        reconciliation.sweep_clusters()
+        assert bound(api, made, cast.eda, "editor")
+        assert stands(made, cast.eda) == State.RESIDUAL
+
     def test_delete_is_proved_though_nobody_saw_it_happen(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
@@ -496,7 +554,7 @@ class TestAudit:
     """Each write to the cluster has one event of Berth's own, found in the cluster by its operation."""
 
     def events(self, namespace: Namespace) -> list[tuple[str, str]]:
-        acts = ("namespace.made", "binding.made", "binding.ended")
+        acts = ("namespace.made", "binding.made", "binding.ended", "binding.repaired", "binding.pruned")
         found = Event.objects.filter(namespace_id=str(namespace.pk), act__in=acts)
         return [(event.act, event.after.get("role") or event.before.get("role", "")) for event in found]
 
@@ -533,8 +591,8 @@ class TestAudit:
         told = self.events(made)[before:]
         assert len(told) == len(api.writes) == 5
         assert sorted(told) == [
-            ("binding.ended", "admin"), ("binding.ended", "editor"), ("binding.ended", "viewer"),
-            ("binding.made", "admin"), ("binding.made", "viewer"),
+            ("binding.ended", "editor"), ("binding.ended", "viewer"), ("binding.made", "admin"),
+            ("binding.made", "viewer"), ("binding.repaired", "admin"),
         ]  # fmt: skip
 
     def test_write_whose_answer_was_lost_is_told_once_when_it_is_seen(
@@ -787,6 +845,62 @@ class TestNamespaceInTheWay:
         found = status(made)
         assert (found.state, found.error_code, found.cluster_uid) == ("conflict", "replaced", uid)
         assert stands(made, cast.eda) == State.FAILING
+
+    def test_another_one_is_taken_once_an_operator_confirmed_it(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        api.outside.terminate(made.name)
+        api.settle()
+        self.make_foreign(api, made.name)
+        uid = api.get(NAMESPACE, made.name)["metadata"]["uid"]
+        reconciliation.reconcile(made.pk)
+        self.confirm(made, uid)
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []  # it lacks the labels without which our policies let nobody in
+        assert (status(made).state, status(made).error_code) == ("conflict", "unlabelled")
+        labels = namespace_manifest(desired_state.namespace_spec(made, configured_clusters()["nautilus"]))
+        api.outside.put(labels)
+        reconciliation.reconcile(made.pk)
+        assert status(made).cluster_uid == uid
+        assert stands(made, cast.eda) == State.ACTIVE
+
+    def test_confirmation_of_another_uid_confirms_nothing(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        self.confirm(made, "of-another-one")
+        api.outside.terminate(made.name)
+        api.settle()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert status(made).state == "missing"
+
+    def test_deleted_one_is_made_again_once_an_operator_confirmed_that(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        uid = status(made).cluster_uid
+        api.outside.terminate(made.name)
+        api.settle()
+        reconciliation.reconcile(made.pk)
+        self.confirm(made, uid)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.ACTIVE
+        assert status(made).cluster_uid == api.get(NAMESPACE, made.name)["metadata"]["uid"] != uid
+        api.outside.terminate(made.name)
+        api.settle()
+        api.calls.clear()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []  # the one that was made since is another matter
+        assert status(made).state == "missing"
+
+    def confirm(self, namespace: Namespace, uid: str) -> None:
+        DriftDecision.objects.create(
+            namespace=namespace,
+            kind="Namespace",
+            name=namespace.name,
+            uid=uid,
+            act="confirm",
+            reason="It was us.",
+        )
 
     def test_one_on_its_way_out_is_waited_for(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         api.outside.hold(made.name)

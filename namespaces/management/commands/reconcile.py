@@ -82,7 +82,7 @@ def describe(drift: Drift, name: str) -> Iterable[str]:
         yield f"+ RoleBinding {binding.name}: {binding.role} for {binding.username}"
     for change in drift.limits:
         yield f"{_SIGNS[change.act]} {change.kind.name} {change.manifest['metadata']['name']}"
-    for binding in drift.conflicts:
+    for binding, _seen in drift.conflicts:
         yield f"! RoleBinding {binding.name} is there that Berth did not make; {binding.username} waits for its name"
     for seen in drift.unexplained:
         yield f"? RoleBinding {seen.name} is Berth's, and nobody decided its end; it is left alone"

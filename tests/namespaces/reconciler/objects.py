@@ -43,7 +43,7 @@ def known(
     return {
         wanted.name: KnownBinding(
             uid=uid,
-            operation=operation,
+            operations=frozenset([operation] if operation and not uid else []),
             role=wanted.role,
             username=wanted.username,
             revoked=revoked,

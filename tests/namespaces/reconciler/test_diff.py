@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from clusters.api import Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
-from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, compare
+from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, Written, compare
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, binding_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
-from tests.namespaces.reconciler.objects import binding, by_hand, known, namespace, spec, stored
+from tests.namespaces.reconciler.objects import (
+    INSTALLATION_ID,
+    binding,
+    by_hand,
+    known,
+    namespace,
+    spec,
+    stored,
+)
 
 EDA, VERA = binding(1), binding(2, "viewer")
 
@@ -61,7 +69,14 @@ class TestBindings:
     def test_ours_by_name_and_label_alone_is_not_ours(self) -> None:
         found = stored(EDA)
         drift = compare(spec(), Observed(namespace(), [found]))
-        assert drift == Drift(foreign=(Foreign(EDA.name, (EDA.username,), role="ClusterRole berth:editor"),))
+        seen_beside = Foreign(
+            EDA.name,
+            (EDA.username,),
+            role="ClusterRole berth:editor",
+            uid=found["metadata"]["uid"],
+            is_orphan=True,
+        )
+        assert drift == Drift(foreign=(seen_beside,))
         assert drift.is_empty
 
     def test_order_of_what_was_seen_does_not_matter(self) -> None:
@@ -140,7 +155,7 @@ class TestEditedByHand:
         found = stored(EDA, uid="uid-2")
         EDITS[edit](found)
         drift = compare(spec(EDA, known=known(EDA, uid="uid-1")), Observed(namespace(), [found]))
-        assert drift == Drift(conflicts=(EDA,))
+        assert drift == Drift(conflicts=((EDA, seen(found)),))
         assert not drift.is_empty
 
     def test_another_object_under_the_name_of_what_is_over_is_never_touched(self, edit: str) -> None:
@@ -176,6 +191,12 @@ class TestAdoption:
         rows = known(EDA, operation="operation-7", revoked=True)
         assert compare(spec(known=rows), Observed(namespace(), [found])).delete == ()
 
+    def test_late_create_beside_a_known_one_is_ours(self) -> None:
+        found = stored(EDA, uid="uid-2", operation="operation-7")
+        recorded = known(EDA, uid="uid-1", revoked=True)[EDA.name]
+        rows = {EDA.name: replace(recorded, operations=frozenset(["operation-7"]))}
+        assert compare(spec(known=rows), Observed(namespace(), [found])).delete == (seen(found),)
+
     def test_operation_does_not_count_once_the_uid_is_known(self) -> None:
         found = stored(EDA, uid="uid-2", operation="operation-7")
         rows = known(EDA, uid="uid-1", operation="operation-7", revoked=True)
@@ -185,9 +206,9 @@ class TestAdoption:
 class TestForeign:
     @pytest.mark.parametrize("kind", ["User", "Group"])
     def test_rights_of_people_beside_berth_are_shown(self, kind: str) -> None:
-        drift = compare(spec(), Observed(namespace(), [by_hand("sneaky", kind=kind)]))
+        drift = compare(spec(), Observed(namespace(), [by_hand("sneaky", kind=kind, uid="uid-9")]))
         users, groups = (("somebody",), ()) if kind == "User" else ((), ("somebody",))
-        assert drift == Drift(foreign=(Foreign("sneaky", users, groups, "ClusterRole view"),))
+        assert drift == Drift(foreign=(Foreign("sneaky", users, groups, "ClusterRole view", "uid-9"),))
         assert drift.is_empty
 
     def test_rights_of_service_accounts_are_the_business_of_the_namespace(self) -> None:
@@ -199,12 +220,63 @@ class TestForeign:
         assert compare(spec(), Observed(namespace(), [found])) == Drift()
 
     def test_our_label_on_a_foreign_binding_does_not_make_it_ours(self) -> None:
-        found = by_hand(
-            "sneaky", labels={MANAGED_BY_LABEL: MANAGED_BY}, annotations={OPERATION: "operation-1"}
-        )
+        annotations = {OPERATION: "operation-1", INSTALLATION: INSTALLATION_ID}
+        found = by_hand("sneaky", uid="uid-9", labels={MANAGED_BY_LABEL: MANAGED_BY}, annotations=annotations)
         assert compare(spec(known=known(EDA, revoked=True)), Observed(namespace(), [found])) == Drift(
-            foreign=(Foreign("sneaky", ("somebody",), role="ClusterRole view"),)
+            foreign=(Foreign("sneaky", ("somebody",), role="ClusterRole view", uid="uid-9"),)
         )
+
+    def test_who_wrote_it_last_beside_us_and_when_is_told(self) -> None:
+        writers = [
+            {"manager": "helm", "time": "2026-01-02T00:00:00Z"},
+            {"manager": "kubectl-edit", "time": "2026-01-03T00:00:00Z"},
+            {"manager": "kubectl-create", "time": "2026-01-01T00:00:00Z"},
+        ]
+        found = by_hand("sneaky", managedFields=writers, creationTimestamp="2026-01-01T00:00:00Z")
+        (foreign,) = compare(spec(), Observed(namespace(), [found])).foreign
+        assert foreign.written == Written("kubectl-edit", "2026-01-03T00:00:00Z")
+
+    def test_what_only_berth_wrote_has_the_time_when_it_was_made(self) -> None:
+        found = stored(EDA)
+        found["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        (foreign,) = compare(spec(), Observed(namespace(), [found])).foreign
+        assert foreign.written == Written("", "2026-01-01T00:00:00Z")
+
+
+class TestCondemned:
+    """An operator, or the guard of a sweep, said of one uid that it may go although no row explains that."""
+
+    def test_ours_without_a_reason_in_the_rows_is_deleted(self) -> None:
+        found = stored(EDA, uid="uid-1")
+        decided = replace(spec(known=known(EDA, uid="uid-1")), condemned=frozenset(["uid-1"]))
+        assert compare(decided, Observed(namespace(), [found])) == Drift(delete=(seen(found),))
+
+    def test_orphan_is_deleted(self) -> None:
+        found = stored(EDA, uid="uid-1")
+        decided = replace(spec(), condemned=frozenset(["uid-1"]))
+        assert compare(decided, Observed(namespace(), [found])) == Drift(delete=(seen(found),))
+
+    def test_what_is_in_the_way_of_a_wish_is_replaced(self) -> None:
+        found = stored(EDA, uid="uid-1")
+        _second_person(found)
+        decided = replace(spec(EDA), condemned=frozenset(["uid-1"]))
+        assert compare(decided, Observed(namespace(), [found])) == Drift(replace=((EDA, seen(found)),))
+
+    def test_another_uid_is_another_object(self) -> None:
+        decided = replace(spec(), condemned=frozenset(["uid-2"]))
+        assert compare(decided, Observed(namespace(), [stored(EDA, uid="uid-1")])).delete == ()
+
+    @pytest.mark.parametrize("edit", ["name", "role"])
+    def test_what_our_account_may_not_delete_is_left_alone(self, edit: str) -> None:
+        found = stored(EDA, uid="uid-1")
+        if edit == "name":
+            found["metadata"]["name"] = "berth-editor-x"
+        else:
+            found["roleRef"]["name"] = "view"
+        decided = replace(spec(), condemned=frozenset(["uid-1"]))
+        drift = compare(decided, Observed(namespace(), [found]))
+        assert drift.delete == ()
+        assert [each.uid for each in drift.foreign] == ["uid-1"]
 
 
 class TestNamespace:
@@ -272,7 +344,11 @@ def wishes(draw: st.DrawFn) -> NamespaceSpec:
             revoked=draw(st.booleans()),
             proved=draw(st.booleans()),
         )
-    return spec(*wanted, uid=draw(st.sampled_from(["", "uid-n"])), known=recorded)
+        late = draw(st.frozensets(st.sampled_from(OPERATIONS)))
+        recorded[each.name] = replace(recorded[each.name], operations=recorded[each.name].operations | late)
+    condemned = draw(st.frozensets(st.sampled_from(UIDS)))
+    decided = spec(*wanted, uid=draw(st.sampled_from(["", "uid-n"])), known=recorded)
+    return replace(decided, condemned=condemned)
 
 
 @st.composite
@@ -297,17 +373,17 @@ def clusters(draw: st.DrawFn) -> Observed:
 
 
 def is_ours(manifest: Manifest, decided: NamespaceSpec) -> bool:
-    """The rule, written a second time: the uid that was recorded, or else label and operation."""
+    """The rule, written a second time: the uid that was recorded, or label and an operation without an answer."""
     record = decided.known.get(manifest["metadata"]["name"])
     if record is None:
         return False
-    if record.uid:
-        return bool(record.uid == manifest["metadata"]["uid"])
+    if record.uid == manifest["metadata"]["uid"]:
+        return True
     labels, annotations = (
         manifest["metadata"].get("labels") or {},
         manifest["metadata"].get("annotations") or {},
     )
-    return labels.get(MANAGED_BY_LABEL) == MANAGED_BY and annotations.get(OPERATION) == record.operation
+    return labels.get(MANAGED_BY_LABEL) == MANAGED_BY and annotations.get(OPERATION) in record.operations
 
 
 def apply(drift: Drift, decided: NamespaceSpec, observed: Observed) -> tuple[NamespaceSpec, Observed]:
@@ -336,12 +412,12 @@ def test_only_our_own_is_touched_and_only_what_the_rows_explain_is_deleted(
     drift = compare(decided, observed)
     objects = {manifest["metadata"]["name"]: manifest for manifest in observed.bindings}
     for touched in (*drift.delete, *(old for _new, old in drift.replace)):
-        assert is_ours(objects[touched.name], decided)
+        assert is_ours(objects[touched.name], decided) or touched.uid in decided.condemned
         assert objects[touched.name]["metadata"]["uid"] == touched.uid
     for gone in drift.delete:
-        assert decided.known[gone.name].revoked
+        assert gone.uid in decided.condemned or decided.known[gone.name].revoked
         assert gone.name not in {each.name for each in decided.bindings}
-    without_records = compare(replace(decided, known={}), observed)
+    without_records = compare(replace(decided, known={}, condemned=frozenset()), observed)
     assert (without_records.delete, without_records.replace) == ((), ())
 
 
@@ -357,7 +433,7 @@ def test_every_wish_has_one_answer_or_an_obstacle_stops_everything(
         return
     answers = [
         *(each for each, _old in drift.correct), *drift.create, *(each for each, _old in drift.replace),
-        *drift.conflicts,
+        *(each for each, _found in drift.conflicts),
     ]  # fmt: skip
     assert sorted(answers, key=_name) == sorted(decided.bindings, key=_name)
 

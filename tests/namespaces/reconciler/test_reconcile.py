@@ -66,9 +66,11 @@ class Book:
     def operation(self, each: BindingSpec) -> str:
         recorded = self.known.get(each.name)
         if recorded is None or recorded.proved:
-            number = int(recorded.operation) + 1 if recorded else 1
-            self.known[each.name] = KnownBinding("", str(number), each.role, each.username, False, False)
-        return self.known[each.name].operation
+            number = int(max(recorded.operations)) + 1 if recorded else 1
+            self.known[each.name] = KnownBinding(
+                "", frozenset([str(number)]), each.role, each.username, False, False
+            )
+        return max(self.known[each.name].operations)
 
     def spec(self) -> NamespaceSpec:
         known = {name: replace(each, revoked=name in self.revoked) for name, each in self.known.items()}
