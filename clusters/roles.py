@@ -119,6 +119,9 @@ ROLES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
 )
 """The rules of each role; every role holds those of the roles before it."""
 
+HIGHEST_ROLE = list(ROLES)[-1]
+"""The role whose rules hold those of all others."""
+
 BINDING_NAME = f"{BINDING_PREFIX}({'|'.join(ROLES)})-[a-z2-7]{{{_DIGEST_LENGTH}}}"
 """What `binding_name` makes, as a pattern; the admission policies are written in terms of it."""
 

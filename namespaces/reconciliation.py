@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -32,11 +33,12 @@ from clusters.api import (
     Unavailable,
 )
 from clusters.config import ClusterConfig
+from clusters.mark import ForeignCluster, Quarantined
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
 from clusters.roles import cluster_role
-from namespaces import desired_state, drift, seen_limits, verdicts
+from namespaces import anchor, desired_state, drift, pruning, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Observed, Seen, compare
@@ -50,14 +52,10 @@ MOST_ROUNDS = 3
 MOST_SECONDS_AT_ONCE = 25
 
 
-class ForeignCluster(ClusterError):
-    """The cluster at this address is not the one it was: nothing is written."""
-
-    code = "foreign"
-
-
-def reconcile(namespace_id: UUID) -> bool:
+def reconcile(namespace_id: UUID, *, prune: frozenset[str] = frozenset()) -> bool:
     """Make one namespace as decided, unless another worker is at it. Never raises a ClusterError.
+
+    `prune` are uids of bindings that may go although no row explains their end, as `pruning` or an operator allowed.
 
     A change made while we work leaves the row out of date: we look again at once, a few times. Return whether it was
     changed once more then: those who knocked meanwhile were sent away, so that somebody must be called.
@@ -69,7 +67,7 @@ def reconcile(namespace_id: UUID) -> bool:
         lease = _take_lease(namespace)
         if lease is None:
             return False
-        _pass(namespace, lease)
+        _pass(namespace, lease, prune)
         if not Namespace.objects.filter(pk=namespace_id).exclude(generation=namespace.generation).exists():
             return False
     return True
@@ -111,12 +109,25 @@ def sweep_clusters() -> None:
     deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
     for cluster in Cluster.objects.all():
         try:
-            differing = sweep(cluster)
+            swept = sweep(cluster)
         except ClusterError as error:
             _note_cluster(cluster, error)
             continue
-        if not _reconcile_each(cluster, differing, deadline):
+        if not _reconcile_each(cluster, swept.differing, deadline):
             return
+        for namespace_id, uids in swept.prunable.items():
+            reconcile(namespace_id, prune=uids)
+
+
+def anchor_clusters() -> None:
+    """Let the mark in each cluster follow the database, or find out that it is ahead."""
+    for cluster in Cluster.objects.all():
+        if _is_down(cluster):
+            continue  # `reconcile_due` asks whether it is back
+        try:
+            anchor.advance(_connect(_config(cluster)), cluster)
+        except ClusterError as error:
+            _note_cluster(cluster, error)
 
 
 def _reconcile_each(cluster: Cluster, namespace_ids: Iterable[UUID], deadline: float) -> bool:
@@ -133,14 +144,53 @@ def _reconcile_each(cluster: Cluster, namespace_ids: Iterable[UUID], deadline: f
     return True
 
 
-def sweep(cluster: Cluster) -> list[UUID]:
-    """Return the namespaces whose objects differ from the rows: a few paged lists, whatever their number; no writes.
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: namespaces that differ, and bindings of ours without a row that the guard lets go."""
+
+    differing: list[UUID]
+    prunable: dict[UUID, frozenset[str]]
+
+
+def sweep(cluster: Cluster) -> Swept:
+    """Compare a cluster with the rows by a few paged lists, whatever the number of namespaces; no writes to it.
 
     Raises ClusterError when the lists could not be had whole: then nothing is known.
     """
-    config = _config(cluster)
-    api = _connect(config)
-    _check_identity(api, cluster)
+    api = _connect(_config(cluster))
+    anchor.check(api, cluster)
+    differing, ours = [], 0
+    seen: dict[UUID, list[Manifest]] = {}
+    beside, unexplained = {}, {}
+    for namespace, drift_here in survey(api, cluster, limits_seen=seen):
+        if not drift_here.is_empty:
+            differing.append(namespace.pk)
+        if drift_here.obstacle is not None or drift_here.create_namespace:
+            continue
+        beside[namespace.pk] = drift_here.foreign
+        ours += sum(
+            map(len, (drift_here.correct, drift_here.delete, drift_here.replace, drift_here.unexplained))
+        )
+        if uids := pruning.candidates(drift_here):
+            unexplained[namespace.pk] = uids
+    seen_limits.store(seen)
+    drift.store(beside)
+    kept = 0
+    if not pruning.allowed(unexplained, ours=ours):
+        kept = sum(map(len, unexplained.values()))
+        logger.error("bindings without a row are too many to be believed", cluster=cluster.name, number=kept)
+        unexplained = {}
+    ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now(), unexplained=kept)
+    return Swept(differing, unexplained)
+
+
+def survey(
+    api: ClusterApi, cluster: Cluster, *, limits_seen: dict[UUID, list[Manifest]] | None = None
+) -> Iterator[tuple[Namespace, Drift]]:
+    """Yield each namespace of a cluster with what differs, and put its quotas and ranges of limits into `limits_seen`.
+
+    Raises ClusterError before the first one when the lists could not be had whole.
+    """
     namespaces = {item["metadata"]["name"]: item for page in api.list_pages(NAMESPACE) for item in page.items}
     bindings: dict[str, list[Manifest]] = defaultdict(list)
     canary = False
@@ -154,23 +204,16 @@ def sweep(cluster: Cluster) -> list[UUID]:
         raise Unavailable(
             "The list of RoleBindings lacks one that is always there: it was filtered on its way."
         )
-    rows = Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name")
-    differing, seen, foreign = [], {}, {}
-    for spec in desired_state.namespace_specs(rows.iterator(chunk_size=2000), config):
-        namespace = namespaces.get(spec.name)
+    rows = list(Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name"))
+    specs = desired_state.namespace_specs(rows, _config(cluster))
+    for row, spec in zip(rows, specs, strict=True):
         here = {kind: found.get(spec.name, ()) for kind, found in limits.items()}
-        difference = compare(spec, Observed(namespace, bindings.get(spec.name, ()), here))
-        if not difference.is_empty:
-            differing.append(UUID(spec.namespace_id))
-        if namespace is None or namespace["metadata"]["uid"] != spec.uid:
-            continue
-        foreign[UUID(spec.namespace_id)] = difference.foreign
-        if len(here) == len(quotas.KINDS):
-            seen[UUID(spec.namespace_id)] = [item for found in here.values() for item in found]
-    seen_limits.store(seen)
-    drift.store(foreign)
-    ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now())
-    return differing
+        observed = Observed(namespaces.get(spec.name), bindings.get(spec.name, ()), here)
+        found = compare(spec, observed)
+        is_there = observed.namespace is not None and found.obstacle is None
+        if limits_seen is not None and is_there and len(here) == len(quotas.KINDS):
+            limits_seen[row.pk] = [item for each in here.values() for item in each]
+        yield row, found
 
 
 def look(namespace: Namespace) -> Drift:
@@ -181,7 +224,7 @@ def look(namespace: Namespace) -> Drift:
     config = _config(namespace.cluster)
     api = _connect(config)
     Cluster.objects.sync(configured_clusters())
-    _check_identity(api, namespace.cluster)
+    anchor.check(api, namespace.cluster)
     spec = desired_state.namespace_spec(namespace, config)
     return compare(spec, observe(api, namespace.name, with_limits=True))
 
@@ -205,19 +248,20 @@ def _limits(api: ClusterApi) -> dict[Kind, dict[str, list[Manifest]]]:
     return limits
 
 
-def _pass(namespace: Namespace, lease: UUID) -> None:
+def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str]) -> None:
     try:
         config = _config(namespace.cluster)
         api = _connect(config)
-        _check_identity(api, namespace.cluster)
+        anchor.claim(api, namespace.cluster)
         spec = desired_state.namespace_spec(namespace, config)
+        spec = replace(spec, condemned=spec.condemned | prune)
         outcome = reconcile_in(api, spec, _rows(namespace, config))
     except ClusterError as error:
         _note_cluster(namespace.cluster, error)
         _store_failure(namespace, lease, error)
         return
     _note_cluster(namespace.cluster, None)
-    _store(namespace, lease, spec, outcome)
+    _store(namespace, lease, spec, outcome, prune)
 
 
 def _config(cluster: Cluster) -> ClusterConfig:
@@ -237,20 +281,10 @@ def _connect(config: ClusterConfig) -> ClusterApi:
     return api
 
 
-def _check_identity(api: ClusterApi, cluster: Cluster) -> None:
-    """Refuse to work with another cluster than the one first met under this name (its kube-system has another uid)."""
-    uid = api.get(NAMESPACE, "kube-system")["metadata"]["uid"]
-    status = ClusterStatus.objects.get(cluster=cluster)
-    if not status.kube_system_uid:
-        ClusterStatus.objects.filter(cluster=cluster, kube_system_uid="").update(kube_system_uid=uid)
-    elif status.kube_system_uid != uid:
-        raise ForeignCluster("The cluster at this address is not the one it was. Nothing is written to it.")
-
-
 def _contact(cluster: Cluster) -> bool:
     """Ask a cluster that was down whether it is back."""
     try:
-        _check_identity(_connect(_config(cluster)), cluster)
+        anchor.claim(_connect(_config(cluster)), cluster)
     except ClusterError as error:
         _note_cluster(cluster, error)
         return False
@@ -311,7 +345,9 @@ def _grant_values(binding: BindingSpec) -> dict[str, object]:
 
 
 @transaction.atomic
-def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outcome) -> None:
+def _store(
+    namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outcome, prune: frozenset[str]
+) -> None:
     """Write what the pass saw, unless the lease was lost: then somebody else has seen something newer."""
     status = NamespaceStatus.objects.select_for_update().filter(pk=namespace.pk, lease_holder=lease).first()
     if status is None:
@@ -331,7 +367,9 @@ def _store(namespace: Namespace, lease: UUID, spec: NamespaceSpec, outcome: Outc
         _store_granted(namespace, by_name[name], granted)
     ended = {seen.name: seen for seen in outcome.drift.delete if _was_deleted(seen, outcome)}
     for seen in ended.values():
-        _record_deleted(namespace, seen, condemned=seen.uid in spec.condemned)
+        decided = seen.uid in spec.condemned - prune
+        act = "binding.reverted" if decided else pruning.PRUNED if seen.uid in prune else "binding.ended"
+        _record_deleted(namespace, seen, act)
     for name, revoked in outcome.revoked.items():
         _store_revoked(namespace, name, revoked, deleted=ended.get(name))
     if outcome.drift.obstacle is None:
@@ -414,14 +452,14 @@ def _record_end(grant: Grant, uid: str, act: str) -> None:
     record(act, by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
 
 
-def _record_deleted(namespace: Namespace, seen: Seen, *, condemned: bool) -> None:
+def _record_deleted(namespace: Namespace, seen: Seen, act: str) -> None:
     """Record the end of a binding that this pass deleted, by its row if there is one."""
     grant = Grant.objects.filter(namespace=namespace, binding_name=seen.name).first()
-    if grant is not None and not condemned:
-        _record_end(grant, seen.uid, "binding.ended")
+    if grant is not None:
+        _record_end(grant, seen.uid, act)
         return
     before = {"binding": seen.name, "uid": seen.uid, "role": seen.role}
-    record("binding.pruned", by=None, about=grant or namespace, namespace_id=namespace.pk, before=before)
+    record(act, by=None, about=namespace, namespace_id=namespace.pk, before=before)
 
 
 def _record_replaced(namespace: Namespace, binding: BindingSpec, seen: Seen) -> None:
@@ -469,6 +507,8 @@ def _note_cluster(cluster: Cluster, error: ClusterError | None) -> None:
         state = states.REACHABLE
     elif isinstance(error, ForeignCluster):
         state = states.FOREIGN
+    elif isinstance(error, Quarantined):
+        state = states.QUARANTINED
     elif isinstance(error, Unauthorized | Forbidden):
         state = states.REFUSED
     elif isinstance(error, Unavailable):

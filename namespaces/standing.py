@@ -34,6 +34,9 @@ class State(StrEnum):
     REVOKED = "revoked"  # proved gone; without a moment: nothing of it was ever in the cluster
 
 
+# Nothing is written to a cluster in one of these, until people have done something about it.
+_BARRED = (ClusterStatus.State.REFUSED, ClusterStatus.State.FOREIGN, ClusterStatus.State.QUARANTINED)
+
 FINAL = frozenset({State.NONE, State.GUEST, State.UNUSABLE, State.ACTIVE, State.REVOKED})
 
 
@@ -122,6 +125,10 @@ def _judge(
     cluster: ClusterStatus | None,
 ) -> Standing:
     role = Role(membership.role)
+    if cluster is not None and cluster.state == ClusterStatus.State.QUARANTINED:
+        # Whatever these rows prove was true of an earlier day.
+        state = State.FAILING if membership.ended_at is None else State.ENDING
+        return Standing(state, role, cluster.since, cluster.error_message)
     if membership.ended_at is not None:
         return _judge_ended(membership, grants)
     if membership.person.is_guest or not membership.person.is_active or not has_identity:
@@ -189,6 +196,6 @@ def _trouble(status: NamespaceStatus | None, cluster: ClusterStatus | None) -> s
         NamespaceStatus.State.MISSING,
     ):
         return status.error_message
-    if cluster is not None and cluster.state in (ClusterStatus.State.REFUSED, ClusterStatus.State.FOREIGN):
+    if cluster is not None and cluster.state in _BARRED:
         return cluster.error_message
     return ""

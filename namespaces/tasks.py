@@ -61,6 +61,12 @@ def reconcile_due() -> None:
 
 
 @shared_task
+def anchor_clusters() -> None:
+    """Let the mark in each cluster follow the database."""
+    reconciliation.anchor_clusters()
+
+
+@shared_task
 def sweep_clusters() -> None:
     """Compare every cluster as a whole with what was decided, and make right what differs."""
     reconciliation.sweep_clusters()

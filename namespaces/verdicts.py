@@ -86,7 +86,7 @@ def _state_of(error: ClusterError) -> NamespaceStatus.State:
         return _States.UNREACHABLE
     if is_passing(error):
         return _States.WAITING
-    return _States.CONFLICT if error.code in ("conflict", "foreign") else _States.DEGRADED
+    return _States.CONFLICT if error.code in ("conflict", "foreign", "quarantined") else _States.DEGRADED
 
 
 def _wait(error: ClusterError, attempts: int) -> timedelta:

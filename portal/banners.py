@@ -57,6 +57,15 @@ def _banner(cluster: Cluster, config: ClusterConfig) -> Banner | None:
         )
     if status.state == State.REFUSED:
         return Banner(_("%(cluster)s refuses Berth, so nothing can be changed in it.") % names, status.since)
+    if status.state == State.QUARANTINED:
+        return Banner(
+            _(
+                "%(cluster)s has seen a later state of Berth than this one, which was restored from a backup."
+                " Nothing is changed in it until an operator has decided about each difference."
+            )
+            % names,
+            status.since,
+        )
     return Banner(
         _("%(cluster)s is not the cluster it was, so Berth changes nothing in it.") % names, status.since
     )

@@ -67,6 +67,10 @@ def _configuration() -> dict[str, object]:
                 "task": "namespaces.tasks.sweep_clusters",
                 "schedule": 4 * settings.SWEEP_SECONDS,
             },
+            "anchor-clusters": {
+                "task": "namespaces.tasks.anchor_clusters",
+                "schedule": settings.ANCHOR_SECONDS,
+            },
         },
     }
 

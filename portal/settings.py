@@ -228,6 +228,9 @@ SWEEP_SECONDS = env.float("BERTH_SWEEP_SECONDS", default=15.0)
 # A worker, and beat, touch it while they are alive.
 LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")
 LEASE_SECONDS = 60
+# How often the mark in each cluster follows the database: what was decided later than that before a crash may come
+# back with a backup unseen.
+ANCHOR_SECONDS = 5
 
 # --- Language, time, static files ----------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ from pytest_django import Settings
 
 from accounts.models import Level, User
 from audit import triggers
-from clusters import authentication, manifests
+from clusters import authentication, manifests, names
+from clusters.api import CONFIG_MAP
 from clusters.config import ClusterConfig, load
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
@@ -35,6 +36,8 @@ from namespaces.access import Role
 from namespaces.models import Namespace
 from tests import factories, fake_connection
 from tests.fake_cluster import FakeCluster
+
+INSTALLATION = "8f14e45f-ceea-467f-a7d3-2f2f7a1d0001"
 
 # A busy machine is no failure: no test is judged by the clock. A failing example is printed with the way to repeat it.
 hypothesis_settings.register_profile("berth", deadline=None, print_blob=True)
@@ -161,7 +164,14 @@ def audit_can_be_emptied() -> Iterator[None]:
 def fake_cluster(settings: Settings, cluster: Cluster) -> Iterator[FakeCluster]:
     """The cluster `nautilus` in memory, which reconciliation finds behind the door."""
     settings.CLUSTER_CONNECT = fake_connection.CONNECT
-    yield fake_connection.of(configured_clusters()[cluster.name])
+    fake = fake_connection.of(configured_clusters()[cluster.name])
+    fake.outside.change(
+        CONFIG_MAP,
+        names.STATE_CONFIG_MAP,
+        names.SYSTEM_NAMESPACE,
+        lambda found: found.update(data={"installation": str(cluster.installation_id)}),
+    )
+    yield fake
     fake_connection.forget()
 
 
@@ -217,10 +227,15 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 @pytest.fixture
 def real_cluster(control_plane: ControlPlane, settings: Settings, db: None) -> Cluster:
-    """The row of the real cluster; reconciliation works on it."""
+    """The row of the real cluster; reconciliation works on it.
+
+    All tests are one installation to it, though each has a database of its own: only those of the mark itself let the
+    mark follow their database, and they have a cluster of their own.
+    """
     settings.CLUSTERS_FILE = str(control_plane.layout.clusters_file)
     settings.CLUSTER_CONNECT = "clusters.kube.connect"
     Cluster.objects.sync(configured_clusters())
+    Cluster.objects.filter(name=CLUSTER).update(installation_id=INSTALLATION)
     return Cluster.objects.get(name=CLUSTER)
 
 

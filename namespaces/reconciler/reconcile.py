@@ -21,7 +21,7 @@ from clusters.api import (
     Manifest,
     NotFound,
 )
-from clusters.roles import ROLES, probes, probes_beyond
+from clusters.roles import HIGHEST_ROLE, probes, probes_beyond
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted
 from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
@@ -30,7 +30,6 @@ from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
-HIGHEST_ROLE = list(ROLES)[-1]  # its rules hold those of all others
 
 
 @dataclass(frozen=True)

@@ -266,7 +266,7 @@ class TestEmptyTables:
         try:
             reconciliation.reconcile(made.pk)
             assert api.writes == []
-            assert reconciliation.sweep(made.cluster) == []
+            assert reconciliation.sweep(made.cluster).differing == []
         finally:
             Membership.objects.bulk_create(kept)
         assert set(Grant.objects.values_list("state", flat=True)) == {UNTOUCHED}
@@ -706,7 +706,7 @@ class TestChangesMeanwhile:
 
         fake_connection.meddle(change)
         assert reconciliation.reconcile(made.pk)
-        assert len(passes) == 2 * reconciliation.MOST_ROUNDS  # kube-system and the namespace
+        assert len(passes) == 3 * reconciliation.MOST_ROUNDS  # kube-system, the mark and the namespace
         assert made in reconciliation.due()
 
     def test_right_withdrawn_while_it_is_made_does_not_stay(
@@ -1222,11 +1222,11 @@ class TestSweep:
         else:
             api.outside.remove_fences()
             api.outside.change(ROLE_BINDING, name, made.name, lambda it: it["metadata"].pop("labels"))
-        assert reconciliation.sweep(made.cluster) == [made.pk]
+        assert reconciliation.sweep(made.cluster).differing == [made.pk]
         reconciliation.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert not api.review_access("other", made.name, probes("viewer")[0]).allowed
-        assert reconciliation.sweep(made.cluster) == []
+        assert reconciliation.sweep(made.cluster).differing == []
         assert stands(made, cast.eda) == State.ACTIVE
 
     def test_right_that_is_over_and_comes_back_by_hand_is_told(
@@ -1245,14 +1245,14 @@ class TestSweep:
         reconciliation.reconcile_due()
         assert stands(made, cast.eda) == State.REVOKED
 
-    def test_nothing_to_change_costs_five_calls_and_no_write(self, made: Namespace, api: FakeCluster) -> None:
+    def test_nothing_to_change_costs_six_calls_and_no_write(self, made: Namespace, api: FakeCluster) -> None:
         for lab in factories.NamespaceFactory.create_batch(4, cluster=made.cluster):
             reconciliation.reconcile(lab.pk)
         api.calls.clear()
         reconciliation.sweep_clusters()
         assert sorted((call.verb, call.kind.name) for call in api.calls) == [
-            ("get", "Namespace"), ("list", "LimitRange"), ("list", "Namespace"), ("list", "ResourceQuota"),
-            ("list", "RoleBinding"),
+            ("get", "ConfigMap"), ("get", "Namespace"), ("list", "LimitRange"), ("list", "Namespace"),
+            ("list", "ResourceQuota"), ("list", "RoleBinding"),
         ]  # fmt: skip
         assert ClusterStatus.objects.get().swept_at is not None
 

@@ -114,7 +114,7 @@ def test_second_pass_and_sweep_change_nothing(lab: Lab) -> None:
     lab.member()
     before = lab.bindings()
     reconciliation.reconcile(lab.row.pk)
-    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
     assert lab.bindings() == before
 
 
@@ -146,7 +146,7 @@ def test_changes_made_by_hand_are_healed_by_the_sweep(lab: Lab) -> None:
     lab.kubectl(
         "patch", "rolebinding", lab.binding(swapped, "viewer"), "--type=json", f"--patch={json.dumps(patch)}"
     )
-    assert lab.row.pk in reconciliation.sweep(lab.row.cluster)
+    assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
     reconciliation.sweep_clusters()
     assert [lab.stands(person) for person in (deleted, swapped)] == [State.ACTIVE] * 2
     assert lab.can(deleted, "create", "pods")
@@ -154,7 +154,7 @@ def test_changes_made_by_hand_are_healed_by_the_sweep(lab: Lab) -> None:
     assert (
         lab.outside.answer("auth", "can-i", "get", "pods", "--as", other, "--namespace", lab.row.name) == "no"
     )
-    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
 
 
 def test_binding_made_by_hand_leaves_residual_access_which_is_shown_and_not_touched(lab: Lab) -> None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
 from clusters.api import ClusterError
-from namespaces import reconciliation
+from namespaces import differences, pruning, reconciliation
+from namespaces.differences import Difference
 from namespaces.models import Namespace, NamespaceStatus
 from namespaces.reconciler.diff import Drift
-from namespaces.reconciler.quotas import Act
-from namespaces.reconciler.reconcile import obstacle_words
 
 CLEAN, FAILED, CHANGED = 0, 1, 2
 """Exit statuses: nothing differed; something could not be asked or done; something differed (and was changed)."""
-
-_SIGNS = {Act.CREATE: "+", Act.REPLACE: "~", Act.DELETE: "-", Act.CONFLICT: "!"}
 
 
 class Command(BaseCommand):
@@ -33,13 +31,24 @@ class Command(BaseCommand):
         parser.add_argument("names", nargs="*", metavar="NAME", help="a namespace, as NAME or CLUSTER/NAME")
         parser.add_argument("--all", action="store_true", help="every namespace of every cluster")
         parser.add_argument("--dry-run", action="store_true", help="only say what differs; no write")
+        parser.add_argument(
+            "--allow-prune",
+            type=int,
+            default=0,
+            metavar="N",
+            help="also delete bindings of Berth of which no row knows why they should end, if there are at most N",
+        )
 
-    def handle(self, *names: str, all: bool, dry_run: bool, **options: Any) -> None:
+    def handle(self, *names: str, all: bool, dry_run: bool, allow_prune: int, **options: Any) -> None:
         chosen = options["names"]
         if bool(chosen) == all:
             raise CommandError("Name namespaces, or say --all.")
         namespaces = list(_every() if all else _named(chosen))
-        results = [self._one(namespace, dry_run=dry_run) for namespace in namespaces]
+        prune = self._allowed(namespaces, allow_prune) if allow_prune else {}
+        results = [
+            self._one(namespace, dry_run=dry_run, prune=prune.get(namespace.pk, frozenset()))
+            for namespace in namespaces
+        ]
         status = FAILED if FAILED in results else max(results, default=CLEAN)
         counts = {
             word: results.count(result) for result, word in enumerate(("as decided", "failed", "differed"))
@@ -47,20 +56,37 @@ class Command(BaseCommand):
         self.stdout.write(", ".join(f"{number} {word}" for word, number in counts.items()))
         sys.exit(status)
 
-    def _one(self, namespace: Namespace, *, dry_run: bool) -> int:
+    def _allowed(self, namespaces: Iterable[Namespace], most: int) -> dict[UUID, frozenset[str]]:
+        """Return the uids that may be pruned, by namespace; raise CommandError if they are more than were allowed."""
+        found = {}
+        for namespace in namespaces:
+            try:
+                found[namespace.pk] = pruning.without_a_row(reconciliation.look(namespace))
+            except ClusterError as error:
+                raise CommandError(f"{namespace.audit_text}: {error.message}") from error
+        number = sum(map(len, found.values()))
+        if number > most:
+            raise CommandError(
+                f"{number} bindings of Berth have no row that explains their end, more than {most}. Nothing was done."
+            )
+        return found
+
+    def _one(self, namespace: Namespace, *, dry_run: bool, prune: frozenset[str]) -> int:
         try:
             drift = reconciliation.look(namespace)
         except ClusterError as error:
             self.stdout.write(f"{namespace.audit_text}: {error.message}")
             return FAILED
         lines = list(describe(drift, namespace.name))
+        pruned = [f"- {line.text}" for line in lines if line.uid in prune]
+        kept = [str(line) for line in lines if line.uid not in prune]
         if lines:
-            self.stdout.write("\n".join([namespace.audit_text, *(f"  {line}" for line in lines)]))
-        if drift.is_empty:
+            self.stdout.write("\n".join([namespace.audit_text, *(f"  {line}" for line in (*pruned, *kept))]))
+        if drift.is_empty and not pruned:
             return CLEAN
         if dry_run:
             return CHANGED
-        reconciliation.reconcile(namespace.pk)
+        reconciliation.reconcile(namespace.pk, prune=prune)
         status = NamespaceStatus.objects.get(namespace=namespace)
         if status.state == NamespaceStatus.State.READY:
             return CHANGED
@@ -68,27 +94,10 @@ class Command(BaseCommand):
         return FAILED
 
 
-def describe(drift: Drift, name: str) -> Iterable[str]:
-    """Yield a line for each difference: + made, - deleted, ~ replaced, ! in the way or beside Berth, ? unexplained."""
-    if drift.obstacle is not None:
-        yield f"! {obstacle_words(drift.obstacle, name)}"
-    if drift.create_namespace:
-        yield f"+ Namespace {name}"
-    for seen in drift.delete:
-        yield f"- RoleBinding {seen.name}"
-    for binding, _seen in drift.replace:
-        yield f"~ RoleBinding {binding.name}: {binding.role} for {binding.username}"
-    for binding in drift.create:
-        yield f"+ RoleBinding {binding.name}: {binding.role} for {binding.username}"
-    for change in drift.limits:
-        yield f"{_SIGNS[change.act]} {change.kind.name} {change.manifest['metadata']['name']}"
-    for binding, _seen in drift.conflicts:
-        yield f"! RoleBinding {binding.name} is there that Berth did not make; {binding.username} waits for its name"
-    for seen in drift.unexplained:
-        yield f"? RoleBinding {seen.name} is Berth's, and nobody decided its end; it is left alone"
-    for foreign in drift.foreign:
-        whom = ", ".join(foreign.users) or "a group"
-        yield f"! RoleBinding {foreign.name} gives rights beside Berth to {whom}; it is left alone"
+def describe(drift: Drift, name: str) -> Iterator[Difference]:
+    """Yield every difference of the namespace `name`: what a pass does about it, and what it leaves."""
+    yield from differences.effects(drift, name)
+    yield from differences.left_alone(drift, name)
 
 
 def _every() -> QuerySet[Namespace]:
