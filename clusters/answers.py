@@ -29,6 +29,7 @@ from clusters.api import (
     Unavailable,
 )
 from clusters.names import FIELD_MANAGER
+from clusters.raw import Answer
 
 _MESSAGE_LENGTH = 500
 _DEFAULT_RETRY_AFTER = 1.0
@@ -146,6 +147,27 @@ def read_identity(body: bytes) -> tuple[str, tuple[str, ...]]:
     if document is None or document.get("kind") != "SelfSubjectReview" or not user.get("username"):
         raise _nonsense("no SelfSubjectReview")
     return str(user["username"]), tuple(str(group) for group in user.get("groups") or [])
+
+
+def read_own_rules(body: bytes) -> tuple[list[Manifest], bool]:
+    """Return the rules of a SelfSubjectRulesReview, and whether they are all; those of plain addresses among them."""
+    document = _document(body)
+    status = (document or {}).get("status") or {}
+    resource_rules, others = status.get("resourceRules"), status.get("nonResourceRules")
+    if (
+        document is None
+        or document.get("kind") != "SelfSubjectRulesReview"
+        or not isinstance(resource_rules, list)
+        or not isinstance(others, list | None)
+    ):
+        raise _nonsense("no SelfSubjectRulesReview")
+    return [*resource_rules, *(others or [])], not status.get("incomplete", False)
+
+
+def read_any(status: int, body: bytes) -> Answer:
+    """Return an answer as it came, parsed where it is JSON."""
+    document = _document(body)
+    return Answer(status, _text(body.decode(errors="replace")) if document is None else document)
 
 
 def _document(body: bytes) -> dict[str, Any] | None:

@@ -30,7 +30,8 @@ ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings
 RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas", namespaced=True)
 LIMIT_RANGE = Kind("v1", "LimitRange", "limitranges", namespaced=True)
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", namespaced=True)
-KINDS = (NAMESPACE, ROLE_BINDING, RESOURCE_QUOTA, LIMIT_RANGE, CONFIG_MAP)
+CLUSTER_ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
+KINDS = (NAMESPACE, ROLE_BINDING, RESOURCE_QUOTA, LIMIT_RANGE, CONFIG_MAP, CLUSTER_ROLE)
 
 
 @dataclass(frozen=True)

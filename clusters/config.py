@@ -103,6 +103,14 @@ class ClusterConfig:
         trust = self.trust(issuer)
         return trust.username(subject) if trust else None
 
+    def may_name(self, username: str) -> bool:
+        """Whether some identity of an issuer of this cluster has this user name."""
+        return any(
+            username.startswith(trust.prefix)
+            and trust.username(username.removeprefix(trust.prefix)) == username
+            for trust in self.issuers
+        )
+
 
 def load(path: Path) -> dict[str, ClusterConfig]:
     """Read the clusters file; raise ConfigError that names file, cluster and field."""

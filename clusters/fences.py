@@ -26,7 +26,17 @@ _CONTROLLERS = (
 )
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
-
+_SECTIONS = ("default", "defaultRequest", "max", "min", "maxLimitRequestRatio")
+# What namespaces.limits writes, and what the API server makes of it (8192Mi is 8Gi, 1000 pods are 1k): whole numbers,
+# in thousandths for CPU alone, in powers of 1024 for bytes alone.
+_BYTES = r"(?:(?:requests|limits)[.])?(?:memory|ephemeral-storage)|(?:[^ =]+/)?requests[.]storage"
+_AMOUNT = (
+    "^(?:[A-Za-z]+ )?(?:"
+    "(?:(?:requests|limits)[.])?cpu=[0-9]{1,19}(?:m|[kMGTPE])?"
+    f"|(?:{_BYTES})=[0-9]{{1,19}}(?:[kMGTPE]|[KMGTPE]i)?"
+    "|[^ =]+=[0-9]{1,19}[kMGTPE]?)$"
+)
+_MOST = "1Ei"
 _ANY_ROLE = f"^{names.BINDING_PREFIX}({'|'.join(roles.ROLES)})-[a-z2-7]{{26}}$"
 
 
@@ -132,9 +142,30 @@ def _limits(free: str) -> list[Manifest]:
         f" (request.resource.resource == 'resourcequotas' ? {cel_string(names.QUOTA)}"
         f" : {cel_string(names.LIMITS)})",
         "The namespace is not managed by Berth.": f"{_managed()} && {free % 'request.namespace'}",
+        "The amounts must be such as Berth writes; those of others stay as they are.": (
+            f"variables.amounts.all(part, part.all(each, (each.matches({cel_string(_AMOUNT)})"
+            f" && quantity(each.split('=')[1]).compareTo(quantity({cel_string(_MOST)})) <= 0)"
+            " || variables.amountsBefore.exists(before, each in before)))"
+        ),
     }
+    variables = {"amounts": _amounts("object"), "amountsBefore": _amounts("oldObject")}
     rule = _rule("", ("resourcequotas", "limitranges"), ("CREATE", "UPDATE", "DELETE"))
-    return _policy("berth-limits", rule, validations)
+    return _policy("berth-limits", rule, validations, variables)
+
+
+def _amounts(thing: str) -> str:
+    """Return the CEL expression for every amount of a quota or limit range: lists of texts `where=amount`."""
+    in_quota = _texts("", f"{thing}.?spec.?hard")
+    in_item = " + ".join(_texts(f"{section} ", f"item.?{section}") for section in _SECTIONS)
+    return (
+        f"{thing} == null ? [] : request.resource.resource == 'resourcequotas' ? [{in_quota}]"
+        f" : {thing}.?spec.?limits.orValue([]).map(item, {in_item})"
+    )
+
+
+def _texts(where: str, amounts: str) -> str:
+    there = f"{amounts}.orValue({{}})"
+    return f"{there}.map(key, {cel_string(where)} + key + '=' + string({there}[key]))"
 
 
 def _side_doors(operators_group: str) -> list[Manifest]:

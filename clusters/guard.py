@@ -11,6 +11,7 @@ from typing import Literal
 
 from clusters import names
 from clusters.api import (
+    CLUSTER_ROLE,
     CONFIG_MAP,
     KINDS,
     LIMIT_RANGE,
@@ -31,6 +32,8 @@ def check_write(verb: Verb, kind: Kind, name: str, namespace: str | None) -> Non
     """Raise Forbidden (cause `NotOurs`) for a write that Berth never makes."""
     if verb == "replace" and kind in {ROLE_BINDING, NAMESPACE}:
         raise _refusal(f"A {kind.name} is never replaced")
+    if kind is CLUSTER_ROLE:
+        raise _refusal("A ClusterRole is only ever read")
     if kind is CONFIG_MAP and (verb != "replace" or namespace != names.SYSTEM_NAMESPACE):
         raise _refusal(
             f"The only ConfigMap that is written is {names.SYSTEM_NAMESPACE}/{names.STATE_CONFIG_MAP}"

@@ -42,6 +42,7 @@ from clusters.config import ClusterConfig
 from clusters.credentials import Credential, Token
 from clusters.facts import Signature, signature
 from clusters.names import FIELD_MANAGER
+from clusters.raw import Answer, Request
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
@@ -137,17 +138,42 @@ class KubeCluster:
         body = self._call("POST", f"{_AUTHENTICATION}/selfsubjectreviews", body={"kind": "SelfSubjectReview"})
         return answers.read_identity(body)
 
+    def review_own_rules(self, namespace: str) -> tuple[list[Manifest], bool]:
+        """Return the rules that the account has in a namespace, and whether the API server says that these are all."""
+        body = {"kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
+        return answers.read_own_rules(
+            self._call("POST", f"{_AUTHORIZATION}/selfsubjectrulesreviews", body=body)
+        )
+
+    def exchange(self, request: Request) -> Answer:
+        """Send any request and return what came back, whatever it is; `ClusterError` where nothing did."""
+        status, _headers, body = self._send(request)
+        return answers.read_any(status, body)
+
     def _call(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Manifest | None = None
     ) -> bytes:
         """Send one request; return the body of its answer, or raise the ClusterError it means."""
+        status, headers, answer = self._send(Request(method, path, body), query)
+        if not 200 <= status <= 299:
+            raise answers.error(status, headers, answer)
+        return answer
+
+    def _send(
+        self, sent: Request, query: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send one request; return status, headers and body of its answer, or raise Unavailable."""
         api = self._current_client()
         request = api.param_serialize(
-            method,
-            path,
+            sent.method,
+            sent.path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
-            body=body,
+            header_params={
+                "Accept": "application/json",
+                "Content-Type": _content_type(sent),
+                **(sent.headers or {}),
+            },
+            body=sent.body,
             auth_settings=["BearerToken"],
         )
         deadline = time.monotonic() + CALL_SECONDS
@@ -158,9 +184,7 @@ class KubeCluster:
             raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from None
         except urllib3.exceptions.HTTPError as problem:
             raise Unavailable(_network_problem(problem)) from None
-        if not 200 <= response.status <= 299:
-            raise answers.error(response.status, response.headers, answer)
-        return answer
+        return response.status, response.headers, answer
 
     def _current_client(self) -> ApiClient:
         with self._lock:
@@ -187,9 +211,18 @@ def connect(config: ClusterConfig, account: Account) -> ClusterApi:
         return known[1]
 
 
+def connect_with_file(config: ClusterConfig, kubeconfig: Path) -> KubeCluster:
+    """Return the cluster as the holder of a kubeconfig sees it, such as an operator; nothing is kept."""
+    return KubeCluster(config, kubeconfig)
+
+
 def connect_with_token(config: ClusterConfig, token: str) -> KubeCluster:
     """Return the cluster as the holder of a token sees it, to ask who that is; nothing is kept."""
     return KubeCluster(config, Token(token))
+
+
+def _content_type(request: Request) -> str:
+    return "application/merge-patch+json" if request.method == "PATCH" else "application/json"
 
 
 def _path(kind: Kind, namespace: str | None, name: str = "") -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clusters import names, roles
-from clusters.api import Manifest
+from clusters.api import Account, Manifest
 from clusters.config import ClusterConfig
 from clusters.fences import fences
 from clusters.roles import Rule
@@ -91,23 +91,40 @@ def _member_roles() -> list[Manifest]:
     return [*members, reaper]
 
 
-def _account_rights() -> list[Manifest]:
-    """The worker and the observer, everywhere; the reaper gets rights in one condemned namespace at a time."""
-    bind = {
+def account_rules(account: Account) -> list[Manifest]:
+    """Return the rules that an account has in the whole cluster; the reaper has none."""
+    given = {
         "apiGroups": [_RBAC],
         "resources": ["clusterroles"],
         "resourceNames": [roles.cluster_role(role) for role in (*roles.ROLES, "reaper")],
-        "verbs": ["bind"],
+        # To give them away, and to see before that each is still what it was (clusters.soundness).
+        "verbs": ["bind", "get"],
     }
-    rights = {
-        "worker": [*(rule.manifest() for rule in _WORKER), bind],
+    rules: dict[Account, list[Manifest]] = {
+        "worker": [*(rule.manifest() for rule in _WORKER), given],
         "observer": [rule.manifest() for rule in _OBSERVER],
     }
+    return rules.get(account, [])
+
+
+def state_rule() -> Manifest:
+    """Return the rule that the worker has in the namespace of Berth: its marks, and nothing beside them."""
+    return {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": [names.STATE_CONFIG_MAP],
+        "verbs": ["get", "update"],
+    }
+
+
+def _account_rights() -> list[Manifest]:
+    """The worker and the observer, everywhere; the reaper gets rights in one condemned namespace at a time."""
     manifests = []
-    for account, rules in rights.items():
+    accounts: tuple[Account, ...] = ("worker", "observer")
+    for account in accounts:
         name = roles.cluster_role(account)
         manifests += [
-            _cluster_role(name, rules),
+            _cluster_role(name, account_rules(account)),
             _object(
                 f"{_RBAC}/v1",
                 "ClusterRoleBinding",
@@ -122,15 +139,9 @@ def _account_rights() -> list[Manifest]:
 def _state() -> list[Manifest]:
     """The ConfigMap of the worker's marks, without content: applying it again must not reset them."""
     name = names.CANARY_BINDING
-    rule = {
-        "apiGroups": [""],
-        "resources": ["configmaps"],
-        "resourceNames": [names.STATE_CONFIG_MAP],
-        "verbs": ["get", "update"],
-    }
     return [
         _in_system(_object("v1", "ConfigMap", names.STATE_CONFIG_MAP)),
-        _in_system(_object(f"{_RBAC}/v1", "Role", name, rules=[rule])),
+        _in_system(_object(f"{_RBAC}/v1", "Role", name, rules=[state_rule()])),
         _in_system(
             _object(
                 f"{_RBAC}/v1",

@@ -18,6 +18,7 @@ from typing import Any
 
 from clusters import guard, manifests, names
 from clusters.api import (
+    CLUSTER_ROLE,
     CONFIG_MAP,
     KINDS,
     NAMESPACE,
@@ -176,7 +177,7 @@ class FakeCluster:
             current = self._existing(kind, name, namespace)
             if manifest["metadata"]["resourceVersion"] != current["metadata"]["resourceVersion"]:
                 raise Conflict(f"{kind.plural} {name!r}: the object has been modified", cause="Conflict")
-            self._state.rules.fence_write(self._user, kind, manifest, self._namespace(namespace))
+            self._state.rules.fence_write(self._user, manifest, current, self._namespace(namespace))
             written = {**copy.deepcopy(manifest), "status": current.get("status", {})}
             written["metadata"] = {**current["metadata"], **written["metadata"]}
             if written != current | {"status": written["status"]}:
@@ -357,11 +358,16 @@ class Outside:
             return manifest
         current = self._state.of(kind).get(_key(manifest))
         if current is None:
-            return copy.deepcopy(self._state.store(kind, manifest))
+            stored = self._state.store(kind, manifest)
+            if kind is CLUSTER_ROLE:
+                self._state.rules.put(stored)
+            return copy.deepcopy(stored)
         written = copy.deepcopy(manifest)
         written["metadata"] = {**current["metadata"], **written["metadata"]}
         _complete(kind, written)
         self._state.of(kind)[_key(written)] = self._state.stamp(written)
+        if kind is CLUSTER_ROLE:
+            self._state.rules.put(written)
         return copy.deepcopy(written)
 
     def change(self, kind: Kind, name: str, namespace: str | None, edit: Callable[[Manifest], Any]) -> None:
@@ -376,6 +382,7 @@ class Outside:
     def remove_role(self, name: str) -> None:
         """Delete a ClusterRole."""
         self._state.rules.roles.pop(("", name))
+        self.remove(CLUSTER_ROLE, name)
 
     def remove_fences(self) -> None:
         """Delete the admission policies."""

@@ -14,6 +14,7 @@ from clusters.roles import ROLES, cluster_role
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?\Z")
 _RESERVED = (*names.NEVER_MANAGED, "openshift-*", "sys*", "istio-system", "cattle-*", "rook-*")
+_AMOUNT = re.compile(r"[0-9]{1,19}(m|[kMGTPE]|[KMGTPE]i)?\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -51,6 +52,17 @@ class Rules:
                 return AccessAnswer(True, f'RBAC: allowed by {kind} "{called}" of {granted} to User "{user}"')
         return AccessAnswer(False)
 
+    def held(
+        self, user: str, namespace: str, inside: dict[tuple[str, str], Manifest]
+    ) -> list[dict[str, Any]]:
+        """Return every rule that a user has in a namespace."""
+        cluster_wide = [("", binding) for binding in self.bindings.values()]
+        local = [(key[0], binding) for key, binding in inside.items() if key[0] == namespace]
+        bindings = [(place, binding) for place, binding in cluster_wide + local if _names(binding, user)]
+        return [
+            rule for place, each in bindings for rule in self._role(each["roleRef"], place).get("rules") or []
+        ]
+
     def may_bind(self, user: str, role: str) -> bool:
         """Return whether the user holds `bind` on a ClusterRole; whether that exists is not asked."""
         question = AccessQuestion("bind", "clusterroles", "rbac.authorization.k8s.io", name=role)
@@ -76,10 +88,13 @@ class Rules:
             _require(_managed(place), "the namespace is not managed by Berth")
         else:
             _require(_managed(place), "the namespace is not managed by Berth")
+            _require(_as_berth_writes(manifest, {}), "the amounts must be such as Berth writes")
 
-    def fence_write(self, user: str, kind: Kind, manifest: Manifest, place: Manifest | None) -> None:
+    def fence_write(self, user: str, manifest: Manifest, current: Manifest, place: Manifest | None) -> None:
+        """Deny what the policies deny to the worker when it replaces an object."""
         if self._applies(user) and manifest["metadata"]["name"] != names.STATE_CONFIG_MAP:
             _require(_managed(place), "the namespace is not managed by Berth")
+            _require(_as_berth_writes(manifest, current), "the amounts must be such as Berth writes")
 
     def fence_delete(self, user: str, kind: Kind, manifest: Manifest, place: Manifest | None) -> None:
         if not self._applies(user):
@@ -122,8 +137,8 @@ def _allows(rule: dict[str, Any], question: AccessQuestion) -> bool:
     resource = f"{question.resource}/{question.subresource}" if question.subresource else question.resource
     return (
         question.verb in rule["verbs"]
-        and question.group in rule["apiGroups"]
-        and resource in rule["resources"]
+        and question.group in rule.get("apiGroups", ())
+        and resource in rule.get("resources", ())
         and (not rule.get("resourceNames") or question.name in rule["resourceNames"])
     )
 
@@ -136,6 +151,22 @@ def _require(condition: bool, message: str) -> None:
 def _is_ours(manifest: Manifest) -> bool:
     labels = manifest["metadata"].get("labels") or {}
     return labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
+
+
+def _as_berth_writes(manifest: Manifest, current: Manifest) -> bool:
+    """Whether every amount is a whole number with a unit at most, or was there already."""
+    before = _amounts(current)
+    return all(_AMOUNT.match(each[-1]) or each in before for each in _amounts(manifest))
+
+
+def _amounts(manifest: Manifest) -> set[tuple[str, ...]]:
+    spec = manifest.get("spec") or {}
+    found = {("", key, str(text)) for key, text in (spec.get("hard") or {}).items()}
+    for item in spec.get("limits") or []:
+        for section, amounts in item.items():
+            if isinstance(amounts, dict):
+                found |= {(section, key, str(text)) for key, text in amounts.items()}
+    return found
 
 
 def _managed(namespace: Manifest | None) -> bool:

@@ -12,10 +12,12 @@ import yaml
 from clusters import names
 from clusters.api import NAMESPACE, ROLE_BINDING, Manifest
 from clusters.config import ClusterConfig
+from clusters.ground import Ground
 from clusters.kube import connect
+from clusters.raw import Answer, Request, collection
 from localcluster.admin_api import AdminApi
 from localcluster.layout import Layout
-from tests.clusters.raw_api import Answer, RawApi, Request, collection, id_token
+from tests.clusters.raw_api import RawApi, id_token
 from tests.contract.hands import binding, limits, namespace, quota, reaper_binding, subject
 
 PEOPLE = {"viewer": 9001, "editor": 9002, "admin": 9003}
@@ -41,6 +43,11 @@ class Battlefield:
     def send(self, actor: str, request: Request) -> Answer:
         """Let somebody try something."""
         return self.apis[actor].send(request)
+
+    @property
+    def ground(self) -> Ground:
+        """The same place for the attempts of the product's own attack."""
+        return Ground(self.home, self.foreign, subject(PEOPLE["viewer"]))
 
     def hand_made(self) -> Manifest:
         """Return the binding that somebody made by hand in `home`, for its own service account."""

@@ -6,37 +6,15 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 
-from clusters.api import Manifest
 from clusters.config import ClusterConfig
+from clusters.raw import Answer, Request
 
 _TIMEOUT_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request; `path` begins at the root of the API server."""
-
-    method: str
-    path: str
-    body: Any = None
-    headers: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Any
-
-    @property
-    def message(self) -> str:
-        return str(self.body.get("message", "")) if isinstance(self.body, dict) else str(self.body)
 
 
 class RawApi:
@@ -71,21 +49,3 @@ def id_token(signing_key: bytes, **claims: Any) -> str:
     """Return an ID token with just these claims, beside its times."""
     now = int(time.time())
     return jwt.encode({"iat": now, "exp": now + 3600} | claims, signing_key, algorithm="RS256")
-
-
-def collection(manifest: Manifest) -> str:
-    """Return the path at which an object like this is created."""
-    group = "/api/v1" if manifest["apiVersion"] == "v1" else f"/apis/{manifest['apiVersion']}"
-    plural = {"ResourceQuota": "resourcequotas", "Endpoints": "endpoints", "NetworkPolicy": "networkpolicies"}
-    kind = plural.get(manifest["kind"], manifest["kind"].lower() + "s")
-    place = manifest["metadata"].get("namespace")
-    return f"{group}/namespaces/{place}/{kind}" if place else f"{group}/{kind}"
-
-
-def create(manifest: Manifest) -> Request:
-    return Request("POST", collection(manifest), manifest)
-
-
-def one(manifest: Manifest, method: str, body: Any = None) -> Request:
-    """Return a request about the one object of this name."""
-    return Request(method, f"{collection(manifest)}/{manifest['metadata']['name']}", body)

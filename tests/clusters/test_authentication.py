@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from clusters import authentication
 from clusters.config import ClusterConfig, IssuerTrust
+from clusters.raw import Answer, Request
 from localcluster.admin_api import AdminApi
-from tests.clusters.raw_api import Answer, RawApi, Request, id_token
+from tests.clusters.raw_api import RawApi, id_token
 from tests.conftest import ControlPlane
 
 SUBJECT = "http://cilogon.org/serverA/users/4711"

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from clusters import attempts
+from clusters.attempts import RBAC, RBAC_API
+from clusters.forbidden_acts import FORBIDDEN
+from clusters.raw import Answer, Request, create, one
 from tests.clusters import battlefield
-from tests.clusters.attacks import ALLOWED, ATTEMPTS, RBAC, RBAC_API, Attempt
+from tests.clusters.attacks import ALLOWED, ATTEMPTS, Attempt
 from tests.clusters.battlefield import Battlefield, account_binding
-from tests.clusters.raw_api import Request, create, one
 from tests.conftest import ControlPlane
 from tests.contract.hands import binding
 
@@ -42,15 +45,27 @@ def wait_for(condition: Callable[[], bool]) -> None:
     pytest.fail("the rights of the battlefield did not come into force")
 
 
+@pytest.mark.parametrize("attempt", FORBIDDEN, ids=str)
+def test_attack_of_the_product_is_refused_at_the_right_fence(
+    field: Battlefield, attempt: attempts.Attempt
+) -> None:
+    answer = field.send(attempt.account, attempt.request(field.ground))
+    assert_refused(answer, attempt.fence)
+
+
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 def test_attack_is_refused_at_the_right_fence(field: Battlefield, attempt: Attempt) -> None:
     answer = field.send(attempt.actor, attempt.request(field))
+    assert_refused(answer, attempt.fence)
+
+
+def assert_refused(answer: Answer, fence: str) -> None:
     assert answer.status == 403, f"{answer.status}: {answer.message}"
-    if attempt.fence == RBAC:
+    if fence == RBAC:
         assert "ValidatingAdmissionPolicy" not in answer.message
         assert "cannot" in answer.message or "not currently held" in answer.message
     else:
-        assert attempt.fence in answer.message
+        assert fence in answer.message
 
 
 @pytest.mark.parametrize(

@@ -40,17 +40,18 @@ def test_worker_has_exactly_these_rights(manifests: list[Manifest]) -> None:
     assert rights(named(manifests, "ClusterRole", "berth:worker")["rules"]) == {
         ("", "namespaces"): READ | {"create"},
         (RBAC, "rolebindings"): READ | {"create", "delete"},
-        (RBAC, "clusterroles"): {"bind"},
+        (RBAC, "clusterroles"): {"bind", "get"},
         ("", "resourcequotas"): READ | {"create", "update", "delete"},
         ("", "limitranges"): READ | {"create", "update", "delete"},
         ("authorization.k8s.io", "subjectaccessreviews"): {"create"},
     }
 
 
-def test_worker_may_bind_exactly_our_four_roles(manifests: list[Manifest]) -> None:
+def test_worker_may_read_and_bind_exactly_our_four_roles(manifests: list[Manifest]) -> None:
     rules = named(manifests, "ClusterRole", "berth:worker")["rules"]
-    [bind] = [rule for rule in rules if "bind" in rule["verbs"]]
-    assert bind["resourceNames"] == ["berth:viewer", "berth:editor", "berth:admin", "berth:reaper"]
+    [given] = [rule for rule in rules if "bind" in rule["verbs"]]
+    assert given["verbs"] == ["bind", "get"]
+    assert given["resourceNames"] == ["berth:viewer", "berth:editor", "berth:admin", "berth:reaper"]
 
 
 def test_worker_reads_and_updates_its_marks_and_no_other_config_map(manifests: list[Manifest]) -> None:

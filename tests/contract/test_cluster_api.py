@@ -12,6 +12,7 @@ import pytest
 
 from clusters import names, roles
 from clusters.api import (
+    CLUSTER_ROLE,
     CONFIG_MAP,
     LIMIT_RANGE,
     NAMESPACE,
@@ -26,6 +27,7 @@ from clusters.api import (
     Kind,
     NotFound,
 )
+from clusters.soundness import altered_roles
 from tests.contract.hands import (
     Hands,
     binding,
@@ -403,6 +405,34 @@ def test_access_that_somebody_gave_by_hand_shows(hands: Hands) -> None:
     hands.outside.put(sneaky)
     hands.eventually(lambda: hands.worker.review_access(subject(7), place, RUN_PODS).allowed, "access")
     assert f'RoleBinding "sneaky/{place}"' in hands.worker.review_access(subject(7), place, RUN_PODS).reason
+
+
+# --- Roles
+# ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_roles_that_berth_gives_away_can_be_read_and_are_sound(hands: Hands) -> None:
+    with hands.roles_in_place():
+        found = hands.worker.get(CLUSTER_ROLE, "berth:reaper")
+        assert found["kind"] == "ClusterRole"
+        assert found["rules"] == [rule.manifest() for rule in roles.REAPER_RULES]
+        assert altered_roles(hands.worker) == []
+
+
+def test_a_role_that_is_missing_or_was_widened_is_named(hands: Hands) -> None:
+    with hands.without_role("berth:reaper"):
+        assert altered_roles(hands.worker) == ["berth:reaper"]
+        widened = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "delete", "patch"]}]
+        hands.outside.put(
+            {
+                "apiVersion": CLUSTER_ROLE.api_version,
+                "kind": "ClusterRole",
+                "metadata": {"name": "berth:reaper"},
+                "rules": widened,
+            }
+        )
+        assert altered_roles(hands.worker) == ["berth:reaper"]
+        hands.outside.remove_role("berth:reaper")
 
 
 # --- A namespace that ends

@@ -8,6 +8,7 @@ import pytest
 
 from clusters import names, roles
 from clusters.api import (
+    CLUSTER_ROLE,
     CONFIG_MAP,
     LIMIT_RANGE,
     NAMESPACE,
@@ -57,6 +58,37 @@ def test_the_observer_sees_namespaces_and_quotas_and_writes_nothing(hands: Hands
     for attempt in attempts:
         with pytest.raises(Forbidden):
             attempt()
+
+
+def test_the_worker_reads_the_roles_it_gives_and_no_others(hands: Hands) -> None:
+    attempts: list[Callable[[], object]] = [
+        lambda: hands.worker.get(CLUSTER_ROLE, "cluster-admin"),
+        lambda: hands.worker.get(CLUSTER_ROLE, "berth:worker"),
+        lambda: listed(hands.worker, CLUSTER_ROLE),
+        lambda: hands.observer.get(CLUSTER_ROLE, "berth:viewer"),
+        lambda: hands.reaper.get(CLUSTER_ROLE, "berth:reaper"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Forbidden):
+            attempt()
+
+
+def test_a_role_is_never_written(hands: Hands) -> None:
+    manifest = {
+        "apiVersion": CLUSTER_ROLE.api_version,
+        "kind": "ClusterRole",
+        "metadata": {"name": "berth:viewer", "uid": "x", "resourceVersion": "1"},
+        "rules": [],
+    }
+    attempts: list[Callable[[], object]] = [
+        lambda: hands.worker.create(CLUSTER_ROLE, manifest),
+        lambda: hands.worker.replace(CLUSTER_ROLE, manifest),
+        lambda: hands.worker.delete(CLUSTER_ROLE, "berth:viewer", uid="x"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Forbidden) as raised:
+            attempt()
+        assert raised.value.cause == NOT_OURS
 
 
 def no_label(manifest: Manifest) -> None:
@@ -130,6 +162,29 @@ def test_the_fence_leaves_quotas_of_others_alone(hands: Hands) -> None:
         hands.worker.replace(LIMIT_RANGE, {**foreign, "spec": limits(place, "2Gi")["spec"]})
     with pytest.raises(Forbidden):
         hands.worker.delete(LIMIT_RANGE, names.LIMITS, place, uid=foreign["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("amount", ["1e3", "+5", "5."])
+def test_the_fence_refuses_an_amount_that_berth_never_writes(hands: Hands, amount: str) -> None:
+    place = hands.new_namespace()
+    with pytest.raises(Forbidden):
+        hands.worker.create(RESOURCE_QUOTA, quota(place, pods=amount))
+    with pytest.raises(Forbidden):
+        hands.worker.create(LIMIT_RANGE, limits(place, amount))
+    made = hands.worker.create(LIMIT_RANGE, limits(place, "1Gi"))
+    with pytest.raises(Forbidden):
+        hands.worker.replace(LIMIT_RANGE, {**made, "spec": limits(place, amount)["spec"]})
+
+
+def test_the_fence_leaves_an_amount_of_others_in_our_object_as_it_is(hands: Hands) -> None:
+    place = hands.new_namespace()
+    theirs = hands.outside.put(limits(place, "1e9"))
+    with pytest.raises(Forbidden):
+        hands.worker.replace(LIMIT_RANGE, {**theirs, "spec": limits(place, "1e10")["spec"]})
+    wanted = limits(place, "1e9")["spec"]
+    wanted["limits"][0]["max"] = {"memory": "8Gi"}
+    written = hands.worker.replace(LIMIT_RANGE, {**theirs, "spec": wanted})
+    assert written["spec"] == wanted
 
 
 def test_the_fence_refuses_to_delete_a_binding_without_our_name_and_role(hands: Hands) -> None:
