@@ -6,7 +6,7 @@ here knows Django or the Kubernetes library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -50,20 +50,30 @@ class Ground:
 def survey(worker: ClusterApi, config: ClusterConfig, wanted: str | None = None) -> Ground:
     """Look for a place to try things: the managed namespace `wanted`, else the first one with a member.
 
-    Raises NothingThere where `wanted` is not managed, `ClusterError` where the cluster does not say.
+    Raises NothingThere where `wanted` is not managed or is to end, `ClusterError` where the cluster does not say.
     """
     namespaces = [item for page in worker.list_pages(NAMESPACE) for item in page.items if _is_living(item)]
     managed = [item["metadata"]["name"] for item in namespaces if _is_managed(item)]
     others = [
         item["metadata"]["name"] for item in namespaces if not _is_managed(item) and not _is_reserved(item)
     ]
+    condemned: set[str] = set()
+    people: dict[str, str] = {}
+    for page in worker.list_pages(ROLE_BINDING):
+        for item in page.items:
+            place = item["metadata"]["namespace"]
+            if item["metadata"]["name"] == names.REAPER_BINDING:
+                condemned.add(place)
+            elif person := person_of(item, config):
+                people.setdefault(place, person)
     if wanted is not None and wanted not in managed:
         raise NothingThere(f"{wanted} is no managed namespace of this cluster")
-    people = _people(worker, config, [wanted] if wanted else managed)
-    home = wanted or next((place for place, _person in people), next(iter(managed), None))
-    somebody = next((person for place, person in people if place == home), None)
+    if wanted in condemned:
+        raise NothingThere(f"{wanted} is condemned: the reaper may end it")
+    places = [wanted] if wanted else [place for place in managed if place not in condemned]
+    home = next((place for place in places if place in people), next(iter(places), None))
     # `default` belongs to the cluster as well: no setting can hand it to Berth.
-    return Ground(home, next(iter(others), "default"), somebody)
+    return Ground(home, next(iter(others), "default"), people.get(home or ""))
 
 
 def managed_namespaces(worker: ClusterApi) -> Iterator[str]:
@@ -74,17 +84,12 @@ def managed_namespaces(worker: ClusterApi) -> Iterator[str]:
                 yield item["metadata"]["name"]
 
 
-def _people(worker: ClusterApi, config: ClusterConfig, places: Iterable[str]) -> list[tuple[str, str]]:
-    """Return a member, with the namespace, of the first of these that has one."""
-    within = frozenset(places)
-    for page in worker.list_pages(ROLE_BINDING):
-        for item in page.items:
-            place, name = item["metadata"]["namespace"], item["metadata"]["name"]
-            if place in within and roles.is_binding_name(name):
-                for subject in item.get("subjects") or []:
-                    if subject.get("kind") == "User" and config.may_name(subject["name"]):
-                        return [(place, subject["name"])]
-    return []
+def person_of(binding: Manifest, config: ClusterConfig) -> str | None:
+    """Return whom a binding of Berth lets in; None for any other binding."""
+    if not roles.is_binding_name(binding["metadata"]["name"]):
+        return None
+    subjects = [each for each in binding.get("subjects") or [] if each.get("kind") == "User"]
+    return next((str(each["name"]) for each in subjects if config.may_name(each["name"])), None)
 
 
 def _is_managed(namespace: Manifest) -> bool:

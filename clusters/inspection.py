@@ -16,7 +16,7 @@ from clusters.api import NAMESPACE, ROLE_BINDING, ClusterApi, ClusterError, Mani
 from clusters.attack import Verdict, judge
 from clusters.config import ClusterConfig
 from clusters.diagnosis import Finding
-from clusters.ground import managed_namespaces
+from clusters.ground import managed_namespaces, person_of
 from clusters.raw import Answer, RawCluster, Request, collection, create, one
 
 OLDEST = (1, 30)
@@ -135,12 +135,9 @@ def _some_admin(config: ClusterConfig, worker: ClusterApi) -> tuple[str, str] | 
     managed = frozenset(managed_namespaces(worker))
     for page in worker.list_pages(ROLE_BINDING):
         for item in page.items:
-            metadata, subjects = item["metadata"], item.get("subjects") or []
-            is_admin = item["roleRef"]["name"] == roles.cluster_role("admin")
-            if metadata["namespace"] in managed and is_admin and roles.is_binding_name(metadata["name"]):
-                for subject in subjects:
-                    if subject["kind"] == "User" and config.may_name(subject["name"]):
-                        return metadata["namespace"], subject["name"]
+            place, person = item["metadata"]["namespace"], person_of(item, config)
+            if person and place in managed and item["roleRef"]["name"] == roles.cluster_role("admin"):
+                return place, person
     return None
 
 

@@ -161,7 +161,7 @@ def _as_berth_writes(manifest: Manifest, current: Manifest) -> bool:
 
 def _amounts(manifest: Manifest) -> set[tuple[str, ...]]:
     spec = manifest.get("spec") or {}
-    found = {("", key, str(text)) for key, text in (spec.get("hard") or {}).items()}
+    found: set[tuple[str, ...]] = {("", key, str(text)) for key, text in (spec.get("hard") or {}).items()}
     for item in spec.get("limits") or []:
         for section, amounts in item.items():
             if isinstance(amounts, dict):

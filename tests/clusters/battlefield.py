@@ -14,7 +14,7 @@ from clusters.api import NAMESPACE, ROLE_BINDING, Manifest
 from clusters.config import ClusterConfig
 from clusters.ground import Ground
 from clusters.kube import connect
-from clusters.raw import Answer, Request, collection
+from clusters.raw import Answer, Request, collection, one
 from localcluster.admin_api import AdminApi
 from localcluster.layout import Layout
 from tests.clusters.raw_api import RawApi, id_token
@@ -22,6 +22,8 @@ from tests.contract.hands import binding, limits, namespace, quota, reaper_bindi
 
 PEOPLE = {"viewer": 9001, "editor": 9002, "admin": 9003}
 OUTSIDER = 9009
+LOCK = "careless.lock"
+"""Held, shared, in the directory of the control plane while somebody gives the worker too much there."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ def _by_hand(place: Battlefield) -> None:
 
 
 def clear(place: Battlefield) -> None:
-    """Let the namespaces end."""
+    """Take the right of the worker away that it should not have, and let the namespaces end."""
+    careless = account_binding(place.careless, "careless", "worker")
+    place.administrator.expect("DELETE", one(careless, "DELETE").path)
     for name in (place.home, place.other, place.foreign, place.careless, place.condemned):
         place.administrator.expect("DELETE", f"/api/v1/namespaces/{name}")
 

@@ -103,7 +103,7 @@ def crooked_server(authority: Authority) -> Iterator[CrookedServer]:
             with contextlib.suppress(OSError):
                 served.answer(self)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = handle_any
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = handle_any
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""

@@ -252,3 +252,32 @@ def test_identity_without_name_is_none() -> None:
     body = json.dumps({"kind": "SelfSubjectReview", "status": {"userInfo": {}}}).encode()
     with pytest.raises(Unavailable):
         answers.read_identity(body)
+
+
+def test_own_rules_are_those_of_objects_and_of_addresses() -> None:
+    status = {
+        "resourceRules": [{"verbs": ["get"]}],
+        "nonResourceRules": [{"verbs": ["post"]}],
+        "incomplete": False,
+    }
+    body = json.dumps({"kind": "SelfSubjectRulesReview", "status": status}).encode()
+    assert answers.read_own_rules(body) == ([{"verbs": ["get"]}, {"verbs": ["post"]}], True)
+
+
+def test_own_rules_that_are_not_all_are_said_to_be() -> None:
+    status: dict[str, Any] = {"resourceRules": [], "nonResourceRules": None, "incomplete": True}
+    body = json.dumps({"kind": "SelfSubjectRulesReview", "status": status}).encode()
+    assert answers.read_own_rules(body) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"kind": "SelfSubjectRulesReview"}, {"kind": "Status", "status": {"resourceRules": []}}]
+)
+def test_no_rules_are_not_the_same_as_none(document: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable):
+        answers.read_own_rules(json.dumps(document).encode())
+
+
+def test_any_answer_is_parsed_where_it_is_an_object_and_else_in_one_line() -> None:
+    assert answers.read_any(200, b'{"a": 1}').body == {"a": 1}
+    assert answers.read_any(502, b"<html>\n\xff</html>").message == "<html> \ufffd</html>"

@@ -13,6 +13,7 @@ from clusters import attempts
 from clusters.attempts import RBAC, RBAC_API
 from clusters.forbidden_acts import FORBIDDEN
 from clusters.raw import Answer, Request, create, one
+from localcluster.processes import file_lock
 from tests.clusters import battlefield
 from tests.clusters.attacks import ALLOWED, ATTEMPTS, Attempt
 from tests.clusters.battlefield import Battlefield, account_binding
@@ -23,18 +24,19 @@ from tests.contract.hands import binding
 @pytest.fixture(scope="module")
 def field(control_plane: ControlPlane) -> Iterator[Battlefield]:
     """The battlefield, when everybody's rights are in force."""
-    made = battlefield.prepare(control_plane.config, control_plane.layout)
-    ready = {
-        "viewer": Request("GET", f"/api/v1/namespaces/{made.home}/pods"),
-        "editor": Request("GET", f"/api/v1/namespaces/{made.home}/secrets"),
-        "admin": Request("GET", f"/apis/{RBAC_API}/v1/namespaces/{made.home}/rolebindings"),
-        "reaper": Request("GET", f"/api/v1/namespaces/{made.condemned}"),
-        "worker": Request("GET", f"/api/v1/namespaces/{made.careless}/secrets"),
-    }
-    for actor, request in ready.items():
-        wait_for(lambda actor=actor, request=request: made.send(actor, request).status == 200)  # type: ignore[misc]
-    yield made
-    battlefield.clear(made)
+    with file_lock(control_plane.layout.directory / battlefield.LOCK, shared=True):
+        made = battlefield.prepare(control_plane.config, control_plane.layout)
+        ready = {
+            "viewer": Request("GET", f"/api/v1/namespaces/{made.home}/pods"),
+            "editor": Request("GET", f"/api/v1/namespaces/{made.home}/secrets"),
+            "admin": Request("GET", f"/apis/{RBAC_API}/v1/namespaces/{made.home}/rolebindings"),
+            "reaper": Request("GET", f"/api/v1/namespaces/{made.condemned}"),
+            "worker": Request("GET", f"/api/v1/namespaces/{made.careless}/secrets"),
+        }
+        for actor, request in ready.items():
+            wait_for(lambda actor=actor, request=request: made.send(actor, request).status == 200)  # type: ignore[misc]
+        yield made
+        battlefield.clear(made)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

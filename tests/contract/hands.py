@@ -133,6 +133,12 @@ class RealHands(Hands):
         with file_lock(self._lock, shared=True):
             yield
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """A while in which no other test relies on the roles and rights of the cluster, nor changes them."""
+        with file_lock(self._lock):
+            yield
+
 
 class _Kubectl:
     """The administrator of the real cluster."""
