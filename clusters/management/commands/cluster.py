@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from clusters import authentication, diagnosis, inspection, manifests
 from clusters.api import Account, ClusterError, Manifest
-from clusters.attack import Verdict, attack
+from clusters.attack import Outcome, Verdict, attack
 from clusters.config import ClusterConfig, ConfigError
 from clusters.diagnosis import Finding
 from clusters.documents import dump
@@ -130,9 +130,7 @@ class Command(BaseCommand):
             counted: Counter[Verdict] = Counter()
             for outcome in attack(mine, ground, connect(config, each)):
                 counted[outcome.verdict] += 1
-                self.stdout.write(
-                    f"  {outcome.attempt.title}: {_MARKS[outcome.verdict].format(outcome.detail)}"
-                )
+                self.stdout.write(f"  {line(outcome)}")
             self.stdout.write(f"  {_totals(counted)}")
             verdicts += counted
         if verdicts[Verdict.NOT_DENIED] or verdicts[Verdict.UNANSWERED]:
@@ -141,6 +139,15 @@ class Command(BaseCommand):
             rest = _("What was tried was refused, but not everything could be tried: %(totals)s")
             raise CommandError(rest % {"totals": _totals(verdicts)}, returncode=INCOMPLETE)
         self.stdout.write(_("Every attempt was refused."))
+
+
+def line(outcome: Outcome) -> str:
+    """Return what is reported of one attempt."""
+    said = f"{outcome.attempt.title}: {_MARKS[outcome.verdict].format(outcome.detail)}"
+    if outcome.verdict == Verdict.DENIED and outcome.detail != outcome.attempt.fence:
+        # Refused all the same; but the fence that should have been first was not there, or not reached.
+        return f"{said} (expected: {outcome.attempt.fence})"
+    return said
 
 
 def _findings(config: ClusterConfig, options: dict[str, Any]) -> Iterator[Finding]:

@@ -17,11 +17,12 @@ from pytest_django import Settings
 
 from clusters import authentication, manifests, names, registry
 from clusters.api import NAMESPACE, ROLE_BINDING, AccessQuestion
+from clusters.attack import Outcome, Verdict
 from clusters.config import load
 from clusters.forbidden_acts import FORBIDDEN
 from clusters.ground import Ground
 from clusters.kube import connect, connect_with_file
-from clusters.management.commands.cluster import INCOMPLETE
+from clusters.management.commands.cluster import INCOMPLETE, line
 from clusters.raw import Request, create, one
 from localcluster.processes import file_lock
 from tests.clusters import battlefield
@@ -300,20 +301,38 @@ def test_check_of_a_cluster_that_is_away_fails(clusters_file: Facts) -> None:
 
 def test_attack_is_refused_everywhere(sound: ControlPlane, field: Ground) -> None:
     out, _ = run("attack", sound.config.name, "--namespace", field.home)
-    lines = [line for line in out.splitlines() if line.startswith("  ") and ": denied by " in line]
+    lines = [each for each in out.splitlines() if each.startswith("  ") and ": denied by " in each]
     assert len(lines) == len(FORBIDDEN)
-    for line in (
+    for expected in (
         "  binds cluster-admin: denied by RBAC",
         "  binds all who are logged in: denied by berth-bindings",
         "  makes a second quota: denied by berth-limits",
         "  makes a privileged namespace: denied by berth-namespaces",
     ):
-        assert line in lines
+        assert expected in lines
     assert re.search(r"^worker:\n", out, re.MULTILINE)
+    assert "expected:" not in out
     assert out.count("0 not denied, 0 without an answer, 0 not made") == 3
     assert out.endswith("Every attempt was refused.\n")
     for account in names.ACCOUNTS:
         assert token_in(sound.config.credentials[account]) not in out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "detail", "words"),
+    [
+        (Verdict.DENIED, "berth-bindings", "denied by berth-bindings"),
+        (Verdict.DENIED, "RBAC", "denied by RBAC (expected: berth-bindings)"),
+        (Verdict.NOT_DENIED, "HTTP 201", "NOT DENIED (HTTP 201)"),
+        (Verdict.UNANSWERED, "HTTP 404: gone", "NO ANSWER TO THE QUESTION (HTTP 404: gone)"),
+        (Verdict.NOT_MADE, "no managed namespace", "not made: no managed namespace"),
+    ],
+)
+def test_a_line_of_the_attack_names_the_fence_and_the_one_that_was_expected(
+    verdict: Verdict, detail: str, words: str
+) -> None:
+    attempt = next(each for each in FORBIDDEN if each.title == "binds a star")
+    assert line(Outcome(attempt, verdict, detail)) == f"binds a star: {words}"
 
 
 def test_attack_by_an_account_that_may_too_much_says_so_and_changes_nothing(
