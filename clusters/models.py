@@ -41,7 +41,8 @@ class ClusterStatus(models.Model):
     """What the workers saw of a cluster. Only reconciliation writes here.
 
     `anchored_at` is when the mark in the cluster was last found to be ours (see `namespaces.anchor`), `accepted` are
-    the lines of `restore diff` that an operator accepted, `unexplained` is how many bindings of ours no row explains
+    the lines of `restore diff` that an operator accepted, `barred` maps roles that
+    nobody may be given now to the reason, `unexplained` is how many bindings of ours no row explains
     and the guard keeps.
     """
 
@@ -63,6 +64,7 @@ class ClusterStatus(models.Model):
     kube_system_uid = models.CharField(max_length=64, blank=True)
     anchored_at = models.DateTimeField(null=True, blank=True)
     accepted = models.JSONField(default=list, blank=True)
+    barred = models.JSONField(default=dict, blank=True)
     unexplained = models.PositiveIntegerField(default=0)
 
     class Meta:

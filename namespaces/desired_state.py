@@ -14,6 +14,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 
 from accounts.models import Identity, Level
 from clusters.config import ClusterConfig
+from clusters.models import ClusterStatus
 from clusters.roles import binding_name
 from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
@@ -33,6 +34,7 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     known = _known(ids)
     limits = _limits(ids)
     decided = _decisions(ids)
+    barred = dict(ClusterStatus.objects.values_list("cluster", "barred"))
     acts = DriftDecision.Act
     for namespace in rows:
         yield NamespaceSpec(
@@ -46,6 +48,7 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
             limits=tuple(limits[namespace.pk]),
             confirmed=frozenset(decided[namespace.pk, acts.CONFIRM]),
             condemned=frozenset(decided[namespace.pk, acts.REVERT]),
+            barred=barred.get(namespace.cluster_id, {}),
         )
 
 

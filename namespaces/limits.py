@@ -23,6 +23,9 @@ from namespaces.reconciler.spec import LimitSpec
 MOST = 2**60
 """The most that any limit can be: 1 EiB, more thousandths of a core than there are."""
 
+MOST_WHOLE = (2**63 - 1) // 1000
+"""The most of what the API server counts in whole things or whole bytes: it multiplies them by 1000 (measured)."""
+
 _TYPED = re.compile(r"(?P<whole>0|[1-9][0-9]{0,22})(?:\.(?P<part>[0-9]{1,3}))?(?P<unit>[A-Za-z]{0,3})")
 _UNITS = {
     Family.CPU: ("", "m"),
@@ -130,7 +133,8 @@ def read_amount(key: Key, typed: str) -> int:
     )
     if exact.denominator != 1:
         raise Misunderstood(_("This is less than the smallest part: a thousandth of a core, or one byte."))
-    if exact > MOST:
+    whole = counted == Family.COUNT or ".storageclass." in key.resource
+    if exact > (MOST_WHOLE if whole else MOST):
         raise Misunderstood(_("This is more than any cluster has."))
     if counted == Family.BYTES and 0 < exact < _LEAST_BYTES:
         raise Misunderstood(

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import itemgetter
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
+from audit.models import Event
 from audit.record import record
+from clusters import diagnosis, soundness
 from clusters.api import (
     NAMESPACE,
     ROLE_BINDING,
@@ -37,7 +40,7 @@ from clusters.mark import ForeignCluster, Quarantined
 from clusters.models import Cluster, ClusterStatus
 from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
-from clusters.roles import cluster_role
+from clusters.roles import ROLES, cluster_role
 from namespaces import anchor, desired_state, drift, pruning, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
@@ -50,6 +53,8 @@ logger = structlog.get_logger(__name__)
 
 MOST_ROUNDS = 3
 MOST_SECONDS_AT_ONCE = 25
+LATE_CREATES_FOR = timedelta(minutes=10)
+"""How long after an end a namespace is looked at in each sweep, if a create of it was never answered."""
 
 
 def reconcile(namespace_id: UUID, *, prune: frozenset[str] = frozenset()) -> bool:
@@ -78,14 +83,16 @@ def due() -> QuerySet[Namespace]:
 
     Those where somebody's right is to end come first.
     """
+    changed = Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation"))
+    return _ends_first(Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now())))
+
+
+def _ends_first(namespaces: QuerySet[Namespace]) -> QuerySet[Namespace]:
+    """Order namespaces so that those where somebody's right is to end come first."""
     held = Grant.objects.exclude(state=Grant.State.REVOKED).filter(
         desired_state.OVER, namespace=OuterRef("pk")
     )
-    return Namespace.objects.filter(
-        Q(status__isnull=True)
-        | ~Q(status__attempted_generation=F("generation"))
-        | Q(status__next_reconcile_at__lte=Now())
-    ).order_by(Exists(held).desc(), "changed_at")
+    return namespaces.order_by(Exists(held).desc(), "changed_at")
 
 
 def reconcile_due() -> None:
@@ -97,9 +104,8 @@ def reconcile_due() -> None:
         if _is_down(cluster):
             if not _contact(cluster):
                 continue
-            waiting = Namespace.objects.filter(cluster=cluster).filter(
-                Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
-            )
+            not_done = Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
+            waiting = _ends_first(Namespace.objects.filter(not_done, cluster=cluster))
         if not _reconcile_each(cluster, list(waiting.values_list("pk", flat=True)), deadline):
             return
 
@@ -159,12 +165,14 @@ def sweep(cluster: Cluster) -> Swept:
     """
     api = _connect(_config(cluster))
     anchor.check(api, cluster)
-    differing, ours = [], 0
+    ClusterStatus.objects.filter(cluster=cluster).update(barred=_barred(api))
+    differing: list[tuple[bool, UUID]] = []
+    ours = 0
     seen: dict[UUID, list[Manifest]] = {}
     beside, unexplained = {}, {}
     for namespace, drift_here in survey(api, cluster, limits_seen=seen):
         if not drift_here.is_empty:
-            differing.append(namespace.pk)
+            differing.append((not drift_here.delete, namespace.pk))
         if drift_here.obstacle is not None or drift_here.create_namespace:
             continue
         beside[namespace.pk] = drift_here.foreign
@@ -181,7 +189,24 @@ def sweep(cluster: Cluster) -> Swept:
         logger.error("bindings without a row are too many to be believed", cluster=cluster.name, number=kept)
         unexplained = {}
     ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now(), unexplained=kept)
-    return Swept(differing, unexplained)
+    ends_first = [namespace_id for _grants, namespace_id in sorted(differing, key=itemgetter(0))]
+    return Swept(ends_first, unexplained)
+
+
+def _barred(api: ClusterApi) -> dict[str, str]:
+    """Return the roles that nobody may be given now, with the reason: what they allow was changed, or no fence bites.
+
+    Taking a role away needs neither and goes on.
+    """
+    try:
+        toothless = next((found.sentence for found in diagnosis.fences(api) if not found.good), "")
+        altered = soundness.altered_roles(api)
+    except Forbidden as error:  # the manifests of this version were not applied
+        toothless, altered = error.message, []
+    if toothless:
+        return dict.fromkeys(ROLES, toothless)
+    words = "The ClusterRole {} is missing or altered: nobody is granted it until the manifests are applied again."
+    return {role: words.format(cluster_role(role)) for role in ROLES if cluster_role(role) in altered}
 
 
 def survey(
@@ -387,10 +412,17 @@ def _store(
         observed_generation=spec.generation if complete else F("observed_generation"),
         cluster_uid=spec.uid if outcome.drift.obstacle else outcome.namespace_uid or spec.uid,
         reconciled_at=Now(),
-        next_reconcile_at=Now() + verdict.wait,
+        next_reconcile_at=Now() + (min(verdict.wait, _until_late_creates(namespace) or verdict.wait)),
         lease_holder=None,
         lease_until=None,
     )
+
+
+def _until_late_creates(namespace: Namespace) -> timedelta | None:
+    """Return when to look again because a worker that stood still may yet make what has ended, if one may."""
+    ended = Grant.objects.filter(namespace=namespace, state__in=(Grant.State.REVOKING, Grant.State.REVOKED))
+    recent = ended.filter(since__gt=Now() - LATE_CREATES_FOR).exclude(unanswered=[])
+    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if recent.exists() else None
 
 
 def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted) -> None:
@@ -410,10 +442,17 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
     grants.update(state=state, error_message=message[:500], **_grant_values(binding))
     if granted.uid and granted.uid != grant.binding_uid:
         grants.update(binding_uid=granted.uid)
-        made = {"role": grant.role, "uid": granted.uid, "operation": str(grant.operation)}
-        record("binding.made", by=None, about=grant, namespace_id=namespace.pk, after=made)
+        _record_made(grant, granted.uid)
     if granted.is_proved:
         grants.update(proved_at=Now())
+
+
+def _record_made(grant: Grant, uid: str) -> None:
+    """Record that a binding was made, once, however often it was lost from sight and found again."""
+    made = {"role": grant.role, "uid": uid, "operation": str(grant.operation)}
+    told = Event.objects.filter(object_id=str(grant.pk), act="binding.made", after__uid=uid)
+    if not told.exists():
+        record("binding.made", by=None, about=grant, namespace_id=grant.namespace_id, after=made)
 
 
 def _was_deleted(seen: Seen, outcome: Outcome) -> bool:

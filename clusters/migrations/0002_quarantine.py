@@ -25,6 +25,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="clusterstatus",
+            name="barred",
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name="clusterstatus",
             name="unexplained",
             field=models.PositiveIntegerField(default=0),
         ),

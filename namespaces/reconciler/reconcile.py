@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clusters.api import (
     NAMESPACE,
@@ -17,13 +17,14 @@ from clusters.api import (
     ClusterApi,
     ClusterError,
     Conflict,
+    Forbidden,
     Kind,
     Manifest,
     NotFound,
 )
-from clusters.roles import HIGHEST_ROLE, probes, probes_beyond
+from clusters.roles import HIGHEST_ROLE, cluster_role, probes, probes_beyond
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted
+from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted, is_ours
 from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
@@ -107,6 +108,8 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     observed = observe(api, spec.name)
     drift = compare(spec, observed)
     outcome = Outcome(drift)
+    if drift.obstacle is None:
+        _look_for_ends(api, spec, observed, outcome)
     _revoke(api, spec, outcome)
     if drift.obstacle is not None:
         _give_up(spec, drift.obstacle, outcome)
@@ -117,13 +120,44 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     return outcome
 
 
+def _look_for_ends(api: ClusterApi, spec: NamespaceSpec, observed: Observed, outcome: Outcome) -> None:
+    """Ask by name for what is over, not proved to be, and not in the list, which may have been filtered."""
+    listed = {found["metadata"]["name"] for found in observed.bindings}
+    wanted = {binding.name for binding in spec.bindings}
+    late = []
+    for name, known in spec.known.items():
+        if not known.revoked or known.proved or name in listed or name in wanted:
+            continue
+        try:
+            found = api.get(ROLE_BINDING, name, spec.name)
+        except NotFound:
+            continue
+        except ClusterError as error:
+            outcome.errors.append(error)
+            outcome.revoked[name] = Revoked(gone=False, error=error)
+            continue
+        if is_ours(found, known):
+            late.append(Seen(name, found["metadata"]["uid"]))
+    outcome.drift = replace(outcome.drift, delete=(*outcome.drift.delete, *late))
+
+
 def _revoke(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     for seen in outcome.drift.delete:
         if error := _delete(api, spec, seen, outcome):
             outcome.revoked[seen.name] = Revoked(gone=False, error=error)
     for binding, seen in outcome.drift.replace:
-        if error := _delete(api, spec, seen, outcome):
+        if binding.role in spec.barred and (seen.role, seen.users) == _content(binding):
+            error = Forbidden(
+                spec.barred[binding.role]
+            )  # it could not be made again, and lets in whom it should
+            outcome.errors.append(error)
+            outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)
+        elif error := _delete(api, spec, seen, outcome):
             outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)  # the name is still taken
+
+
+def _content(binding: BindingSpec) -> tuple[str, tuple[str, ...]]:
+    return f"ClusterRole {cluster_role(binding.role)}", (binding.username,)
 
 
 def _delete(api: ClusterApi, spec: NamespaceSpec, seen: Seen, outcome: Outcome) -> ClusterError | None:
@@ -186,7 +220,14 @@ def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcom
 def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -> None:
     for binding, seen in outcome.drift.correct:
         outcome.granted[binding.name] = Granted(uid=seen.uid)
-    for binding in (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace)):
+    new = (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace))
+    for binding in sorted(
+        new, key=lambda each: each.role != HIGHEST_ROLE
+    ):  # who can help the others comes first
+        if binding.role in spec.barred and binding.name not in outcome.granted:
+            barred = Forbidden(spec.barred[binding.role])
+            outcome.errors.append(barred)
+            outcome.granted[binding.name] = Granted(error=barred)
         if binding.name not in outcome.granted and rows.is_wanted(binding):
             outcome.granted[binding.name] = _create(api, spec, binding, rows.operation(binding), outcome)
             _take_back(api, spec, rows, binding, outcome)

@@ -55,7 +55,8 @@ class NamespaceSpec:
 
     `confirmed` are uids of namespaces of which an operator said that Berth may work in them, or, of the one that is
     gone, that it may be made again. `condemned` are uids of bindings that may be deleted although no row explains
-    their end: an operator said so, or the guard of a sweep.
+    their end: an operator said so, or the guard of a sweep. `barred` maps roles of which no binding may be made now to
+    the reason.
     """
 
     name: str
@@ -68,3 +69,4 @@ class NamespaceSpec:
     limits: tuple[LimitSpec, ...] = ()
     confirmed: frozenset[str] = frozenset()
     condemned: frozenset[str] = frozenset()
+    barred: Mapping[str, str] = field(default_factory=dict)

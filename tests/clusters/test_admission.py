@@ -17,7 +17,7 @@ from clusters.api import LIMIT_RANGE, NAMESPACE, RESOURCE_QUOTA, Conflict, Manif
 from clusters.attempts import binding, changed, limits, quota, user
 from clusters.kube import KubeCluster
 from clusters.raw import Answer, Request, collection, create
-from namespaces.limits import MOST, Key, Kind
+from namespaces.limits import MOST, MOST_WHOLE, Key, Kind
 from tests.conftest import ControlPlane
 from tests.contract.hands import namespace, subject
 
@@ -132,7 +132,6 @@ def test_an_odd_amount_of_a_container_is_refused(
 
 
 # Of what it counts in whole things, the API server takes no more than fits 64 bits in thousandths.
-MOST_THINGS = (2**63 - 1) // 1000
 AMOUNTS = (
     0,
     1,
@@ -147,7 +146,7 @@ AMOUNTS = (
     (1 << 20) + 1,
     10**9,
     3 << 30,
-    MOST_THINGS,
+    MOST_WHOLE,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
@@ -43,7 +44,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Forget:
         def fewer(ids, config):  # type: ignore[no-untyped-def]
             found = read(ids, config)
             kept = {key: [each for each in wanted if keeps(each.name)] for key, wanted in found.items()}
-            return type(found)(list, kept)
+            return defaultdict(list, kept)
 
         monkeypatch.setattr(desired_state, "_bindings", fewer)
 
