@@ -1,0 +1,41 @@
+"""A proxy before the shared control plane, and a namespace whose workers go through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from clusters.models import Cluster
+from clusters.registry import configured_clusters
+from localcluster.layout import CLUSTER
+from namespaces.models import NamespaceStatus
+from tests.conftest import ControlPlane
+from tests.faults.lab import Lab
+from tests.faults.proxy import Proxy, detour
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane) -> Iterator[Proxy]:
+    with Proxy(control_plane.layout) as opened:
+        yield opened
+
+
+@pytest.fixture
+def detoured(proxy: Proxy, settings: Settings, tmp_path: Path, db: None) -> Cluster:
+    """The row of the real cluster, to which the workers of the test go through the proxy."""
+    settings.CLUSTERS_FILE = str(detour(proxy.layout, proxy.address, tmp_path))
+    settings.CLUSTER_CONNECT = "clusters.kube.connect"
+    Cluster.objects.sync(configured_clusters())
+    return Cluster.objects.get(name=CLUSTER)
+
+
+@pytest.fixture
+def lab(proxy: Proxy, detoured: Cluster) -> Lab:
+    made = Lab(proxy.layout, detoured)
+    made.reconcile()
+    assert made.status().state == NamespaceStatus.State.READY, made.status().error_message
+    proxy.calls.clear()
+    return made
