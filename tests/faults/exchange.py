@@ -26,6 +26,8 @@ class Link:
 
     async def send(self, request: Request) -> tuple[asyncio.StreamReader, Head]:
         """Send a request; return the beginning of its answer and where the rest comes from."""
+        if self._open is not None and _is_over(self._open[0]):
+            self.close()
         if self._open is None:
             context = ssl.create_default_context(cafile=str(self.authority))
             self._open = await asyncio.open_connection(LOOPBACK, self.port, ssl=context)
@@ -38,6 +40,10 @@ class Link:
         if self._open is not None:
             self._open[1].transport.abort()
             self._open = None
+
+
+def _is_over(reader: asyncio.StreamReader) -> bool:
+    return reader.at_eof() or reader.exception() is not None
 
 
 @dataclass(frozen=True)
