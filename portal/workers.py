@@ -1,7 +1,10 @@
-"""What the processes of Celery do beside tasks: refuse unsafe settings at their start, and show that they are alive."""
+"""What the processes of Celery do beside tasks: refuse unsafe settings at their start, show that they are alive, and go
+on working while there is no broker.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
@@ -11,6 +14,7 @@ from celery.signals import beat_init, worker_init
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 from django.conf import settings
+from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
 from portal.health import touch
@@ -44,17 +48,49 @@ class Liveness(bootsteps.StartStopStep):
 class LiveConsumer(Consumer):
     """The worker's connection to the broker. Its timer stands still while the broker is away; we do not.
 
-    Retries for ever, whatever Celery's settings say: a broker that is away is no reason for a worker to end.
+    Retries for ever, whatever Celery's settings say: a broker that is away is no reason for a worker to end, nor for a
+    right that is over to go on. What beat would ask for, the worker then does of itself, one thing at a time.
     """
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Return the connection once the broker answers; until then show every second that we are alive."""
-        connection = conn.ensure_connection(self._say_that_it_is_away, callback=_wait_alive)
+        """Return the connection once the broker answers; until then show every second that we are alive, and work."""
+        duties = Duties(self.app)
+        connection = conn.ensure_connection(self._say_that_it_is_away, callback=duties.wait)
         self.first_connection_attempt = False
         return connection
 
     def _say_that_it_is_away(self, error: Exception, interval: float) -> None:
         logger.error("the broker does not answer", error=str(error), next_try_in_seconds=interval)
+
+
+class Duties:
+    """The periodic tasks of a worker that no message reaches, in its own process, each as often as beat asks for it."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._schedule: dict[str, dict[str, Any]] = app.conf.beat_schedule
+        begun = time.monotonic()
+        self._next = {name: begun + entry["schedule"] for name, entry in self._schedule.items()}
+
+    def wait(self) -> None:
+        """Show that we are alive, and do what is due; called every second. Raises WorkerShutdown when asked to end."""
+        touch(settings.LIVENESS_FILE)
+        maybe_shutdown()
+        now = time.monotonic()
+        for name, entry in self._schedule.items():
+            if self._next[name] <= now:
+                self._next[name] = now + entry["schedule"]
+                self._do(entry["task"])
+
+    def _do(self, task: str) -> None:
+        """Do it here and now. A database that is away as well is waited for like the broker."""
+        try:
+            self._app.tasks[task]()
+        except DatabaseError as error:
+            logger.error("what is due cannot be done", task=task, error=str(error))  # noqa: TRY400 - no fault of ours
+        finally:
+            connections.close_all()  # the children that the pool forks later have none of ours
+        touch(settings.LIVENESS_FILE)
 
 
 class LiveScheduler(Scheduler):
@@ -74,11 +110,6 @@ def install(app: Celery) -> None:
     worker_init.connect(_refuse_unsafe_settings, weak=False)
     worker_init.connect(_load_cluster_client, weak=False)
     beat_init.connect(_refuse_unsafe_settings, weak=False)
-
-
-def _wait_alive() -> None:
-    touch(settings.LIVENESS_FILE)
-    maybe_shutdown()
 
 
 def _load_cluster_client(**_kwargs: object) -> None:

@@ -1,19 +1,23 @@
-"""Workers as processes of their own that are killed, or stopped and continued, at every step of a pass: F-23, F-24."""
+"""Workers as processes of their own that are killed, or stopped and continued, at every step of a pass."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from accounts.models import User
 from audit.models import Event
 from clusters.models import Cluster
 from clusters.roles import cluster_role
+from localcluster.certificates import Authority
+from localcluster.processes import LOOPBACK
 from namespaces import reconciliation
 from namespaces.access import Role
 from namespaces.actions import members
@@ -31,10 +35,18 @@ MOST_CALLS = 40  # of one pass over the namespaces here; later calls are never m
 ROLES = (Role.VIEWER, Role.EDITOR, Role.ADMIN)
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("authority")
+    Authority(directory)
+    return directory
+
+
 @pytest.fixture
-def workers(control_plane: ControlPlane, real_cluster: Cluster, tmp_path: Path) -> Iterator[Victims]:
+def environment(control_plane: ControlPlane, real_cluster: Cluster, tmp_path: Path) -> dict[str, str]:
+    """That of a worker on the database of the test."""
     layout = control_plane.layout
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")} | {
+    return {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")} | {
         "DATABASE_URL": _database_url(),
         "BERTH_CLUSTERS": str(layout.clusters_file),
         "BERTH_ISSUERS": str(layout.issuers_file),
@@ -45,6 +57,10 @@ def workers(control_plane: ControlPlane, real_cluster: Cluster, tmp_path: Path) 
         "BERTH_PROCESS": "worker",
         "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     }
+
+
+@pytest.fixture
+def workers(environment: dict[str, str]) -> Iterator[Victims]:
     with victims(environment) as running:
         yield running
 
@@ -221,3 +237,44 @@ class TestStopped:
 
 def grants_of(person: User) -> list[str]:
     return [str(pk) for pk in Grant.objects.filter(identity__person=person).values_list("pk", flat=True)]
+
+
+class TestEnvironment:
+    """F-35: what the environment says of proxies, authorities and kubeconfigs counts for nothing."""
+
+    @pytest.fixture
+    def decoy(self) -> Iterator[socket.socket]:
+        """A server that must never be asked."""
+        with socket.create_server((LOOPBACK, 0)) as listener:
+            listener.setblocking(False)
+            yield listener
+
+    @pytest.fixture
+    def hostile(self, decoy: socket.socket, authority: Path, tmp_path: Path) -> dict[str, str]:
+        """An environment in which everything points to the decoy."""
+        port = decoy.getsockname()[1]
+        document = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"https://{LOOPBACK}:{port}"}}],
+            "users": [{"name": "u", "user": {"token": "decoy"}}],
+        }
+        (tmp_path / ".kube").mkdir()
+        (tmp_path / ".kube" / "config").write_text(yaml.safe_dump(document))
+        names = {"KUBECONFIG": str(tmp_path / ".kube" / "config"), "HOME": str(tmp_path)}
+        bundles = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        names |= dict.fromkeys(bundles, str(authority / "ca.crt"))
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+            names |= dict.fromkeys((name, name.lower()), f"http://{LOOPBACK}:{port}")
+        return names | {"KUBERNETES_SERVICE_HOST": LOOPBACK, "KUBERNETES_SERVICE_PORT": str(port)}
+
+    def test_only_the_files_of_facts_count(
+        self, lab: Lab, environment: dict[str, str], hostile: dict[str, str], decoy: socket.socket
+    ) -> None:
+        person = lab.add()
+        with victims(environment | hostile) as workers:
+            assert workers.work("reconcile_namespace", namespace_id=str(lab.row.pk)).end == "done"
+            assert workers.work("sweep_clusters").end == "done"
+        assert lab.stands(person) == State.ACTIVE
+        with pytest.raises(BlockingIOError):
+            decoy.accept()  # nobody waits there

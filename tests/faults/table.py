@@ -1,0 +1,247 @@
+"""The faults of the design, F-01 to F-38, and for each the tests that make it, or why there is none yet.
+
+A test is named as `path::name` or `path::Class::name`, without its parameters; `path` begins at `tests/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ANSWERS = "faults/test_answers.py"
+BROKER = "faults/test_broker.py"
+HANDS = "faults/test_hands.py"
+PLANE = "faults/test_control_plane.py"
+WORKERS = "faults/test_workers.py"
+KUBE = "clusters/test_kube.py"
+BAD_LUCK = "e2e/test_bad_luck.py"
+REAL = "namespaces/test_reconciliation_real.py"
+PASSES = "namespaces/test_reconciliation.py"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault: what it is in a few words, the tests that make it, and what of it has no test, with the reason."""
+
+    fault: str
+    tests: tuple[str, ...] = ()
+    missing: str = ""
+
+
+TABLE: dict[str, Row] = {
+    "F-01": Row(
+        "API server down",
+        (
+            f"{PLANE}::TestAway::test_what_was_decided_meanwhile_is_done_once_at_its_return",
+            f"{PLANE}::TestAway::test_worker_of_a_cluster_that_is_away_asks_once",
+            f"{BAD_LUCK}::test_cluster_that_cannot_be_reached_is_told_and_followed_up",
+        ),
+    ),
+    "F-02": Row(
+        "black hole",
+        (
+            f"{ANSWERS}::TestSilence::test_one_call_holds_a_worker_for_seconds_and_a_pass_makes_no_second_one",
+            f"{ANSWERS}::TestSilence::test_connection_that_nobody_takes_up_is_given_up",
+            f"{ANSWERS}::TestSilence::test_silence_about_one_namespace_does_not_keep_another_waiting",
+            f"{KUBE}::test_an_answer_that_drips_ends_with_the_deadline",
+        ),
+    ),
+    "F-03": Row(
+        "5xx, HTML, cut and empty answers",
+        (
+            f"{ANSWERS}::TestBrokenAnswers::test_list_that_is_none_takes_nothing_away_and_claims_nothing",
+            f"{ANSWERS}::TestBrokenAnswers::test_pauses_grow_up_to_a_minute",
+            f"{ANSWERS}::TestBrokenAnswers::test_one_write_that_fails_delays_no_other",
+            f"{KUBE}::test_answer_that_is_broken_says_nothing",
+        ),
+    ),
+    "F-04": Row(
+        "429",
+        (
+            f"{ANSWERS}::TestThrottling::test_wait_that_the_server_asks_for_is_kept",
+            f"{ANSWERS}::TestThrottling::test_change_that_is_slowed_down_does_not_hold_up_an_end",
+        ),
+        missing="One rate limit for all namespaces of a cluster: each namespace waits for itself.",
+    ),
+    "F-05": Row(
+        "410 on the next page",
+        (
+            f"{PLANE}::TestListThatExpired::test_sweep_knows_nothing_and_the_next_one_begins_anew",
+            f"{KUBE}::test_list_that_cannot_be_continued_is_gone",
+        ),
+    ),
+    "F-06": Row(
+        "lists with fewer items",
+        (
+            f"{ANSWERS}::TestFilteredLists::test_sweep_stops_at_a_list_without_the_canary",
+            f"{ANSWERS}::TestFilteredLists::test_binding_that_was_filtered_out_is_made_once_and_never_taken_away",
+        ),
+    ),
+    "F-07": Row("watch dropped or silent", missing="There is no watch: every sweep lists everything."),
+    "F-08": Row(
+        "401",
+        (
+            f"{PLANE}::test_credential_that_is_refused_is_told_and_a_new_one_counts_at_once",
+            f"{KUBE}::test_a_renewed_token_counts_at_the_next_call",
+        ),
+    ),
+    "F-09": Row(
+        "namespace deleted and made again",
+        (
+            f"{REAL}::test_namespace_deleted_and_made_again_gets_nothing",
+            f"{PASSES}::TestNamespaceInTheWay::test_another_one_is_taken_once_an_operator_confirmed_it",
+            f"{PASSES}::TestNamespaceInTheWay::test_deleted_one_is_made_again_once_an_operator_confirmed_that",
+        ),
+    ),
+    "F-10": Row(
+        "stuck in Terminating",
+        (f"{HANDS}::TestTerminating::test_is_a_state_to_wait_in_and_nobody_is_said_to_be_in",),
+    ),
+    "F-11": Row(
+        "name wanted while Terminating",
+        (f"{HANDS}::TestTerminating::test_name_that_is_not_free_yet_is_waited_for_and_then_taken",),
+    ),
+    "F-12": Row("binding edited by hand", (f"{REAL}::test_changes_made_by_hand_are_healed_by_the_sweep",)),
+    "F-13": Row(
+        "our name with another role",
+        (
+            f"{HANDS}::TestNameThatIsTaken::test_binding_made_beforehand_stays_as_it_is_and_is_told",
+            f"{HANDS}::TestNameThatIsTaken::test_binding_put_in_the_place_of_ours_stays_as_it_is_and_is_told",
+        ),
+    ),
+    "F-14": Row(
+        "labels stripped and spoofed",
+        (
+            f"{HANDS}::TestLabels::test_our_label_on_a_foreign_binding_makes_it_neither_ours_nor_evidence",
+            f"{HANDS}::TestLabels::test_ours_without_its_labels_and_annotations_is_ours_all_the_same",
+            f"{REAL}::test_binding_whose_label_was_taken_off_is_revoked_all_the_same",
+        ),
+    ),
+    "F-15": Row(
+        "ClusterRole missing or altered",
+        (f"{PLANE}::TestRoleThatIsMissing::test_nobody_is_said_to_have_it_and_ends_go_on",),
+        missing="A role that was altered does not stop granting yet.",
+    ),
+    "F-16": Row(
+        "quota changed by a human",
+        (
+            f"{HANDS}::TestLimits::test_quota_that_a_human_applied_by_force_is_set_right_once",
+            f"{REAL}::TestLimits::test_key_changed_by_hand_is_set_right_and_one_that_was_added_stays",
+        ),
+    ),
+    "F-17": Row(
+        "quota below use",
+        (f"{REAL}::TestLimits::test_quota_below_use_is_kept_and_the_numbers_are_those_of_the_cluster",),
+    ),
+    "F-18": Row(
+        "spellings of quantities",
+        (
+            f"{HANDS}::TestLimits::test_what_the_api_server_makes_of_a_spelling_is_the_same_to_us",
+            f"{REAL}::TestLimits::test_limits_are_made_and_a_second_pass_writes_nothing",
+            "namespaces/reconciler/test_quantities.py::test_value_is_that_of_the_kubernetes_library",
+        ),
+    ),
+    "F-19": Row(
+        "quotas of other people",
+        (f"{REAL}::TestLimits::test_limits_that_end_go_and_what_others_made_stays",),
+    ),
+    "F-20": Row(
+        "lost answers",
+        (
+            f"{ANSWERS}::TestLostAnswers::test_create_is_taken_over_and_told_once",
+            f"{ANSWERS}::TestLostAnswers::test_create_whose_answer_was_lost_goes_when_it_is_over",
+            f"{ANSWERS}::TestLostAnswers::test_delete_is_proved_and_told_once",
+            f"{ANSWERS}::TestLostAnswers::test_namespace_whose_making_was_not_answered_is_ours",
+        ),
+    ),
+    "F-21": Row(
+        "clocks",
+        (
+            f"{HANDS}::TestClocks::test_worker_with_a_wrong_clock_does_the_same",
+            f"{HANDS}::TestClocks::test_lease_of_another_holds_whatever_the_clock_says",
+        ),
+        missing="The clock of the API server: it runs on this host, and no program here shifts the clock of another.",
+    ),
+    "F-22": Row(
+        "API group gone",
+        (f"{ANSWERS}::TestGroupThatIsGone::test_nothing_is_concluded_from_it",),
+        missing="Granting does not stop when a fence is gone; `manage.py cluster check` finds it.",
+    ),
+    "F-23": Row(
+        "worker killed at each step",
+        (
+            f"{WORKERS}::TestKilled::test_whatever_a_killed_worker_left_the_next_pass_converges_and_nobody_gains",
+            f"{WORKERS}::TestKilled::test_role_that_changes_is_never_both_and_comes_in_the_next_pass",
+            f"{WORKERS}::TestKilled::test_lease_of_who_died_is_respected_until_it_is_over",
+            "namespaces/test_worker_processes.py::test_work_is_done_later_whatever_was_lost",
+            f"{BAD_LUCK}::test_worker_that_is_killed_midway_is_replaced",
+        ),
+    ),
+    "F-24": Row(
+        "worker stopped and continued",
+        (
+            f"{WORKERS}::TestStopped::test_who_wakes_takes_back_what_it_made_late_and_claims_nothing",
+            f"{WORKERS}::TestStopped::test_who_wakes_and_dies_leaves_a_right_that_the_next_sweep_ends",
+            f"{WORKERS}::TestStopped::test_lease_of_who_sleeps_is_respected_until_it_is_over",
+        ),
+    ),
+    "F-25": Row("two versions at once", missing="There is no earlier release that could be rolled back to."),
+    "F-26": Row(
+        "Redis down, restarted, emptied, full, refusing",
+        (
+            f"{BROKER}::TestBroker::test_worker_goes_on_without_a_broker",
+            f"{BROKER}::TestBroker::test_work_goes_on_after_redis_forgot_everything_was_full_or_refused_us",
+            "namespaces/test_tasks.py::TestSickBroker::test_change_is_saved_and_nobody_sees_an_error",
+            f"{BAD_LUCK}::test_broker_that_is_down_delays_the_work_and_not_the_page",
+        ),
+        missing="While Redis is full, but answers, nothing is done: beat cannot say so, and workers wait for it.",
+    ),
+    "F-27": Row(
+        "older backup", missing="The mark in the cluster, by which that is noticed, is not there yet."
+    ),
+    "F-28": Row(
+        "empty or wrong database",
+        (
+            f"{PASSES}::TestEmptyTables::test_empty_table_of_memberships_takes_nothing_away",
+            f"{PASSES}::TestEmptyTables::test_empty_table_of_grants_is_written_anew_from_what_is_there",
+        ),
+        missing="Nothing is pruned yet, so that no guard is needed.",
+    ),
+    "F-29": Row(
+        "another cluster, a second Berth",
+        (f"{PASSES}::TestCluster::test_another_cluster_under_this_name_gets_no_write",),
+        missing="A second installation in the same cluster is not noticed yet.",
+    ),
+    "F-30": Row("outcome of COMMIT unknown", missing="Forms carry no key yet that tells a repetition."),
+    "F-31": Row("read replica behind", missing="There is no replica: one database is configured, and read."),
+    "F-32": Row(
+        "a heap of work",
+        (
+            f"{BROKER}::TestHeap::test_end_of_a_right_does_not_wait_behind_a_heap",
+            "namespaces/test_tasks.py::TestLanes::test_worker_takes_what_may_end_a_right_before_everything_else",
+            f"{PASSES}::TestDue::test_those_where_a_right_is_to_end_come_first",
+        ),
+    ),
+    "F-33": Row("leaks", missing="Hours of work are no test; the soak of the benchmarks measures it."),
+    "F-34": Row(
+        "DNS, authority changed",
+        (
+            f"{PLANE}::TestAuthorityThatChanges::test_new_authority_is_believed_once_the_file_says_so_and_never_before",
+            f"{KUBE}::test_an_unknown_name_is_said",
+        ),
+        missing="IPv6 alone: the machine of the tests need not have it.",
+    ),
+    "F-35": Row(
+        "hostile environment",
+        (
+            f"{WORKERS}::TestEnvironment::test_only_the_files_of_facts_count",
+            f"{KUBE}::test_the_environment_has_no_say",
+        ),
+    ),
+    "F-36": Row("new subjects for everybody", missing="People link no second identity themselves yet."),
+    "F-37": Row(
+        "Berth down for a week",
+        (f"{PLANE}::TestAway::test_what_was_decided_meanwhile_is_done_once_at_its_return",),
+        missing="Memberships have no end dates yet that could pass meanwhile.",
+    ),
+    "F-38": Row("all of this mixed", missing="The model of people, rows, hands and faults is not there yet."),
+}
