@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from audit.models import Event
 from clusters import kube
 from clusters.api import Unavailable
@@ -248,7 +249,7 @@ class TestLostAnswers:
         assert second.stands(second.admin) == State.ACTIVE
 
 
-def told(lab: Lab, person: object, act: str) -> list[Event]:
+def told(lab: Lab, person: User, act: str) -> list[Event]:
     grants = [str(pk) for pk in Grant.objects.filter(identity__person=person).values_list("pk", flat=True)]
     return [
         event
@@ -258,7 +259,7 @@ def told(lab: Lab, person: object, act: str) -> list[Event]:
 
 
 class TestGroupThatIsGone:
-    """F-22: an API server that no longer knows the group answers 404 with its address, not with an object."""
+    """F-22: an API server that no longer knows the group says so by an address, and not by an object."""
 
     @pytest.mark.parametrize("group", ["rbac[.]authorization", "/authorization[.]k8s"])
     def test_nothing_is_concluded_from_it(self, lab: Lab, proxy: Proxy, group: str) -> None:

@@ -7,6 +7,7 @@ program it reads orders, one JSON object a line, and answers each with a line; `
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -86,7 +87,7 @@ def _serve() -> None:
 
     for line in sys.stdin:
         order = json.loads(line)
-        pid = order.get("pid") or _fork(lambda order=order: _work(tasks, order))
+        pid = order.get("pid") or _fork(functools.partial(_work, tasks, order))
         print(json.dumps(asdict(Victim(pid, _wait(pid)))), flush=True)
 
 
