@@ -35,6 +35,7 @@ BROKEN: dict[str, Effect] = {
     "200 with nothing": exchange.status(200),
     "200 with an empty object": exchange.status(200, b"{}"),
     "200 with a list of nothing in particular": exchange.status(200, b'{"kind": "List", "items": []}'),
+    "200 with a list of no version": exchange.status(200, b'{"kind": "RoleBindingList", "items": []}'),
     "a cut answer": exchange.cut(),
     "a reset": exchange.reset,
 }

@@ -15,6 +15,7 @@ from clusters.api import RESOURCE_QUOTA, Manifest
 from clusters.kube import connect
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
 from clusters.registry import configured_clusters
+from clusters.roles import cluster_role
 from namespaces import limits, reconciliation
 from namespaces.access import Role
 from namespaces.actions import limits as limit_actions
@@ -90,7 +91,7 @@ class TestNameThatIsTaken:
             "apiVersion": f"{group}/v1",
             "kind": "RoleBinding",
             "metadata": {"name": name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "view"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": cluster_role("viewer")},
             "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
         }
 

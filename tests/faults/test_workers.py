@@ -30,7 +30,7 @@ from tests.faults.victims import Victim, Victims, victims
 from tests.namespaces.test_worker_processes import _database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SEEDS = int(os.environ.get("FAULT_SEEDS", "25"))
+SEEDS = int(os.environ.get("FAULT_SEEDS", "15"))
 MOST_CALLS = 40  # of one pass over the namespaces here; later calls are never made, and nobody dies
 ROLES = (Role.VIEWER, Role.EDITOR, Role.ADMIN)
 

@@ -9,11 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from celery import Celery
+from django.db import OperationalError
+from pytest_django import Settings
 
 from localcluster import services
 from localcluster.processes import free_ports
+from portal import workers
+from portal.workers import Duties
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0
@@ -89,3 +95,62 @@ def test_it_lives_on_without_a_broker(
     alive.unlink()
     eventually(alive.exists, "a sign of life without a broker")
     assert program.poll() is None
+
+
+class TestDuties:
+    """What a worker does of itself while there is no broker."""
+
+    @pytest.fixture
+    def done(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def duties(
+        self, done: list[str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+    ) -> Iterator[Callable[[float], None]]:
+        """Return a function that waits in a second of this clock, which begins at 0."""
+        settings.LIVENESS_FILE = str(tmp_path / "alive")
+        now = 0.0
+        monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: now))
+        app = Celery("duties", set_as_current=False)
+        app.conf.beat_schedule = {
+            "often": {"task": "often", "schedule": 15.0},
+            "seldom": {"task": "seldom", "schedule": 60.0},
+        }
+
+        @app.task(name="often", shared=False)
+        def often() -> None:
+            done.append("often")
+            if len(done) == 2:
+                raise OperationalError("the database is away")
+
+        @app.task(name="seldom", shared=False)
+        def seldom() -> None:
+            done.append("seldom")
+
+        made = Duties(app)
+
+        def wait(second: float) -> None:
+            nonlocal now
+            now = second
+            made.wait()
+
+        yield wait
+        app.close()
+
+    def test_each_is_done_as_often_as_beat_would_ask_whatever_became_of_the_last(
+        self, duties: Callable[[float], None], done: list[str]
+    ) -> None:
+        for second in range(15):
+            duties(second)
+        assert done == []
+        for second in range(15, 61):
+            duties(second)
+        assert done == ["often", "often", "often", "often", "seldom"]
+
+    def test_life_is_shown_while_nothing_is_due(
+        self, duties: Callable[[float], None], done: list[str], settings: Settings
+    ) -> None:
+        duties(1)
+        assert Path(settings.LIVENESS_FILE).exists()
+        assert done == []
