@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 import redis
 
+from accounts.models import User
 from clusters.models import Cluster
 from localcluster.processes import LOOPBACK
 from namespaces import tasks
@@ -51,9 +52,16 @@ def client(installation: Installation) -> redis.Redis:
     return redis.Redis(LOOPBACK, installation.redis_port)
 
 
+def arrives(installation: Installation, lab: Lab) -> User:
+    """Let somebody come, and wait until a worker has let them in."""
+    person = lab.add()
+    installation.until(lambda: lab.stands(person) == State.ACTIVE)
+    return person
+
+
 def follows(installation: Installation, lab: Lab) -> None:
     """Let somebody come and somebody go, and wait until the cluster has followed."""
-    leaves = lab.member()
+    leaves = arrives(installation, lab)
     comes = lab.add()
     lab.remove(leaves)
     installation.until(lambda: (lab.stands(comes), lab.stands(leaves)) == (State.ACTIVE, State.REVOKED))
@@ -69,8 +77,8 @@ class TestBroker:
         installation.start("worker")
         follows(installation, lab)
         installation.start("redis")
-        leaves = lab.member()
-        lab.remove(leaves)  # its message is the first that this Redis has seen
+        leaves = arrives(installation, lab)
+        lab.remove(leaves)  # its message goes to a Redis that was not there before
         installation.until(lambda: lab.stands(leaves) == State.REVOKED)
         installation.kill("redis")
         follows(installation, lab)
