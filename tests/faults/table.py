@@ -32,6 +32,7 @@ TABLE: dict[str, Row] = {
         "API server down",
         (
             f"{PLANE}::TestAway::test_what_was_decided_meanwhile_is_done_once_at_its_return",
+            f"{ANSWERS}::TestReturn::test_ends_come_first_when_the_cluster_is_back",
             f"{PLANE}::TestAway::test_worker_of_a_cluster_that_is_away_asks_once",
             f"{BAD_LUCK}::test_cluster_that_cannot_be_reached_is_told_and_followed_up",
         ),
@@ -74,6 +75,8 @@ TABLE: dict[str, Row] = {
         (
             f"{ANSWERS}::TestFilteredLists::test_sweep_stops_at_a_list_without_the_canary",
             f"{ANSWERS}::TestFilteredLists::test_binding_that_was_filtered_out_is_made_once_and_never_taken_away",
+            f"{ANSWERS}::TestFilteredLists::test_binding_that_was_filtered_out_is_told_once",
+            f"{ANSWERS}::TestFilteredLists::test_end_is_not_said_to_be_one_because_the_list_lacked_it",
         ),
     ),
     "F-07": Row("watch dropped or silent", missing="There is no watch: every sweep lists everything."),

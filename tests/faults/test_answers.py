@@ -203,6 +203,25 @@ class TestFilteredLists:
         lab.reconcile()
         assert proxy.writes() == []
 
+    def test_end_is_not_said_to_be_one_because_the_list_lacked_it(self, lab: Lab, proxy: Proxy) -> None:
+        person = lab.member()
+        lab.remove(person)
+        with proxy.breaking(exchange.drop_items(lab.binding(person, "editor")), "GET", LISTS):
+            lab.reconcile()
+        assert lab.stands(person) != State.REVOKED
+        lab.time_passes()
+        lab.reconcile()
+        assert lab.stands(person) == State.REVOKED
+        until(lambda: not lab.may(person), "the end of the right")
+
+    def test_binding_that_was_filtered_out_is_told_once(self, lab: Lab, proxy: Proxy) -> None:
+        """I-9: nothing was written, so that nothing is told."""
+        lab.member()
+        told = Event.objects.count()
+        with proxy.breaking(exchange.drop_items(*lab.bindings()), "GET", LISTS):
+            lab.reconcile()
+        assert Event.objects.count() == told
+
 
 class TestLostAnswers:
     """F-20."""
@@ -278,3 +297,23 @@ class TestGroupThatIsGone:
         lab.time_passes()
         lab.reconcile()
         assert (lab.stands(stays), lab.stands(leaves)) == (State.ACTIVE, State.REVOKED)
+
+
+class TestReturn:
+    """F-01."""
+
+    def test_ends_come_first_when_the_cluster_is_back(self, lab: Lab, proxy: Proxy) -> None:
+        """Those who wait for their rights come later, though they have waited longer."""
+        labs = [lab, *(Lab(proxy.layout, lab.row.cluster) for _each in range(5))]
+        leaving = {each: each.add() for each in labs[1::2]}
+        for each in labs:
+            each.reconcile()
+        proxy.calls.clear()
+        for each in labs[::2]:
+            each.add()
+        for each, person in leaving.items():
+            each.remove(person)
+        with proxy.down():
+            reconciliation.reconcile_due()
+        reconciliation.reconcile_due()
+        assert [call.method for call in proxy.writes()] == ["DELETE"] * 3 + ["POST"] * 3
