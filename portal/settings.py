@@ -230,7 +230,7 @@ LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")
 LEASE_SECONDS = 60
 # How often the mark in each cluster follows the database: what was decided later than that before a crash may come
 # back with a backup unseen.
-ANCHOR_SECONDS = 5
+ANCHOR_SECONDS = env.float("BERTH_ANCHOR_SECONDS", default=5.0)
 
 # --- Language, time, static files ----------------------------------------------------------------------------------
 

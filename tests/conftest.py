@@ -227,13 +227,18 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 @pytest.fixture
 def real_cluster(control_plane: ControlPlane, settings: Settings, db: None) -> Cluster:
-    """The row of the real cluster; reconciliation works on it.
-
-    All tests are one installation to it, though each has a database of its own: only those of the mark itself let the
-    mark follow their database, and they have a cluster of their own.
-    """
+    """The row of the real cluster; reconciliation works on it."""
     settings.CLUSTERS_FILE = str(control_plane.layout.clusters_file)
     settings.CLUSTER_CONNECT = "clusters.kube.connect"
+    return row_of_cluster()
+
+
+def row_of_cluster() -> Cluster:
+    """Make the row of the cluster in the clusters file.
+
+    All tests are one installation to a cluster, though each has a database of its own: only those of the mark itself
+    let the mark follow their database, and they have a cluster of their own.
+    """
     Cluster.objects.sync(configured_clusters())
     Cluster.objects.filter(name=CLUSTER).update(installation_id=INSTALLATION)
     return Cluster.objects.get(name=CLUSTER)

@@ -34,7 +34,8 @@ from tests.stack import Stack
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 
 
-def _documents(layout: Layout) -> Documents:
+def documents(layout: Layout) -> Documents:
+    """Return what a cluster of these tests is told about rights and logins."""
     config = load(layout.clusters_file)[CLUSTER]
     return Documents(
         manifests=yaml.safe_dump_all(manifests.render(config, reserved=django_settings.RESERVED_NAMESPACES)),
@@ -46,7 +47,7 @@ def _documents(layout: Layout) -> Documents:
 def cluster_of_demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedCluster]:
     """A control plane with its identity provider, which knows the newcomers of these tests, too."""
     place = tmp_path_factory.mktemp("demonstration") / "control-plane"
-    with shared_cluster(place, _documents, people=EVERYBODY) as running:
+    with shared_cluster(place, documents, people=EVERYBODY) as running:
         yield running
 
 

@@ -18,11 +18,12 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from localcluster.layout import CLUSTER
 from localcluster.people import ALEX, BEN, FAHIM, HOU_I, DemoPerson
 from localcluster.processes import wait_until
-from localcluster.testing import SharedCluster
+from localcluster.testing import SharedCluster, shared_cluster
 from tests import stack as stacks
 from tests.benchmarks.people import log_in
 from tests.e2e import rows
-from tests.e2e.conftest import watched
+from tests.e2e.conftest import documents, watched
+from tests.e2e.newcomers import EVERYBODY
 from tests.e2e.passage import Passage
 from tests.e2e.quality import html_problems
 from tests.e2e.windows import Windows
@@ -36,21 +37,27 @@ WAITING = re.compile(r"Waiting for the cluster since \d\d:\d\d")
 
 
 @pytest.fixture(scope="module")
-def passage(cluster_of_demonstration: SharedCluster) -> Iterator[Passage]:
-    with Passage(cluster_of_demonstration.layout.ports.api_server) as opened:
+def cluster_of_the_frail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedCluster]:
+    """A control plane of its own: one installation of Berth works in a cluster, and no second one."""
+    place = tmp_path_factory.mktemp("cluster-of-the-frail") / "control-plane"
+    with shared_cluster(place, documents, people=EVERYBODY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def passage(cluster_of_the_frail: SharedCluster) -> Iterator[Passage]:
+    with Passage(cluster_of_the_frail.layout.ports.api_server) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def frail(
-    cluster_of_demonstration: SharedCluster, passage: Passage, tmp_path_factory: pytest.TempPathFactory
+    cluster_of_the_frail: SharedCluster, passage: Passage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """A portal whose workers reach the cluster by the passage; the demonstration's people are in it."""
     directory = tmp_path_factory.mktemp("frail")
-    clusters_file = by_passage(cluster_of_demonstration, passage, directory)
-    with stacks.running(
-        cluster_of_demonstration, directory / "portal", clusters_file=clusters_file
-    ) as running:
+    clusters_file = by_passage(cluster_of_the_frail, passage, directory)
+    with stacks.running(cluster_of_the_frail, directory / "portal", clusters_file=clusters_file) as running:
         running.manage("seed_demo", "--only", "people")
         for person in (ALEX, BEN, FAHIM, HOU_I):
             log_in(running.url, running.cluster.layout, person.subject)

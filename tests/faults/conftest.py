@@ -9,10 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from clusters.models import Cluster
-from clusters.registry import configured_clusters
-from localcluster.layout import CLUSTER
 from namespaces.models import NamespaceStatus
-from tests.conftest import ControlPlane
+from tests.conftest import ControlPlane, row_of_cluster
 from tests.faults.lab import Lab
 from tests.faults.proxy import Proxy, detour
 
@@ -28,8 +26,7 @@ def detoured(proxy: Proxy, settings: Settings, tmp_path: Path, db: None) -> Clus
     """The row of the real cluster, to which the workers of the test go through the proxy."""
     settings.CLUSTERS_FILE = str(detour(proxy.layout, proxy.address, tmp_path))
     settings.CLUSTER_CONNECT = "clusters.kube.connect"
-    Cluster.objects.sync(configured_clusters())
-    return Cluster.objects.get(name=CLUSTER)
+    return row_of_cluster()
 
 
 @pytest.fixture

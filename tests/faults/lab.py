@@ -11,6 +11,7 @@ from accounts.models import Level, User
 from clusters.api import Manifest
 from clusters.config import load
 from clusters.models import Cluster
+from clusters.raw import Request
 from clusters.roles import binding_name
 from localcluster.admin_api import AdminApi
 from localcluster.layout import CLUSTER, Layout
@@ -20,7 +21,7 @@ from namespaces.actions import members
 from namespaces.models import Membership, Namespace, NamespaceStatus
 from namespaces.standing import State
 from tests import factories
-from tests.clusters.raw_api import RawApi, Request, id_token
+from tests.clusters.raw_api import RawApi, id_token
 
 PATIENCE_SECONDS = 60
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

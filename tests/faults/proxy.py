@@ -131,8 +131,9 @@ class Proxy:
         return [call.target for call in self.calls if call.method == method and re.search(path, call.target)]
 
     def writes(self) -> list[Request]:
-        """Return the calls that came in and may change something; a review asks, and changes nothing."""
-        return [call for call in self.calls if call.method != "GET" and "reviews" not in call.target]
+        """Return the calls that came in and may change something; a review asks, and a dry run changes nothing."""
+        asking = re.compile("reviews|dryRun=All")
+        return [call for call in self.calls if call.method != "GET" and not asking.search(call.target)]
 
     def _run(self, work: object) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)  # type: ignore[arg-type]

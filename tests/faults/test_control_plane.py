@@ -30,6 +30,7 @@ from namespaces import reconciliation
 from namespaces.access import Role
 from namespaces.models import NamespaceStatus
 from namespaces.standing import State
+from tests.conftest import row_of_cluster
 from tests.faults import exchange
 from tests.faults.frail_plane import FrailPlane, frail_plane
 from tests.faults.lab import RBAC, Lab, until
@@ -63,8 +64,7 @@ def facts(plane: FrailPlane, proxy: Proxy, settings: Settings, tmp_path: Path) -
 
 @pytest.fixture
 def detoured(facts: Path, db: None) -> Cluster:
-    Cluster.objects.sync(configured_clusters())
-    return Cluster.objects.get(name=CLUSTER)
+    return row_of_cluster()
 
 
 def work(seconds: float = RETURN_SECONDS) -> None:
@@ -152,7 +152,7 @@ class TestListThatExpired:
             assert len(proxy.made("GET", "/rolebindings")) == 2  # the token in the error is not used
             assert ClusterStatus.objects.get(cluster=lab.row.cluster).swept_at == cluster.swept_at
             assert proxy.writes() == []
-            assert lab.row.pk in reconciliation.sweep(lab.row.cluster)
+            assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
             lab.reconcile()
         assert lab.stands(leaves) == State.REVOKED
 

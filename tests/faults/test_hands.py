@@ -117,7 +117,7 @@ class TestNameThatIsTaken:
         lab.outside.expect("DELETE", f"{lab.bindings_path}/{name}")
         lab.outside.expect("POST", lab.bindings_path, self.made_by_hand(name, "somebody"))
         before = lab.bindings()[name]
-        assert lab.row.pk in reconciliation.sweep(lab.row.cluster)
+        assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert lab.bindings()[name] == before
         assert lab.stands(person) == State.FAILING
@@ -189,12 +189,12 @@ class TestLimits:
         control_plane.kubectl("apply", *human, "--filename", str(theirs))
         assert self.hard(lab) == {"pods": "500", "secrets": "7"}
         proxy.calls.clear()
-        assert lab.row.pk in reconciliation.sweep(lab.row.cluster)
+        assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert self.hard(lab) == {"pods": "20", "secrets": "7"}
         assert len(proxy.writes()) == 1
         proxy.calls.clear()
-        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert proxy.writes() == []
 
@@ -235,7 +235,7 @@ class TestClocks:
         with time_machine.travel(timezone.now() + off):
             lab.reconcile()
             assert (lab.stands(leaves), lab.stands(comes)) == (State.REVOKED, State.ACTIVE)
-            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
             assert not reconciliation.due().filter(pk=lab.row.pk).exists()
         assert not reconciliation.due().filter(pk=lab.row.pk).exists()
 

@@ -10,9 +10,10 @@ import pytest
 from clusters.api import NAMESPACE, ROLE_BINDING, Throttled, Unavailable
 from clusters.config import load
 from clusters.kube import KubeCluster
+from clusters.raw import Request
 from localcluster.admin_api import AdminApi
 from localcluster.layout import CLUSTER
-from tests.clusters.raw_api import RawApi, Request
+from tests.clusters.raw_api import RawApi
 from tests.conftest import ControlPlane
 from tests.contract.hands import binding, listed, namespace, titles
 from tests.faults import exchange

@@ -51,6 +51,7 @@ def environment(control_plane: ControlPlane, real_cluster: Cluster, tmp_path: Pa
         "BERTH_CLUSTERS": str(layout.clusters_file),
         "BERTH_ISSUERS": str(layout.issuers_file),
         "BERTH_BROKER_URL": "memory://",
+        "BERTH_ANCHOR_SECONDS": "86400",  # other tests share the cluster, and each has a database of its own
         "BERTH_BASE_URL": "http://localhost:8088",
         "BERTH_DATA_DIR": str(tmp_path),
         "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
@@ -215,7 +216,7 @@ class TestStopped:
         lab.time_passes()
         lab.reconcile()
         assert lab.stands(person) == State.REVOKED
-        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
 
     def fall_asleep(self, lab: Lab, workers: Victims, *points: Point) -> Victim:
         victim = workers.work("reconcile_namespace", *points, namespace_id=str(lab.row.pk))

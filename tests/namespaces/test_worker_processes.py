@@ -116,6 +116,7 @@ class Installation:
             "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
             "BERTH_PROCESS": "worker",
             "BERTH_SWEEP_SECONDS": "0.5",
+            "BERTH_ANCHOR_SECONDS": "86400",  # other tests share the cluster, and each has a database of its own
             "DJANGO_SETTINGS_MODULE": "portal.settings",
         }
 
