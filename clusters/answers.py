@@ -101,12 +101,15 @@ def read_list(body: bytes, kind: Kind) -> tuple[list[Manifest], str, str]:
 
 
 def _without_bookkeeping(found: Manifest) -> Manifest:
-    """Forget who set which field, most of the memory of a list of many small objects; keep who else wrote, and when."""
+    """Forget who set which field, most of the memory of a list of many small objects; keep who else wrote, and when.
+
+    Who counts what is used writes a part of its own, the status, and is not meant.
+    """
     writers = found["metadata"].pop("managedFields", None)
     others = [
         {key: str(each[key]) for key in ("manager", "time") if key in each}
         for each in (writers if isinstance(writers, list) else ())
-        if isinstance(each, dict) and each.get("manager") != FIELD_MANAGER
+        if isinstance(each, dict) and each.get("manager") != FIELD_MANAGER and not each.get("subresource")
     ]
     if others:
         found["metadata"]["managedFields"] = others

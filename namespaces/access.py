@@ -45,6 +45,7 @@ class Permission(StrEnum):
     SEE_LIMITS = "see the limits and what is used of them"
     DECIDE_LIMITS = "decide the limits"
     SEE_DRIFT = "see what the cluster has beside the decisions"
+    DECIDE_DRIFT = "decide what becomes of it"
 
 
 _VIEWER = frozenset({Permission.SEE_PAGE, Permission.SEE_PEOPLE, Permission.SEE_LIMITS, Permission.LEAVE})
@@ -58,4 +59,4 @@ _ADMIN = _VIEWER | {
 ANYBODY = frozenset({Permission.SEE_PAGE})
 LOGGED_IN = ANYBODY | {Permission.ASK_TO_JOIN}
 BY_ROLE = {Role.VIEWER: _VIEWER, Role.EDITOR: _VIEWER, Role.ADMIN: _ADMIN}
-OPERATOR = (_ADMIN | {Permission.DECIDE_LIMITS}) - {Permission.LEAVE}
+OPERATOR = (_ADMIN | {Permission.DECIDE_LIMITS, Permission.DECIDE_DRIFT}) - {Permission.LEAVE}

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 
 from accounts.models import Identity, Level
@@ -29,7 +30,8 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     """Yield what each of these namespaces of one cluster should be, in a constant number of queries."""
     rows = list(namespaces)
     ids = [namespace.pk for namespace in rows]
-    uids = dict(NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid"))
+    statuses = NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid", "limits_version")
+    made = {namespace: (uid, version) for namespace, uid, version in statuses}
     bindings = _bindings(ids, config)
     known = _known(ids)
     limits = _limits(ids)
@@ -37,18 +39,21 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     barred = dict(ClusterStatus.objects.values_list("cluster", "barred"))
     acts = DriftDecision.Act
     for namespace in rows:
+        uid, limits_version = made.get(namespace.pk, ("", 0))
         yield NamespaceSpec(
             name=namespace.name,
             namespace_id=str(namespace.pk),
             installation_id=str(namespace.cluster.installation_id),
             generation=namespace.generation,
-            uid=uids.get(namespace.pk, ""),
+            uid=uid,
             bindings=tuple(bindings[namespace.pk]),
             known=known[namespace.pk],
             limits=tuple(limits[namespace.pk]),
             confirmed=frozenset(decided[namespace.pk, acts.CONFIRM]),
             condemned=frozenset(decided[namespace.pk, acts.REVERT]),
             barred=barred.get(namespace.cluster_id, {}),
+            limits_version=namespace.limits_version,
+            limits_settled=settings.LIMITS_DRIFT == "ask" and limits_version == namespace.limits_version,
         )
 
 

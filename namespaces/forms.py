@@ -56,7 +56,7 @@ class Text(forms.CharField):
         return cleaned
 
 
-def _role_choices() -> list[tuple[str, str]]:
+def role_choices() -> list[tuple[str, str]]:
     return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
 
 
@@ -65,7 +65,7 @@ class JoinForm(forms.Form):
 
     role = forms.ChoiceField(
         label=gettext_lazy("What you would like to do"),
-        choices=_role_choices,
+        choices=role_choices,
         widget=forms.RadioSelect,
         initial=Role.EDITOR,
         error_messages={

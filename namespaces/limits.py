@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from namespaces.reconciler.quantities import SUFFIXES, Family, family, write
+from namespaces.reconciler.quantities import SUFFIXES, Family, family, value, write
 from namespaces.reconciler.spec import LimitSpec
 
 MOST = 2**60
@@ -117,6 +117,25 @@ def read_key(kind: Kind, typed: str) -> Key:
     if _EXTENDED.fullmatch(bare) and ".storageclass." not in bare:
         return Key(kind, f"requests.{bare}")
     raise Misunderstood(_("“%(name)s” is no resource that a quota can limit.") % {"name": name})
+
+
+def key_at(section: str, resource: str) -> Key | None:
+    """Return the limit that stands there in the cluster, or None where Berth cannot decide one."""
+    kind = next((kind for kind, where in _SECTIONS.items() if where == section), None)
+    try:
+        key = read_key(kind, resource) if kind is not None else None
+    except Misunderstood:
+        return None
+    return key if key is not None and key.resource == resource else None
+
+
+def amount_of(key: Key, quantity: str) -> int | None:
+    """Return a quantity as the API server writes it, in the unit of its family; None where no limit can be that."""
+    try:
+        exact = value(quantity) * (1000 if family(key.resource) == Family.CPU else 1)
+    except ValueError:
+        return None
+    return int(exact) if exact.denominator == 1 and 0 <= exact <= MOST else None
 
 
 def read_amount(key: Key, typed: str) -> int:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, User
 from clusters.models import Cluster
+from clusters.names import LIMITS, QUOTA
 from namespaces import limits
 from namespaces.access import Role
 
@@ -234,7 +235,8 @@ class Request(models.Model):
 class NamespaceStatus(models.Model):
     """What reconciliation last saw of a namespace and when it looks again. Only reconciliation writes here.
 
-    `limits_version` is that of the limits that were last made in the cluster.
+    `cluster_uid` is that of the namespace that Berth works in, `seen_uid` that of the one that was last there, whosever
+    it is. `limits_version` is that of the limits that were last made in the cluster.
     """
 
     class State(models.TextChoices):
@@ -252,6 +254,7 @@ class NamespaceStatus(models.Model):
     observed_generation = models.PositiveBigIntegerField(default=0)
     attempted_generation = models.PositiveBigIntegerField(default=0)
     cluster_uid = models.CharField(max_length=64, blank=True)
+    seen_uid = models.CharField(max_length=64, blank=True)
     limits_version = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
@@ -309,13 +312,20 @@ class SeenLimits(models.Model):
 
 
 class SeenBinding(models.Model):
-    """A RoleBinding that gives people rights beside Berth, as it was seen. Only reconciliation writes here.
+    """A RoleBinding that is not as decided and left alone, as it was seen. Only reconciliation writes here.
 
-    `written_by` is the program that wrote it last, `written_at` when, both as the API server says. `is_orphan` tells
-    that it says of itself that this Berth made it.
+    `written_by` is the program that wrote it last, `written_at` when, both as the API server says. What changes in the
+    cluster is a new row: its key stands for what somebody saw.
     """
 
+    class Kind(models.TextChoices):
+        BESIDE = "beside", _("gives rights beside Berth")
+        ORPHAN = "orphan", _("says that this Berth made it, and no row knows it")
+        CONFLICT = "conflict", _("has the name of a binding of Berth")
+        UNEXPLAINED = "unexplained", _("is Berth's, and nobody decided its end")
+
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="seen_bindings")
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.BESIDE)
     name = models.CharField(max_length=253)
     role = models.CharField(max_length=300)
     users = models.JSONField(default=list)
@@ -323,7 +333,6 @@ class SeenBinding(models.Model):
     uid = models.CharField(max_length=64, blank=True)
     written_by = models.CharField(max_length=128, blank=True)
     written_at = models.CharField(max_length=40, blank=True)
-    is_orphan = models.BooleanField(default=False)
     since = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -332,10 +341,47 @@ class SeenBinding(models.Model):
             models.UniqueConstraint(
                 fields=("namespace", "name"), name="namespaces_seenbinding_namespace_name"
             ),
+            models.CheckConstraint(
+                name="namespaces_seenbinding_kind",
+                condition=models.Q(kind__in=("beside", "orphan", "conflict", "unexplained")),
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
+
+
+class SeenKeys(models.Model):
+    """What others wrote into Berth's quota or range of limits, as it was seen. Only reconciliation writes here.
+
+    `keys` holds for each its section (empty in a quota), its resource, what was decided and what is there, both empty
+    for no limit. What changes in the cluster is a new row.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="seen_keys")
+    kind = models.CharField(max_length=20)
+    uid = models.CharField(max_length=64)
+    keys = models.JSONField()
+    written_by = models.CharField(max_length=128, blank=True)
+    written_at = models.CharField(max_length=40, blank=True)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("namespace__name", "kind")
+        verbose_name_plural = "seen keys"
+        constraints = (
+            models.UniqueConstraint(fields=("namespace", "kind"), name="namespaces_seenkeys_namespace_kind"),
+            models.CheckConstraint(
+                name="namespaces_seenkeys_kind", condition=models.Q(kind__in=("ResourceQuota", "LimitRange"))
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {len(self.keys)}"
+
+    @property
+    def name(self) -> str:
+        return {"ResourceQuota": QUOTA, "LimitRange": LIMITS}[self.kind]
 
 
 class DriftDecision(models.Model):

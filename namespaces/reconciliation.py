@@ -44,7 +44,7 @@ from clusters.roles import ROLES, cluster_role
 from namespaces import anchor, desired_state, drift, pruning, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Drift, Observed, Seen, compare
+from namespaces.reconciler.diff import Drift, ForeignKeys, Observed, Obstacle, Seen, compare, keys_of_others
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
@@ -169,20 +169,22 @@ def sweep(cluster: Cluster) -> Swept:
     differing: list[tuple[bool, UUID]] = []
     ours = 0
     seen: dict[UUID, list[Manifest]] = {}
-    beside, unexplained = {}, {}
-    for namespace, drift_here in survey(api, cluster, limits_seen=seen):
+    keys: dict[UUID, tuple[ForeignKeys, ...]] = {}
+    strays, unexplained = {}, {}
+    for namespace, drift_here in survey(api, cluster, limits_seen=seen, keys_seen=keys):
         if not drift_here.is_empty:
             differing.append((not drift_here.delete, namespace.pk))
         if drift_here.obstacle is not None or drift_here.create_namespace:
             continue
-        beside[namespace.pk] = drift_here.foreign
+        strays[namespace.pk] = drift_here.strays
         ours += sum(
             map(len, (drift_here.correct, drift_here.delete, drift_here.replace, drift_here.unexplained))
         )
         if uids := pruning.candidates(drift_here):
             unexplained[namespace.pk] = uids
     seen_limits.store(seen)
-    drift.store(beside)
+    drift.store(strays)
+    drift.store_keys(keys)
     kept = 0
     if not pruning.allowed(unexplained, ours=ours):
         kept = sum(map(len, unexplained.values()))
@@ -210,9 +212,14 @@ def _barred(api: ClusterApi) -> dict[str, str]:
 
 
 def survey(
-    api: ClusterApi, cluster: Cluster, *, limits_seen: dict[UUID, list[Manifest]] | None = None
+    api: ClusterApi,
+    cluster: Cluster,
+    *,
+    limits_seen: dict[UUID, list[Manifest]] | None = None,
+    keys_seen: dict[UUID, tuple[ForeignKeys, ...]] | None = None,
 ) -> Iterator[tuple[Namespace, Drift]]:
-    """Yield each namespace of a cluster with what differs, and put its quotas and ranges of limits into `limits_seen`.
+    """Yield each namespace of a cluster with what differs, and put its quotas and ranges of limits into `limits_seen`,
+    and what others wrote into ours into `keys_seen`.
 
     Raises ClusterError before the first one when the lists could not be had whole.
     """
@@ -238,6 +245,8 @@ def survey(
         is_there = observed.namespace is not None and found.obstacle is None
         if limits_seen is not None and is_there and len(here) == len(quotas.KINDS):
             limits_seen[row.pk] = [item for each in here.values() for item in each]
+        if keys_seen is not None and is_there and len(here) == len(quotas.KINDS):
+            keys_seen[row.pk] = keys_of_others(spec, here)
         yield row, found
 
 
@@ -397,9 +406,10 @@ def _store(
         _record_deleted(namespace, seen, act)
     for name, revoked in outcome.revoked.items():
         _store_revoked(namespace, name, revoked, deleted=ended.get(name))
-    if outcome.drift.obstacle is None:
-        drift.store({namespace.pk: outcome.drift.foreign})
+    if outcome.drift.obstacle in (None, Obstacle.MISSING):  # what is gone holds nothing
+        drift.store({namespace.pk: outcome.drift.strays})
     if len(outcome.limits) == len(quotas.KINDS):
+        drift.store_keys({namespace.pk: keys_of_others(spec, outcome.limits)})
         seen_limits.store({namespace.pk: [item for found in outcome.limits.values() for item in found]})
     verdict = verdicts.of_outcome(outcome, name=namespace.name, attempts=status.attempts)
     complete = verdict.state == NamespaceStatus.State.READY
@@ -411,6 +421,8 @@ def _store(
         attempted_generation=spec.generation,
         observed_generation=spec.generation if complete else F("observed_generation"),
         cluster_uid=spec.uid if outcome.drift.obstacle else outcome.namespace_uid or spec.uid,
+        seen_uid=outcome.seen_uid,
+        limits_version=spec.limits_version if outcome.are_limits_made else F("limits_version"),
         reconciled_at=Now(),
         next_reconcile_at=Now() + (min(verdict.wait, _until_late_creates(namespace) or verdict.wait)),
         lease_holder=None,

@@ -46,6 +46,13 @@ class Environment(environ.FileAwareEnv):
             ) from error
         return name
 
+    def one_of(self, var: str, choices: tuple[str, ...], default: str) -> str:
+        """Return one of a few words. Raises ImproperlyConfigured."""
+        word: str = self.str(var, default=default)
+        if word not in choices:
+            raise ImproperlyConfigured(f"{var}={word} is none of: {', '.join(choices)}")
+        return word
+
     def db_url(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Return the settings of a database from its address. Errors do not repeat it: it holds a password."""
         try:

@@ -51,6 +51,8 @@ RESERVED_NAMESPACES = env.list(
 CLUSTERS_FILE = env.str("BERTH_CLUSTERS", default="")
 # The limits that a new namespace gets, and those an operator can choose.
 LIMIT_PROFILES_FILE = env.str("BERTH_LIMIT_PROFILES", default="")
+# What becomes of a limit that others change in the cluster.
+LIMITS_DRIFT = env.one_of("BERTH_LIMITS_DRIFT", ("restore", "ask"), default="restore")
 ISSUERS_FILE = env.str("BERTH_ISSUERS", default="")
 ISSUERS, ISSUERS_ERROR = issuers.load_or_explain(ISSUERS_FILE)
 

@@ -49,6 +49,15 @@ class Written:
     at: str = ""
 
 
+class Stray(StrEnum):
+    """Why a binding in the cluster is not as decided, and left alone."""
+
+    BESIDE = "beside"  # gives people rights, and is not Berth's
+    ORPHAN = "orphan"  # says of itself that this Berth made it, which its rows know nothing of
+    CONFLICT = "conflict"  # has the name of one that should be, and is not Berth's
+    UNEXPLAINED = "unexplained"  # is Berth's, is not wanted, and nobody decided its end
+
+
 @dataclass(frozen=True)
 class Seen:
     """A binding in the cluster, by name and uid; what it says, and who else wrote it."""
@@ -57,15 +66,13 @@ class Seen:
     uid: str
     role: str = field(default="", compare=False)
     users: tuple[str, ...] = field(default=(), compare=False)
+    groups: tuple[str, ...] = field(default=(), compare=False)
     written: Written = field(default=Written(), compare=False)
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A binding that gives people rights and that no row explains: its role, the users and the groups it names.
-
-    `is_orphan` tells that it says of itself that this Berth made it, which its rows know nothing of.
-    """
+    """A binding that is left alone: its role, the users and the groups it names. `kind` says why it is told."""
 
     name: str
     users: tuple[str, ...] = ()
@@ -73,7 +80,22 @@ class Foreign:
     role: str = ""
     uid: str = ""
     written: Written = Written()
-    is_orphan: bool = False
+    kind: Stray = Stray.BESIDE
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether it says of itself that this Berth made it, which its rows know nothing of."""
+        return self.kind == Stray.ORPHAN
+
+
+@dataclass(frozen=True)
+class ForeignKeys:
+    """What others wrote into our quota or range of limits: each key as `quotas.differences` has it."""
+
+    kind: str
+    uid: str
+    keys: tuple[tuple[str, str, str, str], ...]
+    written: Written = Written()
 
 
 @dataclass(frozen=True)
@@ -83,7 +105,7 @@ class Drift:
     `conflicts` have our name and are not ours; `unexplained` are ours, unwanted, and without a reason in the rows;
     `foreign` give people rights beside Berth. None of these three is ever touched, unless it is condemned: then it
     stands under `delete` or `replace`. `returned` names what was proved to be over, and whose user such a foreign
-    binding lets in again.
+    binding lets in again. `asked` are changes of limits that are not made, because somebody is asked first.
     """
 
     obstacle: Obstacle | None = None
@@ -97,6 +119,17 @@ class Drift:
     foreign: tuple[Foreign, ...] = ()
     returned: tuple[str, ...] = ()
     limits: tuple[quotas.Change, ...] = ()
+    asked: tuple[quotas.Change, ...] = ()
+
+    @property
+    def strays(self) -> tuple[Foreign, ...]:
+        """Every binding that is not as decided and that is left alone, each once."""
+        conflicts = [_as_foreign(seen, Stray.CONFLICT) for _binding, seen in self.conflicts]
+        return (
+            *self.foreign,
+            *conflicts,
+            *(_as_foreign(seen, Stray.UNEXPLAINED) for seen in self.unexplained),
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -113,7 +146,7 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         ending = obstacle == Obstacle.TERMINATING
         return Drift(obstacle=obstacle, delete=_ended(spec, observed.bindings) if ending else ())
     if observed.namespace is None:
-        limits = _limits(spec, dict.fromkeys(quotas.KINDS, ()))
+        limits, _asked = _limits(spec, dict.fromkeys(quotas.KINDS, ()))
         return Drift(create_namespace=True, create=spec.bindings, limits=limits)
     by_name = {binding["metadata"]["name"]: binding for binding in observed.bindings}
     names = {binding.name for binding in spec.bindings}
@@ -127,6 +160,7 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         if _our(spec, found) is None and _gives_people_rights(found) and not _is_condemned(spec, found)
     )
     let_in = {user for each in foreign for user in each.users}
+    limits, asked = _limits(spec, observed.limits)
     return Drift(
         correct=tuple(
             (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"
@@ -148,13 +182,45 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
             for name, known in spec.known.items()
             if known.revoked and known.proved and known.username in let_in
         ),
-        limits=_limits(spec, observed.limits),
+        limits=limits,
+        asked=asked,
     )
 
 
-def _limits(spec: NamespaceSpec, seen: Mapping[Kind, Sequence[Manifest]]) -> tuple[quotas.Change, ...]:
-    changes = (quotas.change(spec, kind, found) for kind, found in seen.items())
-    return tuple(change for change in changes if change is not None)
+def keys_of_others(spec: NamespaceSpec, seen: Mapping[Kind, Sequence[Manifest]]) -> tuple[ForeignKeys, ...]:
+    """Return what others wrote into our quota and our range of limits and what is left alone there.
+
+    Without being asked, Berth writes over the keys that were decided: then only those are told that nobody decided.
+    """
+    found = (
+        (kind, each)
+        for kind, items in seen.items()
+        for each in items
+        if quotas.is_ours(each) and each["metadata"]["name"] == quotas.NAMES[kind]
+    )
+    told = ((kind, each, tuple(_told(spec, kind, each))) for kind, each in found)
+    return tuple(
+        ForeignKeys(kind.name, each["metadata"]["uid"], keys, _written(each))
+        for kind, each, keys in told
+        if keys
+    )
+
+
+def _told(spec: NamespaceSpec, kind: Kind, found: Manifest) -> list[tuple[str, str, str, str]]:
+    nobodys = set(quotas.unexplained(spec, kind, found))
+    return [
+        each for each in quotas.differences(spec, kind, found) if spec.limits_settled or each[:2] in nobodys
+    ]
+
+
+def _limits(
+    spec: NamespaceSpec, seen: Mapping[Kind, Sequence[Manifest]]
+) -> tuple[tuple[quotas.Change, ...], tuple[quotas.Change, ...]]:
+    """Return the changes of limits that are to be made, and those about which somebody is asked first."""
+    found = (quotas.change(spec, kind, items) for kind, items in seen.items())
+    changes = [change for change in found if change is not None]
+    asked = tuple(change for change in changes if quotas.is_asked(spec, change))
+    return tuple(change for change in changes if change not in asked), asked
 
 
 def _obstacle(spec: NamespaceSpec, namespace: Manifest | None) -> Obstacle | None:
@@ -221,6 +287,7 @@ def _gives_people_rights(found: Manifest) -> bool:
 def _foreign(spec: NamespaceSpec, found: Manifest) -> Foreign:
     metadata = found["metadata"]
     annotations = metadata.get("annotations") or {}
+    is_orphan = annotations.get(INSTALLATION) == spec.installation_id and is_in_our_reach(found)
     return Foreign(
         metadata["name"],
         _named(found, "User"),
@@ -228,8 +295,12 @@ def _foreign(spec: NamespaceSpec, found: Manifest) -> Foreign:
         _role(found),
         metadata["uid"],
         _written(found),
-        is_orphan=annotations.get(INSTALLATION) == spec.installation_id and is_in_our_reach(found),
+        Stray.ORPHAN if is_orphan else Stray.BESIDE,
     )
+
+
+def _as_foreign(seen: Seen, kind: Stray) -> Foreign:
+    return Foreign(seen.name, seen.users, seen.groups, seen.role, seen.uid, seen.written, kind)
 
 
 def _named(found: Manifest, kind: str) -> tuple[str, ...]:
@@ -278,4 +349,5 @@ def is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> 
 
 def _seen(found: Manifest) -> Seen:
     metadata = found["metadata"]
-    return Seen(metadata["name"], metadata["uid"], _role(found), _named(found, "User"), _written(found))
+    users, groups = _named(found, "User"), _named(found, "Group")
+    return Seen(metadata["name"], metadata["uid"], _role(found), users, groups, _written(found))

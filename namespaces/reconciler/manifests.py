@@ -22,14 +22,14 @@ REVISION = f"{ANNOTATION_PREFIX}revision"
 RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
+def namespace_labels(namespace_id: str) -> dict[str, str]:
+    """Return the labels without which no namespace is Berth's."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, MANAGED_LABEL: "true", NAMESPACE_ID_LABEL: namespace_id}
+
+
 def namespace_manifest(spec: NamespaceSpec) -> Manifest:
     """Return the Namespace object; its labels are set at creation and never changed by us."""
-    labels = {
-        MANAGED_BY_LABEL: MANAGED_BY,
-        MANAGED_LABEL: "true",
-        NAMESPACE_ID_LABEL: spec.namespace_id,
-        POD_SECURITY_LABEL: "baseline",
-    }
+    labels = {**namespace_labels(spec.namespace_id), POD_SECURITY_LABEL: "baseline"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": spec.name, "labels": labels}}
 
 

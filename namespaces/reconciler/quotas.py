@@ -65,6 +65,27 @@ def unexplained(spec: NamespaceSpec, kind: Kind, found: Manifest) -> list[tuple[
     return [key for key in _keys(kind, said) if key not in decided]
 
 
+def differences(spec: NamespaceSpec, kind: Kind, found: Manifest) -> list[tuple[str, str, str, str]]:
+    """Return each key of our own object (section, resource) that is not as decided: what was, and what is there.
+
+    Both are empty for no limit. What the API server filled in by itself is nobody's.
+    """
+    there = dict(_values(kind, found))
+    decided = {(limit.section, limit.resource): limit.quantity or "" for limit in _of(spec, kind)}
+    changed = [key for key, quantity in decided.items() if not _is_kept(quantity, there.get(key, ""))]
+    keys = sorted([*changed, *unexplained(spec, kind, found)])
+    return [(*key, decided.get(key, ""), there.get(key, "")) for key in keys]
+
+
+def _is_kept(decided: str, found: str) -> bool:
+    return is_same(decided, found) if decided and found else decided == found
+
+
+def is_asked(spec: NamespaceSpec, change: Change) -> bool:
+    """Whether this change would write over what somebody else wrote, which is to be asked about first."""
+    return spec.limits_settled and change.act in (Act.REPLACE, Act.DELETE)
+
+
 def is_ours(found: Manifest) -> bool:
     """Whether a quota or a range of limits is the one that Berth made: by name and label."""
     metadata = found["metadata"]

@@ -63,14 +63,18 @@ class Revoked:
 class Outcome:
     """Everything one pass found and did. `writes` counts what the cluster was asked to change.
 
-    `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed.
+    `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed;
+    `are_limits_made` says that both are as decided, or somebody is asked. `seen_uid` is that of the namespace that was
+    there, whosever it is.
     """
 
     drift: Drift
     namespace_uid: str = ""
+    seen_uid: str = ""
     granted: dict[str, Granted] = field(default_factory=dict)
     revoked: dict[str, Revoked] = field(default_factory=dict)
     limits: dict[Kind, list[Manifest]] = field(default_factory=dict)
+    are_limits_made: bool = False
     errors: list[ClusterError] = field(default_factory=list)
     writes: int = 0
 
@@ -107,7 +111,7 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     """
     observed = observe(api, spec.name)
     drift = compare(spec, observed)
-    outcome = Outcome(drift)
+    outcome = Outcome(drift, seen_uid=observed.namespace["metadata"]["uid"] if observed.namespace else "")
     if drift.obstacle is None:
         _look_for_ends(api, spec, observed, outcome)
     _revoke(api, spec, outcome)
@@ -180,6 +184,7 @@ def _ensure_namespace(api: ClusterApi, spec: NamespaceSpec, observed: Observed, 
     try:
         outcome.writes += 1
         outcome.namespace_uid = api.create(NAMESPACE, namespace_manifest(spec))["metadata"]["uid"]
+        outcome.seen_uid = outcome.namespace_uid
     except ClusterError as error:
         outcome.errors.append(error)
         return False
@@ -188,18 +193,20 @@ def _ensure_namespace(api: ClusterApi, spec: NamespaceSpec, observed: Observed, 
 
 def _limit(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     """Make quota and limits per container as decided; one that fails delays neither the other nor anybody's rights."""
+    outcome.are_limits_made = True
     for kind in quotas.KINDS:
         try:
             _limit_one(api, spec, kind, outcome)
         except ClusterError as error:
             outcome.errors.append(error)
+            outcome.are_limits_made = False
 
 
 def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcome) -> None:
     for attempt in range(LIMIT_ATTEMPTS):
         outcome.limits[kind] = seen = _all(api, kind, spec.name)
         change = quotas.change(spec, kind, seen)
-        if change is None:
+        if change is None or quotas.is_asked(spec, change):
             return
         name = change.manifest["metadata"]["name"]
         if change.act == quotas.Act.CONFLICT:

@@ -47,7 +47,8 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     if Permission.SEE_LIMITS.name in context["may"]:
         context["seen"] = seen_limits.of(found)
     if Permission.SEE_DRIFT.name in context["may"]:
-        context["beside"] = drift.beside([found])
+        context["beside"] = drift.of(found)
+        context["residual"] = drift.residual([found])
     if request.htmx:  # type: ignore[attr-defined]
         return page(request, "namespaces/_use.html", context)
     return page(request, "namespaces/namespace.html", context)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from namespaces.models import Membership, Namespace
+from namespaces.models import DriftDecision, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from tests import factories
 from tests.conftest import Cast
 
@@ -22,6 +22,7 @@ ANYBODY, LOGGED_IN = (200,) * 7, (302, *(200,) * 6)
 NEVER = (405,) * 7
 NOT_BY_GET, NOT_BY_POST = (302, *(405,) * 6), (302, *(405,) * 6)
 FIRE_ADMINS = (302, 403, 403, 403, 200, 200, 200)
+OPERATORS = ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422))
 PEOPLE = (302, 404, 404, 404, 404, 200, 200)
 TABLE = {
     "home": (ANYBODY, NEVER),
@@ -39,6 +40,25 @@ TABLE = {
     "limits": ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422)),
     "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
     "drift": ((302, 403, 403, 403, 403, 403, 200), NOT_BY_POST),
+    "drift_adopt": OPERATORS,
+    "drift_revert": OPERATORS,
+    "drift_leave": OPERATORS,
+    "drift_limits_adopt": OPERATORS,
+    "drift_limits_revert": OPERATORS,
+    "drift_limits_leave": OPERATORS,
+    "drift_confirm": OPERATORS,
+        (
+            "drift_adopt",
+            "drift_revert",
+            "drift_leave",
+            "drift_limits_adopt",
+            "drift_limits_revert",
+            "drift_limits_leave",
+            "drift_confirm",
+        ),
+        (OPERATORS, OPERATORS_FORM),
+    ),
+    "drift_take_back": (NOT_BY_GET, (302, 403, 403, 403, 403, 403, 302)),
     "manage": (LOGGED_IN, NOT_BY_POST),
     "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
     "name_check": (NOT_BY_GET, (302, 403, 403, 403, 403, 200, 200)),
@@ -66,9 +86,10 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
         "namespace": (), "join": (), "leave": (), "members": (), "member_add": (), "settings": (), "limits": (),
         "namespace_requests": (), "member_role": (membership.pk,), "member_remove": (membership.pk,),
     }  # fmt: skip
+    arguments_of_drift = lines_of_drift(fire)
     found = {}
     for name in TABLE:
-        args: tuple[object, ...] = ()
+        args: tuple[object, ...] = arguments_of_drift.get(name, ())
         if name in arguments:
             args = ("nautilus", "avis-fire", *arguments[name])
         elif name.startswith("request") and name != "requests":
@@ -77,6 +98,23 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
             args = (cast.ana.pk,)
         found[name] = reverse(name, args=args)
     return found
+
+
+def lines_of_drift(fire: Namespace) -> dict[str, tuple[object]]:
+    """Return the argument of each address about drift: a binding, keys, a namespace, a decision."""
+    binding = SeenBinding.objects.create(
+        namespace=fire, name="berth-x", role="ClusterRole berth:viewer", uid="1"
+    )
+    keys = SeenKeys.objects.create(
+        namespace=fire, kind="ResourceQuota", uid="2", keys=[["", "pods", "", "3"]]
+    )
+    NamespaceStatus.objects.create(namespace=fire, state="conflict", error_code="replaced", seen_uid="3")
+    decision = DriftDecision.objects.create(
+        namespace=fire, kind="RoleBinding", name="other", uid="4", act="revert", reason="Somebody copied it."
+    )
+    of_bindings = {f"drift_{act}": (binding.pk,) for act in ("adopt", "revert", "leave")}
+    of_limits = {f"drift_limits_{act}": (keys.pk,) for act in ("adopt", "revert", "leave")}
+    return {**of_bindings, **of_limits, "drift_confirm": (fire.pk,), "drift_take_back": (decision.pk,)}
 
 
 def names(patterns: list[URLPattern | URLResolver], path: str = "") -> set[str]:

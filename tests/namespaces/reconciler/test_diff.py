@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clusters.api import Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
-from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, Written, compare
+from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, Stray, Written, compare
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, binding_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 from tests.namespaces.reconciler.objects import (
@@ -74,7 +74,7 @@ class TestBindings:
             (EDA.username,),
             role="ClusterRole berth:editor",
             uid=found["metadata"]["uid"],
-            is_orphan=True,
+            kind=Stray.ORPHAN,
         )
         assert drift == Drift(foreign=(seen_beside,))
         assert drift.is_empty
