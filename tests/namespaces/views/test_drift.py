@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
+import html
+from datetime import timedelta
 
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from audit.record import record
+from clusters.roles import binding_name
 from namespaces import drift
-from namespaces.models import Grant, Namespace, NamespaceStatus
-from namespaces.reconciler.diff import Foreign
+from namespaces.models import (
+    DriftDecision,
+    Grant,
+    Membership,
+    Namespace,
+    NamespaceStatus,
+    SeenBinding,
+    SeenKeys,
+)
+from namespaces.reconciler.diff import Foreign, ForeignKeys, Stray, Written
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
@@ -55,3 +72,202 @@ def test_admins_of_the_namespace_see_their_part(
 def test_only_operators_are_led_there(browse: Browse, cast: Cast, fire: Namespace) -> None:
     assert 'href="/drift/"' in browse(cast.olga).get("/").content.decode()
     assert 'href="/drift/"' not in browse(cast.nils).get("/").content.decode()
+
+
+COPIED = binding_name("editor", "https://localhost:18443", "somebody")
+FORMS = ("adopt", "revert", "leave", "limits/adopt", "limits/revert", "limits/leave", "confirm")
+WHY = {"reason": "Made by hand during the workshop."}
+
+
+def tomorrow() -> str:
+    return str(timezone.localdate() + timedelta(days=1))
+
+
+def line(fire: Namespace, *users: str, name: str = "sneaky", role: str = "ClusterRole view") -> SeenBinding:
+    drift.store({fire.pk: [Foreign(name, users, role=role, uid="uid-1")]})
+    return SeenBinding.objects.get(namespace=fire)
+
+
+def of_quota(fire: Namespace) -> SeenKeys:
+    drift.store_keys({fire.pk: [ForeignKeys("ResourceQuota", "uid-q", (("", "pods", "", "50"),))]})
+    return SeenKeys.objects.get()
+
+
+class TestList:
+    def test_each_thing_is_listed_once_with_who_wrote_it(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        written = Written("kubectl-edit", "2026-01-02T03:04:05Z")
+        drift.store(
+            {
+                fire.pk: [
+                    Foreign(f"line-{kind}", ("x",), uid=kind, written=written, kind=kind) for kind in Stray
+                ]
+            }
+        )
+        of_quota(fire)
+        NamespaceStatus.objects.create(
+            namespace=fire, state="conflict", error_code="conflict", error_message="A RoleBinding is there."
+        )
+        page = browse(cast.olga).get("/drift/").content.decode()
+        for kind in Stray:
+            assert page.count(f"<code>line-{kind}</code>") == 1
+        assert page.count("<code>kubectl-edit</code>") == 4
+        assert 'datetime="2026-01-02T03:04:05+00:00"' in page
+        assert "<code>pods</code>: no limit" in page
+        assert "<code>pods</code>: 50" in page
+        assert "A RoleBinding is there." not in page  # the line of the binding says it
+
+    def test_what_was_repaired_is_told_for_a_month(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        before = {"found": "ClusterRole cluster-admin", "written_by": "kubectl-edit"}
+        with transaction.atomic():
+            record("binding.repaired", by=None, about=fire, namespace_id=fire.pk, before=before)
+        page = browse(cast.olga).get("/drift/").content.decode()
+        assert "somebody had changed it with kubectl-edit" in page
+        assert "ClusterRole cluster-admin" in page
+        with time_machine.travel(timezone.now() + timedelta(days=31), tick=True):
+            assert drift.repaired() == []
+
+    def test_number_of_queries_does_not_grow(
+        self, browse: Browse, cast: Cast, fire: Namespace, hidden: Namespace
+    ) -> None:
+        client = browse(cast.olga)
+        counts = []
+        for number in (1, 6):
+            for namespace in (fire, hidden):
+                drift.store({namespace.pk: [Foreign(f"n{each}", (f"u{each}",)) for each in range(number)]})
+            with CaptureQueriesContext(connection) as queries:
+                client.get("/drift/")
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
+
+    def test_page_is_bounded(
+        self, browse: Browse, cast: Cast, fire: Namespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(drift, "MOST_LINES", 2)
+        drift.store({fire.pk: [Foreign(f"n{each}", ("x",)) for each in range(4)]})
+        assert "more than the 2 lines" in browse(cast.olga).get("/drift/").content.decode()
+
+    def test_admins_see_the_same_without_anything_to_decide(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        line(fire, "x")
+        page = browse(cast.nils).get(FIRE).content.decode()
+        assert "sneaky" in page
+        assert "/drift/" not in page
+
+
+class TestForms:
+    def address(self, fire: Namespace, form: str, *users: str, name: str = "sneaky") -> str:
+        if form == "confirm":
+            NamespaceStatus.objects.update_or_create(
+                namespace=fire,
+                defaults={
+                    "state": "conflict",
+                    "error_code": "replaced",
+                    "seen_uid": "new",
+                    "cluster_uid": "old",
+                },
+            )
+            return f"/drift/namespaces/{fire.pk}/confirm/"
+        if form.startswith("limits/"):
+            return f"/drift/limits/{of_quota(fire).pk}/{form.removeprefix('limits/')}/"
+        row = line(fire, *(users or ("x",)), name=name, role="ClusterRole berth:editor")
+        return f"/drift/bindings/{row.pk}/{form}/"
+
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize(("reason", "said"), [("", "Say why"), ("x" * 2001, "At most 2000")])
+    def test_bad_reason_names_the_field_and_nothing_is_lost(
+        self, browse: Browse, cast: Cast, fire: Namespace, form: str, reason: str, said: str
+    ) -> None:
+        given = {"reason": reason, "role": "viewer", "until": tomorrow(), "uid": "new"}
+        answer = browse(cast.olga).post(self.address(fire, form, name=COPIED), given)
+        page = answer.content.decode()
+        assert answer.status_code == 422
+        assert f"Why: {said}" in page
+        assert reason in page
+        assert form != "adopt" or 'value="viewer"\n               id="id_role_0" checked' in page
+        assert not DriftDecision.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("form", "field", "value", "said"),
+        [
+            ("leave", "until", "", "Give the last day."), ("leave", "until", "31.12.2026", "Give a day, such as"),
+            ("leave", "until", "2020-01-01", "still to come"), ("leave", "until", "2999-01-01", "a year from now"),
+            ("leave", "until", "9999999999-01-01", "Give a day"), ("adopt", "role", "", "Choose a role."),
+            ("adopt", "role", "cluster-admin", "There is no such role."),
+        ],
+    )  # fmt: skip
+    def test_bad_value_names_the_field(
+        self, browse: Browse, cast: Cast, fire: Namespace, form: str, field: str, value: str, said: str
+    ) -> None:
+        answer = browse(cast.olga).post(self.address(fire, form), {**WHY, field: value})
+        assert answer.status_code == 422
+        assert said in answer.content.decode()
+        assert WHY["reason"] in answer.content.decode()
+
+    def test_adoption_leads_to_the_command_that_is_left_to_run(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        address = self.address(fire, "adopt", cast.otto.identities.get().subject)
+        client = browse(cast.olga)
+        assert 'value="editor"\n               id="id_role_1" checked' in client.get(address).content.decode()
+        answer = client.post(address, {**WHY, "role": "viewer"}, follow=True)
+        page = html.unescape(answer.content.decode())
+        assert "Otto Brandt becomes viewer. What is left is to take sneaky away." in page
+        assert "<code>kubectl delete rolebinding sneaky --namespace avis-fire</code>" in page
+        assert "<textarea" not in page
+        assert Membership.objects.current().filter(person=cast.otto, role="viewer").exists()
+
+    def test_refusal_keeps_what_was_typed(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        address = self.address(fire, "adopt", cast.eda.identities.get().subject)
+        answer = browse(cast.olga).post(address, {**WHY, "role": "viewer"})
+        assert answer.status_code == 409
+        assert "a member of avis-fire already" in answer.content.decode()
+        assert WHY["reason"] in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        "form", ["revert", "leave", "limits/revert", "limits/leave", "limits/adopt", "confirm"]
+    )
+    def test_decision_is_made_and_shown(self, browse: Browse, cast: Cast, fire: Namespace, form: str) -> None:
+        given = {**WHY, "until": tomorrow(), "uid": "new"}
+        answer = browse(cast.olga).post(self.address(fire, form, name=COPIED), given, follow=True)
+        assert answer.redirect_chain == [("/drift/", 302)]
+        page = answer.content.decode()
+        assert ("Take back" in page) is (form in ("revert", "leave", "limits/leave", "confirm"))
+        assert DriftDecision.objects.exists() is ("Take back" in page)
+        if form == "confirm":
+            assert f"berth.internal/namespace-id={fire.pk}" in page
+
+    def test_what_is_taken_back_is_open_again(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        client = browse(cast.olga)
+        client.post(self.address(fire, "leave"), {**WHY, "until": tomorrow()})
+        address = f"/drift/decisions/{DriftDecision.objects.get().pk}/take-back/"
+        assert (
+            "The decision about sneaky is taken back." in client.post(address, follow=True).content.decode()
+        )
+        assert len(drift.open_bindings()) == 1
+        again = client.post(address)
+        assert (again.status_code, "ended already" in again.content.decode()) == (409, True)
+
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_what_has_changed_meanwhile_is_said(
+        self, browse: Browse, cast: Cast, fire: Namespace, form: str, method: str
+    ) -> None:
+        address = self.address(fire, form)
+        drift.store({fire.pk: [Foreign("sneaky", ("another",), uid="uid-1")]})
+        drift.store_keys({fire.pk: []})
+        NamespaceStatus.objects.update(state="ready", error_code="")
+        answer = getattr(browse(cast.olga), method)(address, {**WHY, "role": "viewer", "until": tomorrow()})
+        assert answer.status_code == 409
+        assert "has changed meanwhile, and nothing was decided" in answer.content.decode()
+        assert not DriftDecision.objects.exists()
+
+    def test_namespace_that_was_made_anew_once_more_is_not_confirmed(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        address = self.address(fire, "confirm")
+        answer = browse(cast.olga).post(address, {**WHY, "uid": "seen-before"})
+        assert answer.status_code == 409
+        assert not DriftDecision.objects.exists()
