@@ -5,17 +5,32 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
 
 import django
+from django.utils import timezone
 
 django.setup()
 
 from accounts.models import Identity, User  # noqa: E402  (Django first)
+from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
 from namespaces.access import Role  # noqa: E402
-from namespaces.actions import members, namespaces, requests  # noqa: E402
-from namespaces.models import Membership, Namespace, Request, Visibility  # noqa: E402
+from namespaces.actions import drift, members, namespaces, requests  # noqa: E402
+from namespaces.models import (  # noqa: E402
+    Membership,
+    Namespace,
+    NamespaceStatus,
+    Request,
+    SeenBinding,
+    SeenKeys,
+    Visibility,
+)
 from namespaces.reconciliation import due  # noqa: E402
+
+T = TypeVar("T")
 
 
 def settle(seconds: str) -> str:
@@ -79,6 +94,51 @@ def deny(request_id: str, by: str, note: str) -> str:
     return str(requests.deny(request=found, note=note, by=_person(by)).pk)
 
 
+def namespace(name: str) -> str:
+    """Return the id of a namespace."""
+    return str(_namespace(name).pk)
+
+
+def binding(name: str) -> str:
+    """Return the key of a binding that differs, once it was seen."""
+    return str(_once(lambda: SeenBinding.objects.filter(name=name).first()).pk)
+
+
+def keys(name: str) -> str:
+    """Return the key of what others wrote into the limits of a namespace, once it was seen."""
+    return str(_once(lambda: SeenKeys.objects.filter(namespace__name=name).first()).pk)
+
+
+def replaced(name: str) -> str:
+    """Wait until it was seen that a namespace was made anew."""
+    seen = NamespaceStatus.objects.filter(namespace__name=name, error_code="replaced")
+    return str(_once(seen.first).pk)
+
+
+def repaired(name: str) -> str:
+    """Wait until something in a namespace was made right."""
+    seen = Event.objects.filter(act="binding.repaired", namespace_id=str(_namespace(name).pk))
+    return str(_once(seen.first).pk)
+
+
+def leave(name: str, by: str) -> str:
+    """Let somebody leave a binding alone for a while, once it was seen."""
+    row = _once(lambda: SeenBinding.objects.filter(name=name).first())
+    until = timezone.localdate() + timedelta(days=90)
+    reason = "Agreed with the group until their paper is out."
+    return str(drift.leave(row=row, reason=reason, until=until, by=_person(by)).pk)
+
+
+def _once(look: Callable[[], T | None]) -> T:
+    """Return what the workers see within a minute."""
+    deadline = time.monotonic() + 60
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the workers did not see it")
+        time.sleep(0.1)
+    return found
+
+
 def _person(subject: str) -> User:
     return Identity.objects.get(subject=subject).person
 
@@ -87,7 +147,11 @@ def _namespace(name: str) -> Namespace:
     return Namespace.objects.get(name=name)
 
 
-ACTS = {act.__name__: act for act in (settle, person, membership, request, create, add, remove, ask, deny)}
+_KNOWN = (
+    *(settle, person, membership, request, create, add, remove, ask, deny),
+    *(namespace, binding, keys, replaced, repaired, leave),
+)
+ACTS = {act.__name__: act for act in _KNOWN}
 
 if __name__ == "__main__":
     print(json.dumps(ACTS[sys.argv[1]](*sys.argv[2:])))

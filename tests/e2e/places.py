@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from clusters.roles import binding_name
 from localcluster.admin_api import AdminApi
 from localcluster.people import ALEX, BEN, FAHIM, HOU_I, OLGA, DemoPerson
 from tests.benchmarks.people import log_in
@@ -63,6 +64,15 @@ PLACES = (
     Place("limits", NAMESPACE + "settings/limits/", "limits-not-allowed", ("namespace-admin",), 403),
     Place("namespace_requests", NAMESPACE + "requests/", "namespace-requests", ADMINS),
     Place("drift", "/drift/", "drift", ("operator",)),
+    Place("drift_adopt", "/drift/bindings/{binding}/adopt/", "drift-adopt", ("operator",)),
+    Place("drift_revert", "/drift/bindings/{binding}/revert/", "drift-revert-by-hand", ("operator",)),
+    Place("drift_revert", "/drift/bindings/{orphan}/revert/", "drift-revert", ("operator",)),
+    Place("drift_leave", "/drift/bindings/{binding}/leave/", "drift-leave", ("operator",)),
+    Place("drift_limits_adopt", "/drift/limits/{keys}/adopt/", "drift-limits-adopt", ("operator",)),
+    Place("drift_limits_revert", "/drift/limits/{keys}/revert/", "drift-limits-revert", ("operator",)),
+    Place("drift_limits_leave", "/drift/limits/{keys}/leave/", "drift-limits-leave", ("operator",)),
+    Place("drift_confirm", "/drift/namespaces/{rebuilt}/confirm/", "drift-confirm", ("operator",)),
+    Place("drift", "/drift/", "drift-not-allowed", ("namespace-admin",), 403),
     Place("manage", "/manage/", "manage"),
     Place("create", "/manage/create/", "create", ("operator",)),
     Place("create", "/manage/create/", "not-allowed", ("guest", "namespace-admin"), 403),
@@ -93,6 +103,7 @@ PLACES = (
 NO_PAGES = {
     "theme": "takes the choice of light or dark, and leads back",
     "name_check": "a part of the page that creates a namespace",
+    "drift_take_back": "takes a form, and leads to the drift",
     "member_role": "takes a form, and leads to the members",
     "request_approve": "takes a form, and leads to the request",
     "request_deny": "takes a form, and leads to the request",
@@ -138,20 +149,64 @@ class Scenery:
         return place.path.format(namespace=_OF.get(kind, "avis-fire"), **self.values)
 
 
+# Where everything is that differs from the decisions.
+ASTRAY, REBUILT = "bay-drifters", "bay-rebuilt"
+RBAC = "rbac.authorization.k8s.io"
 _BY_HAND = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "apiVersion": f"{RBAC}/v1",
     "kind": "RoleBinding",
     "metadata": {"name": "made-by-hand", "namespace": "avis-fire"},
-    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth:viewer"},
+    "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "berth:viewer"},
     "subjects": [
-        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": LENA.subject},
-        {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "class-of-2026"},
+        {"apiGroup": RBAC, "kind": "User", "name": LENA.subject},
+        {"apiGroup": RBAC, "kind": "Group", "name": "class-of-2026"},
     ],
 }
 
 
+def binding_by_hand(namespace: str, name: str, subject: str, **metadata: object) -> dict[str, object]:
+    """Return a RoleBinding that makes one person an editor."""
+    return {
+        **_BY_HAND,
+        "metadata": {"name": name, "namespace": namespace, **metadata},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "berth:editor"},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": subject}],
+    }
+
+
+def go_astray(stack: Stack) -> None:
+    """Make one of everything that operators decide about, beside what `paint` makes."""
+    admin = AdminApi(stack.cluster.layout)
+    rbac, core = f"/apis/{RBAC}/v1/namespaces/{ASTRAY}/rolebindings", f"/api/v1/namespaces/{ASTRAY}"
+    for name in (ASTRAY, REBUILT):
+        rows.run(stack, "create", name, OLGA.subject, "listed")
+    rows.wait_until_settled(stack)
+    issuer = stack.cluster.layout.issuer
+    for name, person in (("workshop-2026", ALEX), ("kept-until-spring", FAHIM)):
+        admin.expect("POST", rbac, binding_by_hand(ASTRAY, name, person.subject))
+    ours = admin.expect("GET", f"{rbac}/{binding_name('admin', issuer, OLGA.subject)}")
+    orphan = binding_name("editor", issuer, BEN.subject)
+    kept = {"annotations": ours["metadata"]["annotations"]}
+    admin.expect("POST", rbac, binding_by_hand(ASTRAY, orphan, BEN.subject, **kept))
+    taken = binding_name("viewer", issuer, HOU_I.subject)
+    admin.expect("POST", rbac, binding_by_hand(ASTRAY, taken, HOU_I.subject))
+    rows.run(stack, "add", ASTRAY, HOU_I.subject, "viewer", OLGA.subject)
+    quota = admin.expect("GET", f"{core}/resourcequotas/berth-quota")
+    quota["spec"]["hard"] |= {"secrets": "500", "services.loadbalancers": "2"}
+    admin.expect("PUT", f"{core}/resourcequotas/berth-quota", quota)
+    ours["subjects"][0]["name"] = LENA.subject
+    admin.expect("PUT", f"{rbac}/{ours['metadata']['name']}", ours)
+    admin.expect("DELETE", f"/api/v1/namespaces/{REBUILT}")
+    rows.until(lambda: bool(admin.call("GET", f"/api/v1/namespaces/{REBUILT}")[0] == 404))
+    again = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": REBUILT}}
+    admin.expect("POST", "/api/v1/namespaces", again)
+    rows.run(stack, "replaced", REBUILT)
+    rows.run(stack, "repaired", ASTRAY)
+    rows.run(stack, "leave", "kept-until-spring", OLGA.subject)
+
+
 def paint(stack: Stack) -> Scenery:
-    """Make requests in every state, somebody who was removed, access beside Berth, a guest who stays one."""
+    """Make requests in every state, somebody who was removed, access beside Berth, a guest who stays one, drift."""
     bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/avis-fire/rolebindings"
     AdminApi(stack.cluster.layout).expect("POST", bindings, _BY_HAND)
     for person in (GRETA, BEN):
@@ -160,8 +215,15 @@ def paint(stack: Stack) -> Scenery:
     rows.run(stack, "deny", denied, ALEX.subject, "Please ask for avis-fire instead: there the cameras are.")
     rows.run(stack, "add", "avis-fire", FAHIM.subject, "viewer", HOU_I.subject)
     rows.run(stack, "remove", "avis-fire", FAHIM.subject, HOU_I.subject)
+    go_astray(stack)
     return Scenery(
         {
+            "binding": rows.run(stack, "binding", "workshop-2026"),
+            "orphan": rows.run(
+                stack, "binding", binding_name("editor", stack.cluster.layout.issuer, BEN.subject)
+            ),
+            "keys": rows.run(stack, "keys", ASTRAY),
+            "rebuilt": rows.run(stack, "namespace", REBUILT),
             "guests_request": rows.run(stack, "ask", "avis-fire", GRETA.subject, "editor"),
             "denied_request": denied,
             "users_request": rows.run(stack, "ask", "avis-fire", BEN.subject, "viewer"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.stack import ROOT, Stack
@@ -21,6 +23,14 @@ def run(stack: Stack, *arguments: str) -> Any:
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the cluster does in its own time."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the cluster did not get there"
+        time.sleep(0.1)
 
 
 def wait_until_settled(stack: Stack) -> None:

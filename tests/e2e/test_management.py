@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -243,3 +244,52 @@ def test_namespace_for_members_only_is_nothing_to_others(windows: Windows) -> No
 def comparable(text: str) -> str:
     """Return a page without what differs from request to request."""
     return re.sub(r'[0-9a-f]{8}-[0-9a-f-]{27}|value="[A-Za-z0-9]{64}"', "…", text)
+
+
+def test_operator_adopts_and_leaves_alone_what_others_made(windows: Windows, kubectl_as: KubectlAs) -> None:
+    place = "coast-watchers"
+    rows.run(windows.stack, "create", place, MAYA.subject, "listed")
+    rows.wait_until_settled(windows.stack)
+    for name, person in (("by-hand", BEN), ("for-the-course", ALEX)):
+        made = ("--clusterrole=berth:editor", f"--user={person.subject}", "--namespace", place)
+        kubectl_as.administrator("create", "rolebinding", name, *made)
+        rows.run(windows.stack, "binding", name)
+    page = windows.open(OLGA)
+    page.goto("/drift/")
+    line = page.get_by_role("row", name="by-hand")
+    expect(line).to_contain_text(BEN.name)
+    expect(line).to_contain_text("kubectl-create")
+    line.get_by_role("link", name="Adopt").click()
+    expect(page.get_by_label("editor")).to_be_checked()
+    page.get_by_label("viewer").check()
+    page.get_by_role("button", name="Make them a member").click()
+    expect(page.get_by_role("alert")).to_contain_text("Why: Say why")
+    expect(page.get_by_label("viewer")).to_be_checked()
+    page.get_by_label("Why").fill("Came with the workshop, and stays.")
+    page.get_by_role("button", name="Make them a member").click()
+    expect(page.locator("main")).to_contain_text(f"{BEN.name} becomes viewer.")
+    command = f"kubectl delete rolebinding by-hand --namespace {place}"
+    expect(page.get_by_role("region", name="Delete the binding")).to_contain_text(command)
+    expect(page.get_by_role("button", name="Copy: Delete the binding")).to_be_visible()
+    kubectl_as.administrator(*command.split()[1:])
+
+    page.goto("/drift/")
+    page.get_by_role("row", name="for-the-course").get_by_role("link", name="Leave alone").click()
+    page.get_by_label("Until the end of").fill("2020-01-01")
+    page.get_by_label("Why").fill("The course ends in spring.")
+    page.get_by_role("button", name="Leave it alone").click()
+    expect(page.get_by_role("alert")).to_contain_text("Until the end of: Give a day that is still to come.")
+    expect(page.get_by_label("Why")).to_have_value("The course ends in spring.")
+    page.get_by_label("Until the end of").fill(str(datetime.now(UTC).date() + timedelta(days=30)))
+    page.get_by_role("button", name="Leave it alone").click()
+    expect(page.get_by_role("row", name="for-the-course")).to_have_count(0)
+    decided = page.get_by_role("listitem").filter(has_text="for-the-course")
+    expect(decided).to_contain_text("left alone until")
+    expect(decided).to_contain_text("The course ends in spring.")
+    decided.get_by_role("button", name="Take back").click()
+    expect(page.get_by_role("row", name="for-the-course")).to_be_visible()
+
+    page.goto(f"/namespaces/nautilus/{place}/members/")
+    expect(row_of(page, BEN)).to_contain_text("active · checked")
+    asked = ("auth", "can-i", "get", "pods", "--namespace", place, "--as", BEN.subject)
+    assert kubectl_as.administrator(*asked).strip() == "yes"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Identity, Level, User
 from clusters.config import ClusterConfig
@@ -294,3 +294,17 @@ def test_binding_of_an_earlier_membership_is_not_what_is_wanted_now(
     assert (new.name, new.membership_id == old.membership_id) == (old.name, False)
     assert not desired_state.is_wanted(lab.pk, old, config)
     assert desired_state.is_wanted(lab.pk, new, config)
+
+
+@pytest.mark.parametrize(
+    ("setting", "made", "settled"),
+    [("ask", 3, True), ("ask", 2, False), ("ask", 0, False), ("restore", 3, False)],
+)
+def test_limits_are_settled_once_the_latest_were_made_and_somebody_is_to_be_asked(
+    lab: Namespace, config: ClusterConfig, settings: Settings, setting: str, made: int, settled: bool
+) -> None:
+    settings.LIMITS_DRIFT = setting
+    lab.limits_version = 3
+    NamespaceStatus.objects.create(namespace=lab, limits_version=made)
+    spec = desired_state.namespace_spec(lab, config)
+    assert (spec.limits_settled, spec.limits_version) == (settled, 3)

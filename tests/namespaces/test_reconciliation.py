@@ -19,6 +19,7 @@ from audit.models import Event
 from clusters import manifests
 from clusters.api import (
     NAMESPACE,
+    RESOURCE_QUOTA,
     ROLE_BINDING,
     ClusterError,
     Conflict,
@@ -34,8 +35,9 @@ from clusters.api import (
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name, cluster_role, probes
-from namespaces import desired_state, reconciliation, standing
+from namespaces import desired_state, limits, reconciliation, standing
 from namespaces.access import Role
+from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
 from namespaces.models import DriftDecision, Grant, Membership, Namespace, NamespaceStatus, SeenBinding
 from namespaces.reconciler import reconcile as reconcile_module
@@ -1409,3 +1411,29 @@ def test_level_that_is_lost_ends_every_right_and_comes_back_with_it(
     assert bound(api, made, cast.eda, "editor")
     assert stands(made, cast.eda) == State.ACTIVE
     assert Identity.objects.count() == 7
+
+
+class TestWhatIsKeptForDecisions:
+    def test_uid_that_is_there_is_kept_also_where_it_is_not_ours(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        ours = status(made).cluster_uid
+        assert status(made).seen_uid == ours
+        api.outside.remove(NAMESPACE, made.name)
+        reconciliation.reconcile(made.pk)
+        assert (status(made).seen_uid, status(made).cluster_uid) == ("", ours)
+        bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.name}}
+        theirs = api.outside.put(bare)["metadata"]["uid"]
+        reconciliation.reconcile(made.pk)
+        assert (status(made).error_code, status(made).seen_uid) == ("replaced", theirs)
+        assert status(made).cluster_uid == ours
+
+    def test_limits_that_could_not_be_made_are_not_said_to_be(
+        self, cast: Cast, fire: Namespace, api: FakeCluster
+    ) -> None:
+        limit_actions.store(fire, {limits.Key(limits.Kind.QUOTA, "pods"): 20})
+        api.fail(DOWN, verb="create", kind=RESOURCE_QUOTA)
+        reconciliation.reconcile(fire.pk)
+        assert status(fire).limits_version == 0
+        reconciliation.reconcile(fire.pk)
+        assert status(fire).limits_version == fire.limits_version

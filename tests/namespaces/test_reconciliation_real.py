@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import Level, User
 from clusters.models import Cluster
 from clusters.roles import binding_name
+from localcluster.admin_api import AdminApi
+from namespaces import drift as differences
 from namespaces import limits, reconciliation, seen_limits, standing
 from namespaces.access import Role
+from namespaces.actions import drift, members
 from namespaces.actions import limits as limit_actions
-from namespaces.actions import members
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from namespaces.standing import State
 from tests import factories
 from tests.conftest import ControlPlane
@@ -75,6 +78,11 @@ class Lab:
     def binding(self, person: User, role: str) -> str:
         identity = person.identities.get()
         return binding_name(role, identity.issuer, identity.subject)
+
+    def create(self, manifest: dict[str, Any]) -> None:
+        """Make an object as an administrator of the cluster."""
+        path = f"/apis/{manifest['apiVersion']}/namespaces/{self.row.name}/rolebindings"
+        AdminApi(self.outside.layout).expect("POST", path, manifest)
 
     def bindings(self) -> dict[str, Any]:
         """Return all bindings of the namespace by name."""
@@ -358,3 +366,132 @@ class TestLimits:
         assert "A ResourceQuota berth-quota is there that Berth did not make." in lab.status().error_message
         assert self.hard(lab) == {"pods": "3"}
         assert lab.stands(somebody) == State.ACTIVE
+
+
+class TestDrift:
+    """What operators decide about objects that others made or changed, end to end."""
+
+    @pytest.fixture
+    def operator(self, db: None) -> User:
+        return factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True)
+
+    def line(self, lab: Lab, name: str) -> SeenBinding:
+        return SeenBinding.objects.get(namespace=lab.row, name=name)
+
+    def test_binding_made_by_hand_is_adopted(self, lab: Lab, operator: User) -> None:
+        person = lab.person()
+        subject = person.identities.get().subject
+        lab.kubectl("create", "rolebinding", "sneaky", "--clusterrole=berth:editor", f"--user={subject}")
+        reconciliation.sweep(lab.row.cluster)
+        row = self.line(lab, "sneaky")
+        assert (row.kind, row.written_by.startswith("kubectl")) == ("beside", True)
+        made = drift.adopt(row=row, role=Role.VIEWER, reason="From the workshop.", by=operator)
+        assert not made.is_condemned
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.stands(person) == State.ACTIVE
+        assert {"sneaky", lab.binding(person, "viewer")} <= set(lab.bindings())
+        lab.kubectl("delete", "rolebinding", "sneaky")
+        reconciliation.sweep(lab.row.cluster)
+        assert not SeenBinding.objects.filter(namespace=lab.row).exists()
+        assert [lab.can(person, verb, "pods") for verb in ("get", "create")] == [True, False]
+
+    def copied(self, lab: Lab, person: User, role: str) -> str:
+        """Make a binding that says of itself that this Berth made it."""
+        made = lab.bindings()[lab.binding(lab.admin, "admin")]
+        name = lab.binding(person, role)
+        kept = {"labels": made["metadata"]["labels"], "annotations": made["metadata"]["annotations"]}
+        copy = {
+            "apiVersion": made["apiVersion"],
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": lab.row.name, **kept},
+            "roleRef": {**made["roleRef"], "name": f"berth:{role}"},
+            "subjects": [{**made["subjects"][0], "name": person.identities.get().subject}],
+        }
+        lab.create(copy)
+        return name
+
+    def test_orphan_is_reverted(self, lab: Lab, operator: User) -> None:
+        person = lab.person()
+        name = self.copied(lab, person, "editor")
+        assert lab.can(person, "create", "pods")
+        reconciliation.reconcile(lab.row.pk)
+        row = self.line(lab, name)
+        assert row.kind == "orphan"
+        assert lab.can(person, "create", "pods")
+        drift.revert(row=row, reason="Nobody knows where it comes from.", by=operator)
+        reconciliation.reconcile(lab.row.pk)
+        assert name not in lab.bindings()
+        assert not lab.can(person, "create", "pods")
+        assert not SeenBinding.objects.filter(namespace=lab.row).exists()
+
+    def test_orphan_of_the_same_right_is_adopted_and_replaced(self, lab: Lab, operator: User) -> None:
+        person = lab.person()
+        name = self.copied(lab, person, "editor")
+        reconciliation.reconcile(lab.row.pk)
+        before = lab.bindings()[name]["metadata"]["uid"]
+        made = drift.adopt(row=self.line(lab, name), role=Role.EDITOR, reason="She works here.", by=operator)
+        assert made.is_condemned
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.stands(person) == State.ACTIVE
+        assert lab.bindings()[name]["metadata"]["uid"] != before
+
+    def test_namespace_made_anew_goes_on_once_it_is_confirmed_and_labelled(
+        self, lab: Lab, operator: User
+    ) -> None:
+        lab.outside.kubectl("delete", "namespace", lab.row.name)
+        lab.outside.kubectl("create", "namespace", lab.row.name)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.status().error_code == "replaced"
+        uid = lab.outside.kubectl("get", "namespace", lab.row.name, "--output", "jsonpath={.metadata.uid}")
+        drift.confirm(namespace=lab.row, uid=uid, reason="We rebuilt it.", by=operator)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.status().error_code == "unlabelled"
+        lab.outside.kubectl(*differences.label_command(lab.row).split()[1:])
+        reconciliation.reconcile(lab.row.pk)
+        assert (lab.status().state, lab.status().cluster_uid) == ("ready", uid)
+        assert lab.stands(lab.admin) == State.ACTIVE
+
+    def test_namespace_that_is_gone_is_made_again_once_that_is_confirmed(
+        self, lab: Lab, operator: User
+    ) -> None:
+        lab.outside.kubectl("delete", "namespace", lab.row.name)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.status().error_code == "missing"
+        drift.confirm(
+            namespace=lab.row, uid=lab.status().cluster_uid, reason="It went by mistake.", by=operator
+        )
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.status().state == "ready"
+        assert lab.stands(lab.admin) == State.ACTIVE
+
+    def test_limits_are_asked_about_adopted_and_reverted(
+        self, lab: Lab, operator: User, settings: Settings
+    ) -> None:
+        settings.LIMITS_DRIFT = "ask"
+        key = limits.Key(limits.Kind.QUOTA, "pods")
+        limit_actions.decide(
+            namespace=lab.row, amounts={key: 20}, version=lab.row.limits_version, by=operator
+        )
+        reconciliation.reconcile(lab.row.pk)
+        shown = ("get", "resourcequota", "berth-quota", "--output", "jsonpath={.spec.hard.pods}")
+        assert lab.kubectl(*shown) == "20"
+
+        def change(pods: str) -> SeenKeys:
+            patch = json.dumps({"spec": {"hard": {"pods": pods}}})
+            lab.kubectl("patch", "resourcequota", "berth-quota", "--patch", patch)
+            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+            reconciliation.reconcile(lab.row.pk)
+            assert lab.kubectl(*shown) == pods
+            return SeenKeys.objects.get(namespace=lab.row)
+
+        row = change("50")
+        assert row.keys == [["", "pods", "20", "50"]]
+        assert row.written_by.startswith("kubectl")
+        drift.adopt_limits(row=row, reason="They need it.", by=operator)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.kubectl(*shown) == "50"
+        assert Limit.objects.get(namespace=lab.row, resource="pods").amount == 50
+        drift.revert_limits(row=change("500"), reason="Too many.", by=operator)
+        reconciliation.reconcile(lab.row.pk)
+        assert lab.kubectl(*shown) == "50"
+        assert not SeenKeys.objects.filter(namespace=lab.row).exists()

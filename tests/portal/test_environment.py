@@ -45,3 +45,13 @@ def test_errors_do_not_repeat_a_password(env: Environment, monkeypatch: pytest.M
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL cannot be read") as refused:
         env.db_url("DATABASE_URL")
     assert "geheim" not in str(refused.value)
+
+
+def test_a_word_that_is_none_of_the_few_is_refused_with_the_name(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BERTH_WORD", "sometimes")
+    with pytest.raises(ImproperlyConfigured, match="BERTH_WORD=sometimes is none of: always, never"):
+        env.one_of("BERTH_WORD", ("always", "never"), default="never")
+    monkeypatch.setenv("BERTH_WORD", "always")
+    assert env.one_of("BERTH_WORD", ("always", "never"), default="never") == "always"

@@ -10,11 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusters.api import Manifest
+from clusters.api import RESOURCE_QUOTA, Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL, NAMESPACE_ID_LABEL
-from namespaces.reconciler.diff import Drift, Foreign, Observed, Obstacle, Seen, Stray, Written, compare
+from namespaces.reconciler import quotas
+from namespaces.reconciler.diff import (
+    Drift,
+    Foreign,
+    Observed,
+    Obstacle,
+    Seen,
+    Stray,
+    Written,
+    compare,
+    keys_of_others,
+)
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, binding_manifest
-from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 from tests.namespaces.reconciler.objects import (
     INSTALLATION_ID,
     binding,
@@ -451,3 +462,67 @@ def test_after_the_pass_nothing_is_left_to_do(decided: NamespaceSpec, observed: 
 
 def _name(each: BindingSpec) -> str:
     return each.name
+
+
+class TestLimitsOfOthers:
+    """Under `ask`, what somebody wrote into limits that were made already is asked about, and not written over."""
+
+    def quota(self, **hard: str) -> Manifest:
+        labels = {MANAGED_BY_LABEL: MANAGED_BY}
+        metadata = {"name": "berth-quota", "labels": labels, "uid": "uid-q", "resourceVersion": "1"}
+        return {"kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+
+    def seen(self, **hard: str) -> Observed:
+        return Observed(namespace(), limits={RESOURCE_QUOTA: [self.quota(**hard)]})
+
+    def decided(self, *, settled: bool, pods: str | None = "20") -> NamespaceSpec:
+        return replace(spec(), limits=(LimitSpec("", "pods", pods),), limits_settled=settled)
+
+    @pytest.mark.parametrize("settled", [True, False])
+    def test_changed_key_is_asked_about_only_once_the_limits_were_made(self, settled: bool) -> None:
+        drift = compare(self.decided(settled=settled), self.seen(pods="50"))
+        assert (len(drift.asked), len(drift.limits)) == ((1, 0) if settled else (0, 1))
+        assert drift.is_empty is settled
+
+    def test_limit_that_was_taken_away_and_is_back_is_asked_about(self) -> None:
+        (change,) = compare(self.decided(settled=True, pods=None), self.seen(pods="50")).asked
+        assert change.act == quotas.Act.DELETE
+
+    def test_quota_that_is_gone_is_made_again_in_either_case(self) -> None:
+        gone = Observed(namespace(), limits={RESOURCE_QUOTA: []})
+        drift = compare(self.decided(settled=True), gone)
+        assert [change.act for change in drift.limits] == [quotas.Act.CREATE]
+
+    @pytest.mark.parametrize(
+        ("settled", "hard", "told"),
+        [
+            (True, {"pods": "50"}, [("", "pods", "20", "50")]),
+            (True, {"pods": "20000m"}, []),
+            (True, {"secrets": "7"}, [("", "pods", "20", ""), ("", "secrets", "", "7")]),
+            (False, {"pods": "50", "secrets": "7"}, [("", "secrets", "", "7")]),
+            (False, {"pods": "50"}, []),
+        ],
+        ids=str,
+    )
+    def test_keys_are_told_with_what_was_decided_and_what_is_there(
+        self, settled: bool, hard: dict[str, str], told: list[tuple[str, ...]]
+    ) -> None:
+        seen = {RESOURCE_QUOTA: [self.quota(**hard)]}
+        found = keys_of_others(self.decided(settled=settled), seen)
+        assert [list(each.keys) for each in found] == ([told] if told else [])
+
+    def test_quota_of_others_is_not_ours_to_tell(self) -> None:
+        theirs = self.quota(pods="50")
+        theirs["metadata"]["labels"] = {}
+        assert keys_of_others(self.decided(settled=True), {RESOURCE_QUOTA: [theirs]}) == ()
+
+
+def test_every_stray_is_told_once_with_why() -> None:
+    conflict, unexplained = stored(EDA), stored(VERA)
+    conflict["subjects"] = [{"kind": "Group", "name": "staff"}]
+    decided = spec(EDA, known=known(VERA, uid=unexplained["metadata"]["uid"]))
+    found = compare(decided, Observed(namespace(), [conflict, unexplained, by_hand("sneaky")])).strays
+    assert {each.name: each.kind for each in found} == {
+        EDA.name: Stray.CONFLICT, VERA.name: Stray.UNEXPLAINED, "sneaky": Stray.BESIDE,
+    }  # fmt: skip
+    assert next(each for each in found if each.name == EDA.name).groups == ("staff",)
