@@ -41,7 +41,7 @@ LONGEST = timedelta(days=365)
 """For how long something may be left alone at most."""
 
 _Acts, _Kinds = DriftDecision.Act, DriftDecision.Kind
-_Row = TypeVar("_Row", SeenBinding, SeenKeys)
+_Row = TypeVar("_Row", bound=SeenBinding | SeenKeys)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def leave(*, row: SeenBinding | SeenKeys, reason: str, until: date, by: User) ->
     problem = problem_of_end(until)
     if problem:
         raise BadInput("until", problem)
-    now: SeenBinding | SeenKeys = _as_it_was(row)
+    now = _as_it_was(row)
     decision = _decide(now, _Acts.LEAVE, reason, by, until=until)
     record(
         "drift.left", by=by, about=decision, namespace_id=namespace.pk, reason=reason,

@@ -159,6 +159,7 @@ _BY_HAND = {
     "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "berth:viewer"},
     "subjects": [
         {"apiGroup": RBAC, "kind": "User", "name": LENA.subject},
+        {"apiGroup": RBAC, "kind": "User", "name": FAHIM.subject},  # who was removed, and is let in by it
         {"apiGroup": RBAC, "kind": "Group", "name": "class-of-2026"},
     ],
 }

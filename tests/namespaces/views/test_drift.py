@@ -219,6 +219,23 @@ class TestForms:
         assert "<textarea" not in page
         assert Membership.objects.current().filter(person=cast.otto, role="viewer").exists()
 
+    @pytest.mark.parametrize(
+        ("form", "title"),
+        [
+            ("adopt", "Make Otto Brandt a member of avis-fire"), ("revert", "Take sneaky in avis-fire away"),
+            ("leave", "Leave sneaky in avis-fire alone"),
+            ("limits/adopt", "Decide the limits of avis-fire as the cluster has them"),
+            ("limits/revert", "Make the limits of avis-fire as decided"),
+            ("limits/leave", "Leave berth-quota in avis-fire alone"),
+            ("confirm", "Go on in avis-fire as it is now"),
+        ],
+    )  # fmt: skip
+    def test_title_says_what_and_where(
+        self, browse: Browse, cast: Cast, fire: Namespace, form: str, title: str
+    ) -> None:
+        address = self.address(fire, form, cast.otto.identities.get().subject)
+        assert f"<h1>{title}</h1>" in browse(cast.olga).get(address).content.decode()
+
     def test_refusal_keeps_what_was_typed(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
         address = self.address(fire, "adopt", cast.eda.identities.get().subject)
         answer = browse(cast.olga).post(address, {**WHY, "role": "viewer"})
