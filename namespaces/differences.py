@@ -55,7 +55,9 @@ def left_alone(drift: Drift, name: str) -> Iterator[Difference]:
         yield Difference("!", text, seen.name, seen.uid)
     for change in drift.asked:
         name_of_ours = change.manifest["metadata"]["name"]
-        yield Difference("!", f"{change.kind.name} {name_of_ours} was changed by others; /drift/ asks about it")
+        yield Difference(
+            "!", f"{change.kind.name} {name_of_ours} was changed by others; /drift/ asks about it"
+        )
     for seen in drift.unexplained:
         text = f"RoleBinding {seen.name} is Berth's, and nobody decided its end"
         yield Difference("?", text, seen.name, seen.uid)

@@ -212,7 +212,7 @@ def _hold(namespace: Namespace, by: User) -> Namespace:
 def _as_it_was(row: _Row) -> _Row:
     """Return the row if the cluster still has what it says, as far as Berth has seen: what changes is a new row."""
     rows = type(row)._default_manager.select_related("namespace__cluster")
-    found = rows.filter(pk=row.pk).first()
+    found: _Row | None = rows.filter(pk=row.pk).first()  # type: ignore[assignment]
     if found is None:
         raise StateConflict(_changed())
     return found

@@ -66,7 +66,7 @@ PLACES = (
     Place("drift", "/drift/", "drift", ("operator",)),
     Place("drift_adopt", "/drift/bindings/{binding}/adopt/", "drift-adopt", ("operator",)),
     Place("drift_revert", "/drift/bindings/{binding}/revert/", "drift-revert-by-hand", ("operator",)),
-    Place("drift_revert", "/drift/bindings/{orphan}/revert/", "drift-revert", ("operator",)),
+    Place("drift_revert", "/drift/bindings/{taken}/revert/", "drift-revert", ("operator",)),
     Place("drift_leave", "/drift/bindings/{binding}/leave/", "drift-leave", ("operator",)),
     Place("drift_limits_adopt", "/drift/limits/{keys}/adopt/", "drift-limits-adopt", ("operator",)),
     Place("drift_limits_revert", "/drift/limits/{keys}/revert/", "drift-limits-revert", ("operator",)),
@@ -165,11 +165,11 @@ _BY_HAND = {
 }
 
 
-def binding_by_hand(namespace: str, name: str, subject: str, **metadata: object) -> dict[str, object]:
+def binding_by_hand(namespace: str, name: str, subject: str) -> dict[str, object]:
     """Return a RoleBinding that makes one person an editor."""
     return {
         **_BY_HAND,
-        "metadata": {"name": name, "namespace": namespace, **metadata},
+        "metadata": {"name": name, "namespace": namespace},
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "berth:editor"},
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": subject}],
     }
@@ -186,9 +186,6 @@ def go_astray(stack: Stack) -> None:
     for name, person in (("workshop-2026", ALEX), ("kept-until-spring", FAHIM)):
         admin.expect("POST", rbac, binding_by_hand(ASTRAY, name, person.subject))
     ours = admin.expect("GET", f"{rbac}/{binding_name('admin', issuer, OLGA.subject)}")
-    orphan = binding_name("editor", issuer, BEN.subject)
-    kept = {"annotations": ours["metadata"]["annotations"]}
-    admin.expect("POST", rbac, binding_by_hand(ASTRAY, orphan, BEN.subject, **kept))
     taken = binding_name("viewer", issuer, HOU_I.subject)
     admin.expect("POST", rbac, binding_by_hand(ASTRAY, taken, HOU_I.subject))
     rows.run(stack, "add", ASTRAY, HOU_I.subject, "viewer", OLGA.subject)
@@ -220,8 +217,8 @@ def paint(stack: Stack) -> Scenery:
     return Scenery(
         {
             "binding": rows.run(stack, "binding", "workshop-2026"),
-            "orphan": rows.run(
-                stack, "binding", binding_name("editor", stack.cluster.layout.issuer, BEN.subject)
+            "taken": rows.run(
+                stack, "binding", binding_name("viewer", stack.cluster.layout.issuer, HOU_I.subject)
             ),
             "keys": rows.run(stack, "keys", ASTRAY),
             "rebuilt": rows.run(stack, "namespace", REBUILT),

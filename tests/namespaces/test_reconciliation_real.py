@@ -479,7 +479,7 @@ class TestDrift:
         def change(pods: str) -> SeenKeys:
             patch = json.dumps({"spec": {"hard": {"pods": pods}}})
             lab.kubectl("patch", "resourcequota", "berth-quota", "--patch", patch)
-            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster)
+            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
             reconciliation.reconcile(lab.row.pk)
             assert lab.kubectl(*shown) == pods
             return SeenKeys.objects.get(namespace=lab.row)
