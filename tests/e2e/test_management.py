@@ -250,13 +250,13 @@ def test_operator_adopts_and_leaves_alone_what_others_made(windows: Windows, kub
     place = "coast-watchers"
     rows.run(windows.stack, "create", place, MAYA.subject, "listed")
     rows.wait_until_settled(windows.stack)
-    for name, person in (("by-hand", BEN), ("for-the-course", ALEX)):
+    for name, person in (("from-a-workshop", BEN), ("for-the-course", ALEX)):
         made = ("--clusterrole=berth:editor", f"--user={person.subject}", "--namespace", place)
         kubectl_as.administrator("create", "rolebinding", name, *made)
         rows.run(windows.stack, "binding", name)
     page = windows.open(OLGA)
     page.goto("/drift/")
-    line = page.get_by_role("row", name="by-hand")
+    line = page.get_by_role("row", name="from-a-workshop")
     expect(line).to_contain_text(BEN.name)
     expect(line).to_contain_text("kubectl-create")
     line.get_by_role("link", name="Adopt").click()
@@ -268,7 +268,7 @@ def test_operator_adopts_and_leaves_alone_what_others_made(windows: Windows, kub
     page.get_by_label("Why").fill("Came with the workshop, and stays.")
     page.get_by_role("button", name="Make them a member").click()
     expect(page.locator("main")).to_contain_text(f"{BEN.name} becomes viewer.")
-    command = f"kubectl delete rolebinding by-hand --namespace {place}"
+    command = f"kubectl delete rolebinding from-a-workshop --namespace {place}"
     expect(page.get_by_role("region", name="Delete the binding")).to_contain_text(command)
     expect(page.get_by_role("button", name="Copy: Delete the binding")).to_be_visible()
     kubectl_as.administrator(*command.split()[1:])
