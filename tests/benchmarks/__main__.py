@@ -15,7 +15,7 @@ from localcluster import services
 from localcluster.layout import Layout
 from localcluster.testing import Documents, shared_cluster, wait_for_end
 from tests import stack
-from tests.benchmarks import access, demonstration, directory, figures, sweep
+from tests.benchmarks import access, demonstration, directory, figures, revocation, sweep, throughput
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.people import crowd
 
@@ -24,6 +24,9 @@ ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "access": access.measure,
     "sweep": sweep.measure,
     "directory": directory.measure,
+    "revocation": revocation.measure,
+    "revocation-without-broker": revocation.measure_without_broker,
+    "throughput": throughput.measure,
 }
 
 

@@ -61,24 +61,32 @@ def make_requests(namespaces: int) -> list[tuple[str, str, str]]:
     return made
 
 
-def make_many(namespaces: int, members: int) -> int:
-    """Make many namespaces with many memberships, in bulk: only their number matters."""
+def make_many(namespaces: int, members: int, first: int = 0) -> int:
+    """Make many namespaces with many memberships, in bulk: only their number matters.
+
+    Who made some before says how many: `first` is the number that counting goes on from.
+    """
 
     configured = configured_clusters()
     Cluster.objects.sync(configured)
     cluster = Cluster.objects.get()
     issuer = configured[cluster.name].issuers[0].issuer
     people = User.objects.bulk_create(
-        User(name=f"Person Number{n}", level=Level.USER, institution=f"University {n % 40}", password="!")
+        User(
+            name=f"Person Number{first + n}",
+            level=Level.USER,
+            institution=f"University {n % 40}",
+            password="!",
+        )
         for n in range(namespaces)
     )
     Identity.objects.bulk_create(
-        Identity(person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{500000 + n}",
+        Identity(person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{500000 + first + n}",
                  institution=person.institution) for n, person in enumerate(people)
     )  # fmt: skip
     rows = Namespace.objects.bulk_create(
         Namespace(
-            cluster=cluster, name=f"{WORDS[n % 10]}-project{n}", pi_name=f"PI {n % 200}",
+            cluster=cluster, name=f"{WORDS[n % 10]}-project{first + n}", pi_name=f"PI {n % 200}",
             institution=f"University {n % 40}",
             field=WORDS[n % 7], description="What this group works on, in two or three sentences. " * 4,
             created_by=people[n % len(people)],
@@ -104,12 +112,12 @@ def make_many(namespaces: int, members: int) -> int:
 
 
 def fill_cluster() -> None:
-    """Make in the cluster what the rows say, and the rows of what was seen there."""
+    """Make in the cluster what the rows say, and the rows of what was seen there, for namespaces not yet seen there."""
 
     cluster = Cluster.objects.get()
     config = configured_clusters()[cluster.name]
     api = kube.connect(config, "worker")
-    namespaces = Namespace.objects.filter(cluster=cluster).select_related("cluster")
+    namespaces = Namespace.objects.filter(cluster=cluster, status__isnull=True).select_related("cluster")
     specs = list(desired_state.namespace_specs(namespaces, config))
 
     def fill(spec: NamespaceSpec) -> tuple[NamespaceStatus, list[Grant]]:

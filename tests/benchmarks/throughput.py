@@ -1,0 +1,59 @@
+"""Bindings created per second by 1, 2, 4 workers, against a client that does nothing else to the same API server.
+
+Of the workers it is the time from the call for namespaces that are due until the last binding was seen in the cluster,
+with everything that a worker does beside creating: leases, rows, lists, proofs. Each worker has one process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tests.benchmarks import rows, slots
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.hand import Hand, hand
+from tests.benchmarks.observer import observing
+from tests.benchmarks.sizes import size
+from tests.stack import Stack
+
+LEVELS = (1, 2, 4)
+MEMBERS = 10
+PATIENCE_SECONDS = 300
+
+
+def measure(stack: Stack) -> Iterator[Figure]:
+    """Fill a cluster, then create at each level of concurrency: first without Berth, then with it."""
+    namespaces = size("THROUGHPUT_NAMESPACES", 30)
+    slots.quiet(stack)
+    rows.run(stack.environment, "filling", f"make_many({(len(LEVELS) + 1) * namespaces}, 2)")
+    rows.run(stack.environment, "filling", "fill_cluster()")
+    with hand(stack.environment) as deciding:
+        for place, workers in enumerate(LEVELS):
+            number = namespaces * MEMBERS
+            raw = rows.run(
+                stack.environment | {"BERTH_PROCESS": "worker"},
+                "creating", f"create({workers}, {number}, round_={place}, first={len(LEVELS) * namespaces})",
+            )  # fmt: skip
+            slots.staff(stack, workers, processes=1)
+            ours = _with_workers(stack, deciding, place * namespaces, namespaces)
+            slots.dismiss(stack)
+            what = f"bindings created, {workers} at once"
+            yield Figure(f"{what}: raw client", [raw], "1/s", {})
+            yield Figure(f"{what}: workers", [ours], "1/s", {})
+            yield Figure(f"{what}: workers / raw client", [100 * ours / raw], "%", {}, least={"min": 60.0})
+
+
+def _with_workers(stack: Stack, deciding: Hand, first: int, namespaces: int) -> float:
+    due = deciding.ask("join", first=first, namespaces=namespaces, members_each=MEMBERS)
+    number = len(due) * MEMBERS
+    with observing(stack.cluster.layout) as observer:
+        begun = deciding.ask("knock", namespaces=due)
+        observer.wait(
+            lambda sights: len(sights) >= number,
+            f"{number} bindings",
+            PATIENCE_SECONDS,
+        )
+        if len({sight.uid for sight in observer.sights if sight.what == "ADDED"}) != number:
+            raise RuntimeError("other bindings came and went meanwhile")
+        ended = max(sight.at for sight in observer.sights)
+    return number / max(ended - begun, math.ulp(1.0))
