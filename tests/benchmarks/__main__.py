@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -15,7 +15,19 @@ from localcluster import services
 from localcluster.layout import Layout
 from localcluster.testing import Documents, shared_cluster, wait_for_end
 from tests import stack
-from tests.benchmarks import access, demonstration, directory, figures, revocation, sweep, throughput
+from tests.benchmarks import (
+    access,
+    demonstration,
+    directory,
+    figures,
+    outage,
+    plane,
+    resurrection,
+    revocation,
+    scale,
+    sweep,
+    throughput,
+)
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.people import crowd
 
@@ -26,6 +38,8 @@ ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "directory": directory.measure,
     "revocation": revocation.measure,
     "revocation-without-broker": revocation.measure_without_broker,
+    "resurrection": resurrection.measure,
+    "scale": scale.measure,
     "throughput": throughput.measure,
 }
 
@@ -50,13 +64,29 @@ def _measure_on_a_stack(name: str, place: Path) -> list[Figure]:
     return found
 
 
+def _measure_outage() -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="berth-bench-") as directory:
+        place = Path(directory)
+        with plane.frail_plane(place / "cluster", documents) as (frail, cluster):
+            url = services.postgres(place / "postgres")
+            with stack.running(cluster, place / "portal", database_url=url) as portal:
+                return list(outage.measure(frail, portal))
+
+
+# Those that need something else than a stack on a cluster that stays.
+ON_ITS_OWN: dict[str, Callable[[], Iterable[Figure]]] = {
+    "demonstration": demonstration.measure,
+    "outage": _measure_outage,
+}
+
+
 def main() -> None:
     chosen = sys.argv[1:] or [*ON_A_STACK, "demonstration"]
     found: list[Figure] = []
     for name in chosen:
         print(f"measuring: {name}", flush=True)
-        if name == "demonstration":
-            found += demonstration.measure()
+        if name in ON_ITS_OWN:
+            found += ON_ITS_OWN[name]()
             continue
         with tempfile.TemporaryDirectory(prefix="berth-bench-") as place:
             found += _measure_on_a_stack(name, Path(place))

@@ -56,10 +56,10 @@ def plan(number: int, seed: int) -> list[tuple[str, str]]:
     return random.Random(seed).sample(sorted(found), number)
 
 
-def strangers(number: int, seed: int) -> list[tuple[str, str]]:
-    """Choose by chance so many (namespace, subject) where that person is no member."""
+def strangers(number: int, seed: int, besides: list[str]) -> list[tuple[str, str]]:
+    """Choose by chance so many (namespace, subject) where that person is no member, in other namespaces than these."""
     inside = set(Membership.objects.current().values_list("namespace__name", "person__identities__subject"))
-    names = sorted(Namespace.objects.values_list("name", flat=True))
+    names = sorted(Namespace.objects.exclude(name__in=besides).values_list("name", flat=True))
     subjects = sorted(User.objects.exclude(identities=None).values_list("identities__subject", flat=True))
     chance, found = random.Random(seed), set()
     while len(found) < number:
@@ -90,6 +90,18 @@ def join(first: int, namespaces: int, members_each: int) -> list[str]:
         Membership.objects.bulk_create(made)
         Namespace.objects.filter(pk__in=[row.pk for row in chosen]).update(generation=F("generation") + 1)
     return [row.name for row in chosen]
+
+
+def newest(namespaces: list[str]) -> list[tuple[str, str]]:
+    """Return who came last to each of these, as (namespace, subject)."""
+    memberships = Membership.objects.current().filter(namespace__name__in=namespaces).order_by("created_at")
+    return list(dict(memberships.values_list("namespace__name", "person__identities__subject")).items())
+
+
+def unsettled(namespaces: list[str]) -> int:
+    """Return in how many of these a worker has not yet looked at the latest decision."""
+    chosen = Namespace.objects.filter(name__in=namespaces)
+    return chosen.exclude(status__observed_generation=F("generation"), status__lease_holder=None).count()
 
 
 class Generator:
@@ -147,7 +159,7 @@ def serve() -> None:
     """Do what is ordered until stdin ends."""
     acts: dict[str, Callable[..., Any]] = {
         "remove": remove, "add": add, "plan": plan, "strangers": strangers, "knock": knock, "join": join,
-        "generate": generate,
+        "generate": generate, "newest": newest, "unsettled": unsettled,
     }  # fmt: skip
     hand.serve(acts)
 

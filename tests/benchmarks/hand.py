@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from localcluster.processes import dying_with_parent
 from tests.stack import ROOT
 
 
@@ -23,14 +25,16 @@ class Hand:
 
     def __init__(self, environment: Mapping[str, str], module: str) -> None:
         code = f"from tests.benchmarks import {module}; {module}.serve()"
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "shell", "--verbosity", "0", "-c", code],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(environment), cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=dict(environment), cwd=ROOT,
+            preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509
         )  # fmt: skip
         self._lock = threading.Lock()
 
     def ask(self, act: str, **arguments: object) -> Any:
-        """Let it do something; return its answer. Raises RuntimeError if it has ended: its words are on stderr."""
+        """Let it do something; return its answer. Raises RuntimeError with its last words if it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._lock:
@@ -38,7 +42,9 @@ class Hand:
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the process that decides has ended at {act}")
+            self._log.seek(0)
+            words = self._log.read().decode()[-2000:]
+            raise RuntimeError(f"the process that decides has ended at {act}:\n{words}")
         return json.loads(answer)
 
     def close(self) -> None:
@@ -48,6 +54,8 @@ class Hand:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
+        finally:
+            self._log.close()
 
 
 @contextlib.contextmanager
@@ -65,8 +73,3 @@ def serve(acts: Mapping[str, Callable[..., Any]]) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(acts[order.pop("act")](**order)), flush=True)
-
-
-def now() -> float:
-    """Return the moment, on the clock that all processes of this machine share."""
-    return time.monotonic()

@@ -1,4 +1,4 @@
-"""Every RoleBinding as the administrator of the cluster sees it come and go, outside of Berth, and the moment of each."""
+"""Every RoleBinding as an administrator of the cluster sees it come and go, past Berth, and the moment of each."""
 
 from __future__ import annotations
 

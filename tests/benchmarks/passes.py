@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from clusters.api import Account, ClusterApi
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from namespaces import reconciliation
+from namespaces.models import Namespace
+from tests.benchmarks import deciding
 
 PATIENCE_SECONDS = 120
 _calls: Counter[str] = Counter()
@@ -52,6 +55,7 @@ def look(passes: int) -> dict[str, Any]:
     """Sweep the cluster so many times; raise RuntimeError if anything differs: that is not what is measured."""
     settings.CLUSTER_CONNECT = f"{__name__}.connect"
     cluster = Cluster.objects.get()
+    empty = _peak_megabytes()
     seconds = []
     for _pass in range(passes):
         begun = time.perf_counter()
@@ -60,7 +64,40 @@ def look(passes: int) -> dict[str, Any]:
         if differing:
             raise RuntimeError(f"{len(differing)} namespaces differ")
     writes = sum(_calls[name] for name in ("create", "replace", "delete"))
-    return {"seconds": seconds, "writes": writes, "calls": _calls.total() / passes}
+    return {
+        "seconds": seconds, "writes": writes, "calls": _calls.total() / passes,
+        "megabytes": _peak_megabytes(), "empty_megabytes": empty,
+    }  # fmt: skip
+
+
+def look_after_changes(changes: int) -> dict[str, float]:
+    """Let somebody in to each of so many namespaces, calling nobody, and do what a worker does at a sweep.
+
+    Return the seconds until all differences were seen, and until all were made right, which one more look confirms.
+    Raises RuntimeError where other namespaces were seen to differ than those, or any still does.
+    """
+    cluster = Cluster.objects.get()
+    expected = set(
+        Namespace.objects.filter(name__in=deciding.join(0, changes, 1)).values_list("pk", flat=True)
+    )
+    begun = time.perf_counter()
+    differing = reconciliation.sweep(cluster).differing
+    seen = time.perf_counter() - begun
+    for namespace_id in differing:
+        reconciliation.reconcile(namespace_id)
+    made = time.perf_counter() - begun
+    peak = _peak_megabytes()
+    left = reconciliation.sweep(cluster).differing
+    if set(differing) != expected or left:
+        raise RuntimeError(
+            f"{len(differing)} namespaces differed after {changes} changes, {len(left)} still do"
+        )
+    return {"seen": seen, "made": made, "megabytes": peak}
+
+
+def _peak_megabytes() -> float:
+    """Return the most memory that this process has had in RAM (getrusage(2): kB on Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def wait_for_sweeps(number: int) -> int:
