@@ -21,7 +21,7 @@ def create(threads: int, number: int, *, round_: int, first: int) -> float:
     """Create so many bindings by so many threads in the namespaces from `first` on; return how many a second."""
     cluster = Cluster.objects.get()
     config = configured_clusters()[cluster.name]
-    api = kube.connect(config, "worker")
+    api = kube.KubeCluster(config, config.credentials["worker"])
     chosen = list(Namespace.objects.select_related("cluster").order_by("created_at", "name")[first:])
     specs = list(desired_state.namespace_specs(chosen, config))
     issuer = config.issuers[0].issuer

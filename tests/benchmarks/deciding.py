@@ -61,7 +61,8 @@ def strangers(number: int, seed: int, besides: list[str]) -> list[tuple[str, str
     inside = set(Membership.objects.current().values_list("namespace__name", "person__identities__subject"))
     names = sorted(Namespace.objects.exclude(name__in=besides).values_list("name", flat=True))
     subjects = sorted(User.objects.exclude(identities=None).values_list("identities__subject", flat=True))
-    chance, found = random.Random(seed), set()
+    chance = random.Random(seed)
+    found: set[tuple[str, str]] = set()
     while len(found) < number:
         pair = (chance.choice(names), chance.choice(subjects))
         if pair not in inside:
