@@ -1,11 +1,18 @@
-"""`make bench`: measure, print a table, write build/bench.json. Names on the command line choose what to measure."""
+"""`make bench`: measure, print a table, write build/bench.json. Names on the command line choose what to measure.
+
+`full` is everything, each as often as the promise asks for. What was measured is written even if the next one fails.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import yaml
 
@@ -25,6 +32,7 @@ from tests.benchmarks import (
     resurrection,
     revocation,
     scale,
+    sizes,
     sweep,
     throughput,
 )
@@ -37,7 +45,6 @@ ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "sweep": sweep.measure,
     "directory": directory.measure,
     "revocation": revocation.measure,
-    "revocation-without-broker": revocation.measure_without_broker,
     "resurrection": resurrection.measure,
     "scale": scale.measure,
     "throughput": throughput.measure,
@@ -80,19 +87,40 @@ ON_ITS_OWN: dict[str, Callable[[], Iterable[Figure]]] = {
 }
 
 
+# What `make bench` takes; the others fill big clusters or wait for minutes.
+USUAL = ("access", "sweep", "directory", "demonstration", "revocation")
+
+
 def main() -> None:
-    chosen = sys.argv[1:] or [*ON_A_STACK, "demonstration"]
+    signal.signal(signal.SIGTERM, _end)
+    chosen = sys.argv[1:] or [*USUAL]
+    if chosen == ["full"]:
+        os.environ[sizes.FULL] = "1"
+        chosen = [*ON_A_STACK, *ON_ITS_OWN]
+    print(f"{os.cpu_count()} processors, load before: {os.getloadavg()[0]:.1f}", flush=True)
     found: list[Figure] = []
-    for name in chosen:
-        print(f"measuring: {name}", flush=True)
-        if name in ON_ITS_OWN:
-            found += ON_ITS_OWN[name]()
-            continue
-        with tempfile.TemporaryDirectory(prefix="berth-bench-") as place:
-            found += _measure_on_a_stack(name, Path(place))
-    figures.write(found, RESULT)
-    print(figures.table(found))
-    print(f"written to {RESULT}")
+    try:
+        for name in chosen:
+            print(f"measuring: {name}", flush=True)
+            begun = time.monotonic()
+            found += _measured(name)
+            print(f"measured: {name}, {time.monotonic() - begun:.0f} s", flush=True)
+    finally:
+        figures.write(found, RESULT)
+        print(figures.table(found))
+        print(f"written to {RESULT}")
+
+
+def _measured(name: str) -> Iterable[Figure]:
+    if name in ON_ITS_OWN:
+        return list(ON_ITS_OWN[name]())
+    with tempfile.TemporaryDirectory(prefix="berth-bench-") as place:
+        return _measure_on_a_stack(name, Path(place))
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End as at Ctrl-C: everything that was started is stopped on the way out."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -64,9 +64,11 @@ class Figure:
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
-    """Write the figures as a list of objects."""
+    """Write the figures as a list of objects, each with its samples in the order in which they were taken."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([figure.row() for figure in figures], indent=2) + "\n")
+    path.write_text(
+        json.dumps([figure.row() | {"samples": list(figure.samples)} for figure in figures]) + "\n"
+    )
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -47,6 +47,10 @@ class Hand:
             raise RuntimeError(f"the process that decides has ended at {act}:\n{words}")
         return json.loads(answer)
 
+    def kill(self) -> None:
+        """End the process in the middle of what it does."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process; nothing more is to be done."""
         try:

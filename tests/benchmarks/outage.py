@@ -18,7 +18,7 @@ from tests.benchmarks.sizes import seed, size
 from tests.benchmarks.watching import Removal, Tokens, check_allowed, watching
 from tests.stack import Stack
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 240
 PAUSE_SECONDS = 0.02
 
 

@@ -29,25 +29,33 @@ PATIENCE_WITHOUT_BROKER_SECONDS = 90
 
 
 def measure(stack: Stack) -> Iterator[Figure]:
-    """Remove BENCH_REVOCATIONS people, one after the other, at a pace."""
-    number = size("REVOCATIONS", 200)
+    """Remove people at a pace; then kill Redis, and remove some more as fast as it goes."""
+    number, at_once = size("REVOCATIONS", 200, full=1000), size("REVOCATIONS_AT_ONCE", 50)
     prepare(stack)
     slots.staff(stack, WORKERS, PROCESSES)
     tokens = Tokens(stack.cluster.layout)
-    pace = size("REMOVALS_PER_SECOND", REMOVALS_PER_SECOND)
-    with hand(stack.environment) as deciding, Changing(stack, number / pace + WARM_SECONDS) as changing:
-        plan = deciding.ask("plan", number=number, seed=seed())
+    with hand(stack.environment) as deciding:
+        plan = deciding.ask("plan", number=number + at_once, seed=seed())
         check_allowed(stack.cluster.layout, tokens, plan)
+        yield from _at_a_pace(stack, deciding, tokens, plan[:number])
+        yield from _without_broker(stack, deciding, tokens, plan[number:])
+
+
+def _at_a_pace(stack: Stack, deciding: Hand, tokens: Tokens, plan: list[tuple[str, str]]) -> Iterator[Figure]:
+    pace = size("REMOVALS_PER_SECOND", REMOVALS_PER_SECOND)
+    with (
+        Changing(stack, len(plan) / pace + WARM_SECONDS) as changing,
+        watching(stack.cluster.layout, tokens, pause=PAUSE_SECONDS, patience=PATIENCE_SECONDS) as watch,
+    ):
         time.sleep(WARM_SECONDS)
-        with watching(stack.cluster.layout, tokens, pause=PAUSE_SECONDS, patience=PATIENCE_SECONDS) as watch:
-            removals = []
-            begun = time.monotonic()
-            for count, (namespace, subject) in enumerate(plan):
-                time.sleep(max(0.0, begun + count / pace - time.monotonic()))
-                removals.append(remove(deciding, namespace, subject))
-                watch.follow(removals[-1])
-            watch.wait()
-        real_pace = number / (time.monotonic() - begun)
+        removals = []
+        begun = time.monotonic()
+        for count, (namespace, subject) in enumerate(plan):
+            time.sleep(max(0.0, begun + count / pace - time.monotonic()))
+            removals.append(remove(deciding, namespace, subject))
+            watch.follow(removals[-1])
+        watch.wait()
+        real_pace = len(plan) / (time.monotonic() - begun)
     note = f"{real_pace:.1f} removals/s; {changing.note}"
     what = (
         f"commit of a removal to first 403, {WORKERS * PROCESSES} workers, {NAMESPACES} namespaces changing"
@@ -55,26 +63,23 @@ def measure(stack: Stack) -> Iterator[Figure]:
     yield from figures(what, removals, {"p99": 2.0}, note)
 
 
-def measure_without_broker(stack: Stack) -> Iterator[Figure]:
-    """Kill Redis under the same load, then remove BENCH_REVOCATIONS_AT_ONCE people as fast as it goes."""
-    number = size("REVOCATIONS_AT_ONCE", 50)
-    prepare(stack)
-    slots.staff(stack, WORKERS, PROCESSES)
-    tokens = Tokens(stack.cluster.layout)
+def _without_broker(
+    stack: Stack, deciding: Hand, tokens: Tokens, plan: list[tuple[str, str]]
+) -> Iterator[Figure]:
+    """Each is asked about four times a second: all together as often as those few before, so that it is no load."""
     patience = PATIENCE_WITHOUT_BROKER_SECONDS
-    with hand(stack.environment) as deciding, Changing(stack, WARM_SECONDS + 60) as changing:
-        plan = deciding.ask("plan", number=number, seed=seed())
-        check_allowed(stack.cluster.layout, tokens, plan)
+    with (
+        Changing(stack, WARM_SECONDS + 60) as changing,
+        watching(stack.cluster.layout, tokens, pause=0.25, patience=patience) as watch,
+    ):
         time.sleep(WARM_SECONDS)
         stack.kill("redis")
-        # Each is asked about four times a second: all together as often as one alone in the figure with Redis.
-        with watching(stack.cluster.layout, tokens, pause=0.25, patience=patience) as watch:
-            removals = []
-            for namespace, subject in plan:
-                removals.append(remove(deciding, namespace, subject))
-                watch.follow(removals[-1])
-            watch.wait()
-    what = f"commit of a removal to first 403, Redis killed, {number} at once, {WORKERS * PROCESSES} workers"
+        removals = []
+        for namespace, subject in plan:
+            removals.append(remove(deciding, namespace, subject))
+            watch.follow(removals[-1])
+        watch.wait()
+    what = f"commit of a removal to first 403, Redis killed, all at once, {WORKERS * PROCESSES} workers"
     yield from figures(what, removals, {"max": 20.0}, changing.note)
 
 
@@ -119,7 +124,9 @@ class Changing:
         self._thread.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, problem: type[BaseException] | None, *_details: object) -> None:
+        if problem is not None:
+            self._hand.kill()
         self._thread.join(self._seconds + 60)
         self._hand.close()
 

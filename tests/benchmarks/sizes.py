@@ -1,13 +1,17 @@
-"""How much is measured: little enough for `make bench`, unless the environment says more (`BENCH_REVOCATIONS=1000`)."""
+"""How much is measured: little for `make bench`, all for `full`, or what the environment says (`BENCH_SEED=7`)."""
 
 from __future__ import annotations
 
 import os
 
+FULL = "BENCH_FULL"
 
-def size(name: str, usual: int) -> int:
-    """Return the number that the environment gives as `BENCH_<NAME>`, else the usual one."""
-    return int(os.environ.get(f"BENCH_{name}", usual))
+
+def size(name: str, usual: int, full: int | None = None) -> int:
+    """Return the number that the environment gives as `BENCH_<NAME>`, else the usual one, or that of a full run."""
+    if full is None or not os.environ.get(FULL):
+        full = usual
+    return int(os.environ.get(f"BENCH_{name}", full))
 
 
 def seed() -> int:

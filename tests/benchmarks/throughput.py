@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 300
 
 def measure(stack: Stack) -> Iterator[Figure]:
     """Fill a cluster, then create at each level of concurrency: first without Berth, then with it."""
-    namespaces = size("THROUGHPUT_NAMESPACES", 30)
+    namespaces = size("THROUGHPUT_NAMESPACES", 10, full=30)
     slots.quiet(stack)
     rows.run(stack.environment, "filling", f"make_many({(len(LEVELS) + 1) * namespaces}, 2)")
     rows.run(stack.environment, "filling", "fill_cluster()")
