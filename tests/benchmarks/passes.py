@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from clusters.models import Cluster, ClusterStatus
 from namespaces import reconciliation
 from namespaces.models import Namespace
 from tests.benchmarks import deciding
+from tests.benchmarks.memory import peak_megabytes
 
 PATIENCE_SECONDS = 120
 _calls: Counter[str] = Counter()
@@ -55,7 +56,7 @@ def look(passes: int) -> dict[str, Any]:
     """Sweep the cluster so many times; raise RuntimeError if anything differs: that is not what is measured."""
     settings.CLUSTER_CONNECT = f"{__name__}.connect"
     cluster = Cluster.objects.get()
-    empty = _peak_megabytes()
+    empty = peak_megabytes(os.getpid())
     seconds = []
     for _pass in range(passes):
         begun = time.perf_counter()
@@ -66,7 +67,7 @@ def look(passes: int) -> dict[str, Any]:
     writes = sum(_calls[name] for name in ("create", "replace", "delete"))
     return {
         "seconds": seconds, "writes": writes, "calls": _calls.total() / passes,
-        "megabytes": _peak_megabytes(), "empty_megabytes": empty,
+        "megabytes": peak_megabytes(os.getpid()), "empty_megabytes": empty,
     }  # fmt: skip
 
 
@@ -86,18 +87,13 @@ def look_after_changes(changes: int) -> dict[str, float]:
     for namespace_id in differing:
         reconciliation.reconcile(namespace_id)
     made = time.perf_counter() - begun
-    peak = _peak_megabytes()
+    peak = peak_megabytes(os.getpid())
     left = reconciliation.sweep(cluster).differing
     if set(differing) != expected or left:
         raise RuntimeError(
             f"{len(differing)} namespaces differed after {changes} changes, {len(left)} still do"
         )
     return {"seen": seen, "made": made, "megabytes": peak}
-
-
-def _peak_megabytes() -> float:
-    """Return the most memory that this process has had in RAM (getrusage(2): kB on Linux)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def wait_for_sweeps(number: int) -> int:

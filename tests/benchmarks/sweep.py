@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.benchmarks import rows
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.memory import peak_megabytes
 from tests.stack import Stack
 
 NAMESPACES, MEMBERS, PASSES = 1000, 10, 7
@@ -25,13 +25,7 @@ def measure(stack: Stack) -> Iterator[Figure]:
     what = f"pass over {NAMESPACES} namespaces, {NAMESPACES * MEMBERS} memberships, nothing to change"
     yield Figure(what, seen["seconds"], "s", {"max": 5.0})
     yield Figure(
-        f"{what}: memory of the worker", [_peak_megabytes(stack.children["worker"].pid)], "MB", {"max": 250.0}
+        f"{what}: memory of the worker", [peak_megabytes(stack.children["worker"].pid)], "MB", {"max": 250.0}
     )
     yield Figure(f"{what}: writes", [seen["writes"]], "writes", {"max": 0.0})
     yield Figure(f"{what}: calls to the API server", [seen["calls"]], "calls a pass", {})
-
-
-def _peak_megabytes(pid: int) -> float:
-    """Return the most memory that a process has had in RAM (Linux: VmHWM in /proc/PID/status, in kB)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
