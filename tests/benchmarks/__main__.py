@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ from tests.benchmarks.figures import Figure
 from tests.benchmarks.people import crowd
 
 RESULT = Path("build/bench.json")
+DATABASE_END_SECONDS = 20
 ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "access": access.measure,
     "sweep": sweep.measure,
@@ -61,11 +63,29 @@ def documents(layout: Layout) -> Documents:
     )
 
 
+@contextlib.contextmanager
+def _database(directory: Path) -> Iterator[str]:
+    """Run PostgreSQL until the block ends, not until this process does: its directory is removed before that."""
+    url = services.postgres(directory)
+    try:
+        yield url
+    finally:
+        pid_file = directory / "postmaster.pid"
+        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)  # "fast" shutdown
+        deadline = time.monotonic() + DATABASE_END_SECONDS
+        while pid_file.exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"PostgreSQL did not end within {DATABASE_END_SECONDS} s")
+            time.sleep(0.05)
+
+
 def _measure_on_a_stack(name: str, place: Path) -> list[Figure]:
     with shared_cluster(place / "cluster", documents, people=crowd()) as cluster:
-        url = services.postgres(place / "postgres")
         # As many processes as docker-compose.yml starts.
-        with stack.running(cluster, place / "portal", database_url=url, web_processes=2) as portal:
+        with (
+            _database(place / "postgres") as url,
+            stack.running(cluster, place / "portal", database_url=url, web_processes=2) as portal,
+        ):
             found = list(ON_A_STACK[name](portal))
     wait_for_end(place / "cluster")
     return found
@@ -75,8 +95,10 @@ def _measure_outage() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="berth-bench-") as directory:
         place = Path(directory)
         with plane.frail_plane(place / "cluster", documents) as (frail, cluster):
-            url = services.postgres(place / "postgres")
-            with stack.running(cluster, place / "portal", database_url=url) as portal:
+            with (
+                _database(place / "postgres") as url,
+                stack.running(cluster, place / "portal", database_url=url) as portal,
+            ):
                 return list(outage.measure(frail, portal))
 
 
