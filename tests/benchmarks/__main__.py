@@ -80,26 +80,27 @@ def _database(directory: Path) -> Iterator[str]:
 
 
 def _measure_on_a_stack(name: str, place: Path) -> list[Figure]:
-    with shared_cluster(place / "cluster", documents, people=crowd()) as cluster:
-        # As many processes as docker-compose.yml starts.
+    try:
         with (
+            shared_cluster(place / "cluster", documents, people=crowd()) as cluster,
             _database(place / "postgres") as url,
+            # As many processes as docker-compose.yml starts.
             stack.running(cluster, place / "portal", database_url=url, web_processes=2) as portal,
         ):
-            found = list(ON_A_STACK[name](portal))
-    wait_for_end(place / "cluster")
-    return found
+            return list(ON_A_STACK[name](portal))
+    finally:
+        wait_for_end(place / "cluster")  # it still writes there
 
 
 def _measure_outage() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="berth-bench-") as directory:
         place = Path(directory)
-        with plane.frail_plane(place / "cluster", documents) as (frail, cluster):
-            with (
-                _database(place / "postgres") as url,
-                stack.running(cluster, place / "portal", database_url=url) as portal,
-            ):
-                return list(outage.measure(frail, portal))
+        with (
+            plane.frail_plane(place / "cluster", documents) as (frail, cluster),
+            _database(place / "postgres") as url,
+            stack.running(cluster, place / "portal", database_url=url) as portal,
+        ):
+            return list(outage.measure(frail, portal))
 
 
 # Those that need something else than a stack on a cluster that stays.

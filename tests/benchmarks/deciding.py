@@ -79,13 +79,18 @@ def knock(namespaces: list[str]) -> float:
 
 
 def join(first: int, namespaces: int, members_each: int) -> list[str]:
-    """Make many memberships at once, of people without one there, and call nobody; return the namespaces' names."""
+    """Make many memberships at once, of people without one there, and call nobody; return the namespaces' names.
+
+    Raises ValueError if there are not so many people.
+    """
     chosen = list(Namespace.objects.order_by("created_at", "name")[first : first + namespaces])
     people = list(User.objects.exclude(identities=None).order_by("pk"))
     made = []
     for row in chosen:
         inside = set(Membership.objects.filter(namespace=row).values_list("person", flat=True))
         fresh = [person for person in people if person.pk not in inside][:members_each]
+        if len(fresh) < members_each:
+            raise ValueError(f"{len(fresh)} people could join {row.name}, not {members_each}")
         made += [Membership(namespace=row, person=person, role=Role.EDITOR) for person in fresh]
     with transaction.atomic():
         Membership.objects.bulk_create(made)
