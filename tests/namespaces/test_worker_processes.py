@@ -104,21 +104,22 @@ class Installation:
         (self.redis_port,) = free_ports(1)
         self.broker = f"redis://{LOOPBACK}:{self.redis_port}/0"
         self.children: dict[str, Child] = {}
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("BERTH_")
-        } | {
-            "DATABASE_URL": _database_url(),
-            "BERTH_BROKER_URL": self.broker,
-            "BERTH_CLUSTERS": str(self._clusters_file()),
-            "BERTH_DATA_DIR": str(directory),
-            "BERTH_BASE_URL": "http://localhost:8088",
-            "BERTH_ISSUERS": str(control_plane.layout.issuers_file),
-            "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
-            "BERTH_PROCESS": "worker",
-            "BERTH_SWEEP_SECONDS": "0.5",
-            "BERTH_ANCHOR_SECONDS": "86400",  # other tests share the cluster, and each has a database of its own
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-        }
+        self.environment = (
+            {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
+            | {
+                "DATABASE_URL": _database_url(),
+                "BERTH_BROKER_URL": self.broker,
+                "BERTH_CLUSTERS": str(self._clusters_file()),
+                "BERTH_DATA_DIR": str(directory),
+                "BERTH_BASE_URL": "http://localhost:8088",
+                "BERTH_ISSUERS": str(control_plane.layout.issuers_file),
+                "BERTH_SECRET_KEY": "a-key-of-the-tests-that-guards-nothing-and-is-long-enough",
+                "BERTH_PROCESS": "worker",
+                "BERTH_SWEEP_SECONDS": "0.5",
+                "BERTH_ANCHOR_SECONDS": "86400",  # other tests share the cluster, and each has a database of its own
+                "DJANGO_SETTINGS_MODULE": "portal.settings",
+            }
+        )
 
     def start(self, name: str) -> None:
         """Start `redis`, `worker` or `beat`."""
