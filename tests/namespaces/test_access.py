@@ -17,8 +17,9 @@ def test_who_is_in_may_at_least_what_everybody_may() -> None:
     assert all(permissions >= ANYBODY for permissions in BY_ROLE.values())
 
 
-def test_operator_may_whatever_an_admin_may_but_leave_and_decides_the_limits_alone() -> None:
-    assert BY_ROLE[Role.ADMIN] - {Permission.LEAVE} | {Permission.DECIDE_LIMITS} == OPERATOR
+def test_operator_may_whatever_an_admin_may_but_leave_and_alone_decides_limits_and_drift() -> None:
+    alone = {Permission.DECIDE_LIMITS, Permission.DECIDE_DRIFT}
+    assert BY_ROLE[Role.ADMIN] - {Permission.LEAVE} | alone == OPERATOR
 
 
 @pytest.mark.parametrize("role", list(Role))
