@@ -22,6 +22,9 @@ from clusters.api import (
     Forbidden,
     Kind,
     Manifest,
+    Throttled,
+    Unauthorized,
+    Unavailable,
 )
 from clusters.config import ClusterConfig
 from clusters.ground import managed_namespaces
@@ -45,7 +48,7 @@ class InspectedCluster(ClusterApi, Protocol):
 class Finding:
     """One thing that was looked at: whether it is as it should be, a sentence about it, and what to do if not.
 
-    What could not be looked at is not wrong, and not `tried`.
+    What could not be looked at is not `tried`: good where that is no fault, such as a cluster without namespaces.
     """
 
     good: bool
@@ -234,6 +237,8 @@ def _refused(worker: ClusterApi, kind: Kind, manifest: Manifest, policy: str, wh
         if "ValidatingAdmissionPolicy" in error.message:
             return Finding(True, _("%(policy)s refuses %(what)s.") % words)
         return Finding(False, error.message)
+    except (Unavailable, Throttled, Unauthorized) as error:
+        return Finding(False, error.message, tried=False)
     except ClusterError as error:
         return Finding(False, error.message)
     sentence = _("%(policy)s is missing: %(what)s was not refused.") % words

@@ -37,7 +37,6 @@ _AMOUNT = (
     "|[^ =]+=[0-9]{1,19}[kMGTPE]?)$"
 )
 _MOST = "1Ei"
-_ANY_ROLE = f"^{names.BINDING_PREFIX}({'|'.join(roles.ROLES)})-[a-z2-7]{{26}}$"
 
 
 def fences(
@@ -59,10 +58,11 @@ def _all_reserved(reserved: Sequence[str]) -> list[str]:
 
 def _bindings(config: ClusterConfig, free: str) -> list[Manifest]:
     """P1: the worker binds one person of a known issuer to one member role, and deletes only our bindings."""
+    any_name = cel_string(whole(roles.binding_names()))
     people = " || ".join(f"({trust.cel('s.name')})" for trust in config.issuers)
     named = " || ".join(
         f"(object.roleRef.name == {cel_string(roles.cluster_role(role))}"
-        f" && object.metadata.name.matches({cel_string(f'^{names.BINDING_PREFIX}{role}-[a-z2-7]{{26}}$')}))"
+        f" && object.metadata.name.matches({cel_string(whole(roles.binding_names(role)))}))"
         for role in roles.ROLES
     )
     variables = {
@@ -76,7 +76,7 @@ def _bindings(config: ClusterConfig, free: str) -> list[Manifest]:
         # By name and role, not by the label: who takes that off must not make a right last for ever.
         "The worker deletes only bindings of Berth.": "request.operation != 'DELETE' || "
         f"(oldObject.roleRef.name in {cel_list(roles.cluster_role(role) for role in roles.ROLES)}"
-        f" && oldObject.metadata.name.matches({cel_string(_ANY_ROLE)})) || ({_for_reaper('oldObject')})",
+        f" && oldObject.metadata.name.matches({any_name})) || ({_for_reaper('oldObject')})",
         "The binding must carry the label of Berth.": creating + _labelled("object"),
         "The binding must name a member role, in the role and in its own name.": creating
         + f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.apiGroup == {cel_string(_RBAC)}"

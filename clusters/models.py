@@ -41,9 +41,8 @@ class ClusterStatus(models.Model):
     """What the workers saw of a cluster. Only reconciliation writes here.
 
     `anchored_at` is when the mark in the cluster was last found to be ours (see `namespaces.anchor`), `accepted` are
-    the lines of `restore diff` that an operator accepted, `barred` maps roles that
-    nobody may be given now to the reason, `unexplained` is how many bindings of ours no row explains
-    and the guard keeps.
+    the lines of `restore diff` that an operator accepted, `barred` maps roles that nobody may be given now to the
+    reason, `unexplained` is how many bindings of ours no row explains and the guard keeps.
     """
 
     class State(models.TextChoices):
@@ -80,3 +79,8 @@ class ClusterStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster}: {self.get_state_display()}"
+
+    @property
+    def barred_reasons(self) -> list[str]:
+        """Return why roles are given to nobody now, each reason once."""
+        return list(dict.fromkeys(self.barred.values()))

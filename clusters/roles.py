@@ -122,9 +122,6 @@ ROLES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
 HIGHEST_ROLE = list(ROLES)[-1]
 """The role whose rules hold those of all others."""
 
-BINDING_NAME = f"{BINDING_PREFIX}({'|'.join(ROLES)})-[a-z2-7]{{{_DIGEST_LENGTH}}}"
-"""What `binding_name` makes, as a pattern; the admission policies are written in terms of it."""
-
 REAPER_RULES = (_rule(_CORE, "namespaces", ("get", "delete")),)
 """What the reaper holds, and only inside a condemned namespace: to delete that one."""
 
@@ -148,9 +145,14 @@ def probes_beyond(role: str, kept: str | None) -> tuple[AccessQuestion, ...]:
     return tuple(question for question in probes(role) if question not in still_allowed)
 
 
+def binding_names(*of: str) -> str:
+    """Return the pattern of what `binding_name` makes for these roles, or for all; the fences are written with it."""
+    return f"{BINDING_PREFIX}({'|'.join(of or ROLES)})-[a-z2-7]{{{_DIGEST_LENGTH}}}"
+
+
 def is_binding_name(name: str) -> bool:
     """Whether `binding_name` could have made this name."""
-    return re.fullmatch(BINDING_NAME, name) is not None
+    return re.fullmatch(binding_names(), name) is not None
 
 
 def binding_name(role: str, issuer: str, subject: str) -> str:

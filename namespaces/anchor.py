@@ -23,16 +23,27 @@ def check(api: ClusterApi, cluster: Cluster) -> tuple[Mark, Manifest]:
 
     Raises ForeignCluster or Quarantined, or another ClusterError when that could not be seen.
     """
-    check_uid(api, cluster)
-    found, manifest = mark.read(api)
-    if found.installation and found.installation != str(cluster.installation_id):
-        raise ForeignCluster("Another installation of Berth works in this cluster. Nothing is written to it.")
+    found, manifest = read(api, cluster)
     if not is_behind(found):
         return found, manifest
     raise Quarantined(
         "The cluster has seen a later state of the database: this one is a restored backup. Nothing is written to the"
         " cluster until an operator has seen what would change and accepted it (manage.py restore)."
     )
+
+
+def read(api: ClusterApi, cluster: Cluster) -> tuple[Mark, Manifest]:
+    """Return the mark of a cluster that is the one it was and belongs to this installation, however old the database.
+
+    Raises ForeignCluster, or another ClusterError when that could not be seen.
+    """
+    check_uid(api, cluster)
+    found, manifest = mark.read(api)
+    if found.installation not in ("", str(cluster.installation_id)):
+        raise ForeignCluster(
+            f"The cluster belongs to another installation of Berth, {found.installation}. Nothing is written to it."
+        )
+    return found, manifest
 
 
 def is_behind(found: Mark) -> bool:
@@ -78,10 +89,7 @@ def advance(api: ClusterApi, cluster: Cluster) -> None:
 def move(api: ClusterApi, cluster: Cluster) -> None:
     """Let the mark name this database as it is now, wherever it was: an operator has accepted that.
 
-    Raises ClusterError; ForeignCluster also where the mark is of another installation.
+    Raises ClusterError as `read` does.
     """
-    check_uid(api, cluster)
-    found, manifest = mark.read(api)
-    if found.installation != str(cluster.installation_id):
-        raise ForeignCluster("Another installation of Berth works in this cluster. Nothing is written to it.")
-    mark.write(api, manifest, Mark(found.installation, *head.newest()))
+    _found, manifest = read(api, cluster)
+    mark.write(api, manifest, Mark(str(cluster.installation_id), *head.newest()))

@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from audit.models import Event
-from clusters.roles import HIGHEST_ROLE, cluster_role
-from namespaces.reconciler.diff import Drift
+from clusters.roles import HIGHEST_ROLE
+from namespaces.reconciler.diff import Drift, role_text
 
 PRUNED = "binding.pruned"
 AT_LEAST, SHARE = 5, 0.10
@@ -26,7 +26,7 @@ def candidates(drift: Drift) -> frozenset[str]:
 
     The last admin of a namespace is none: somebody must be left who can put it right.
     """
-    admin = f"ClusterRole {cluster_role(HIGHEST_ROLE)}"
+    admin = role_text(HIGHEST_ROLE)
     stays = any(binding.role == HIGHEST_ROLE for binding, _seen in drift.correct)
     return frozenset(seen.uid for seen in drift.unexplained if stays or seen.role != admin)
 

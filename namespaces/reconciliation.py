@@ -5,46 +5,29 @@ Cluster errors are caught here and nowhere else: stored, shown, tried again.
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from operator import itemgetter
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils.module_loading import import_string
 
 from audit.models import Event
 from audit.record import record
-from clusters import diagnosis, soundness
 from clusters.api import (
-    NAMESPACE,
-    ROLE_BINDING,
-    ClusterApi,
     ClusterError,
-    Forbidden,
-    Kind,
-    Manifest,
-    Unauthorized,
-    Unavailable,
 )
 from clusters.config import ClusterConfig
-from clusters.mark import ForeignCluster, Quarantined
-from clusters.models import Cluster, ClusterStatus
-from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
+from clusters.models import Cluster
 from clusters.registry import configured_clusters
-from clusters.roles import ROLES, cluster_role
-from namespaces import anchor, desired_state, drift, pruning, seen_limits, verdicts
+from namespaces import anchor, contact, desired_state, drift, pruning, seen_limits, verdicts
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Drift, ForeignKeys, Observed, Obstacle, Seen, compare, keys_of_others
+from namespaces.reconciler.diff import Drift, Obstacle, Seen, compare, gives_the_same, keys_of_others
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
@@ -52,7 +35,6 @@ from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
 logger = structlog.get_logger(__name__)
 
 MOST_ROUNDS = 3
-MOST_SECONDS_AT_ONCE = 25
 LATE_CREATES_FOR = timedelta(minutes=10)
 """How long after an end a namespace is looked at in each sweep, if a create of it was never answered."""
 
@@ -78,252 +60,33 @@ def reconcile(namespace_id: UUID, *, prune: frozenset[str] = frozenset()) -> boo
     return True
 
 
-def due() -> QuerySet[Namespace]:
-    """Return the namespaces that a worker should look at now: changed since the last attempt, or due again.
-
-    Those where somebody's right is to end come first.
-    """
-    changed = Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation"))
-    return _ends_first(Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now())))
-
-
-def _ends_first(namespaces: QuerySet[Namespace]) -> QuerySet[Namespace]:
-    """Order namespaces so that those where somebody's right is to end come first."""
-    held = Grant.objects.exclude(state=Grant.State.REVOKED).filter(
-        desired_state.OVER, namespace=OuterRef("pk")
-    )
-    return namespaces.order_by(Exists(held).desc(), "changed_at")
-
-
-def reconcile_due() -> None:
-    """Make right what is out of date, cluster by cluster. One that is down is asked once, not once a namespace."""
-    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
-    Cluster.objects.sync(configured_clusters())
-    for cluster in Cluster.objects.all():
-        waiting = due().filter(cluster=cluster)
-        if _is_down(cluster):
-            if not _contact(cluster):
-                continue
-            not_done = Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
-            waiting = _ends_first(Namespace.objects.filter(not_done, cluster=cluster))
-        if not _reconcile_each(cluster, list(waiting.values_list("pk", flat=True)), deadline):
-            return
-
-
-def sweep_clusters() -> None:
-    """Compare every cluster as a whole with the rows, and reconcile the namespaces that differ."""
-    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
-    for cluster in Cluster.objects.all():
-        try:
-            swept = sweep(cluster)
-        except ClusterError as error:
-            _note_cluster(cluster, error)
-            continue
-        if not _reconcile_each(cluster, swept.differing, deadline):
-            return
-        for namespace_id, uids in swept.prunable.items():
-            reconcile(namespace_id, prune=uids)
-
-
-def anchor_clusters() -> None:
-    """Let the mark in each cluster follow the database, or find out that it is ahead."""
-    for cluster in Cluster.objects.all():
-        if _is_down(cluster):
-            continue  # `reconcile_due` asks whether it is back
-        try:
-            anchor.advance(_connect(_config(cluster)), cluster)
-        except ClusterError as error:
-            _note_cluster(cluster, error)
-
-
-def _reconcile_each(cluster: Cluster, namespace_ids: Iterable[UUID], deadline: float) -> bool:
-    """Reconcile namespaces of one cluster while it answers; return whether there is time for more.
-
-    A cluster that has stopped to answer is asked once more, since it may be one namespace alone that makes it fail.
-    """
-    for namespace_id in namespace_ids:
-        if time.monotonic() > deadline:
-            return False  # the next call goes on; one task stays below its time limit
-        reconcile(namespace_id)
-        if _is_down(cluster) and not _contact(cluster):
-            break
-    return True
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What a sweep found: namespaces that differ, and bindings of ours without a row that the guard lets go."""
-
-    differing: list[UUID]
-    prunable: dict[UUID, frozenset[str]]
-
-
-def sweep(cluster: Cluster) -> Swept:
-    """Compare a cluster with the rows by a few paged lists, whatever the number of namespaces; no writes to it.
-
-    Raises ClusterError when the lists could not be had whole: then nothing is known.
-    """
-    api = _connect(_config(cluster))
-    anchor.check(api, cluster)
-    ClusterStatus.objects.filter(cluster=cluster).update(barred=_barred(api))
-    differing: list[tuple[bool, UUID]] = []
-    ours = 0
-    seen: dict[UUID, list[Manifest]] = {}
-    keys: dict[UUID, tuple[ForeignKeys, ...]] = {}
-    strays, unexplained = {}, {}
-    for namespace, drift_here in survey(api, cluster, limits_seen=seen, keys_seen=keys):
-        if not drift_here.is_empty:
-            differing.append((not drift_here.delete, namespace.pk))
-        if drift_here.obstacle is not None or drift_here.create_namespace:
-            continue
-        strays[namespace.pk] = drift_here.strays
-        ours += sum(
-            map(len, (drift_here.correct, drift_here.delete, drift_here.replace, drift_here.unexplained))
-        )
-        if uids := pruning.candidates(drift_here):
-            unexplained[namespace.pk] = uids
-    seen_limits.store(seen)
-    drift.store(strays)
-    drift.store_keys(keys)
-    kept = 0
-    if not pruning.allowed(unexplained, ours=ours):
-        kept = sum(map(len, unexplained.values()))
-        logger.error("bindings without a row are too many to be believed", cluster=cluster.name, number=kept)
-        unexplained = {}
-    ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now(), unexplained=kept)
-    ends_first = [namespace_id for _grants, namespace_id in sorted(differing, key=itemgetter(0))]
-    return Swept(ends_first, unexplained)
-
-
-def _barred(api: ClusterApi) -> dict[str, str]:
-    """Return the roles that nobody may be given now, with the reason: what they allow was changed, or no fence bites.
-
-    Taking a role away needs neither and goes on.
-    """
-    try:
-        toothless = next((found.sentence for found in diagnosis.fences(api) if not found.good), "")
-        altered = soundness.altered_roles(api)
-    except Forbidden as error:  # the manifests of this version were not applied
-        toothless, altered = error.message, []
-    if toothless:
-        return dict.fromkeys(ROLES, toothless)
-    words = "The ClusterRole {} is missing or altered: nobody is granted it until the manifests are applied again."
-    return {role: words.format(cluster_role(role)) for role in ROLES if cluster_role(role) in altered}
-
-
-def survey(
-    api: ClusterApi,
-    cluster: Cluster,
-    *,
-    limits_seen: dict[UUID, list[Manifest]] | None = None,
-    keys_seen: dict[UUID, tuple[ForeignKeys, ...]] | None = None,
-) -> Iterator[tuple[Namespace, Drift]]:
-    """Yield each namespace of a cluster with what differs, and put its quotas and ranges of limits into `limits_seen`,
-    and what others wrote into ours into `keys_seen`.
-
-    Raises ClusterError before the first one when the lists could not be had whole.
-    """
-    namespaces = {item["metadata"]["name"]: item for page in api.list_pages(NAMESPACE) for item in page.items}
-    bindings: dict[str, list[Manifest]] = defaultdict(list)
-    canary = False
-    limits = _limits(api)
-    for page in api.list_pages(ROLE_BINDING):
-        for item in page.items:
-            metadata = item["metadata"]
-            bindings[metadata["namespace"]].append(item)
-            canary |= metadata["namespace"] == SYSTEM_NAMESPACE and metadata["name"] == CANARY_BINDING
-    if not canary:
-        raise Unavailable(
-            "The list of RoleBindings lacks one that is always there: it was filtered on its way."
-        )
-    rows = list(Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name"))
-    specs = desired_state.namespace_specs(rows, _config(cluster))
-    for row, spec in zip(rows, specs, strict=True):
-        here = {kind: found.get(spec.name, ()) for kind, found in limits.items()}
-        observed = Observed(namespaces.get(spec.name), bindings.get(spec.name, ()), here)
-        found = compare(spec, observed)
-        is_there = observed.namespace is not None and found.obstacle is None
-        if limits_seen is not None and is_there and len(here) == len(quotas.KINDS):
-            limits_seen[row.pk] = [item for each in here.values() for item in each]
-        if keys_seen is not None and is_there and len(here) == len(quotas.KINDS):
-            keys_seen[row.pk] = keys_of_others(spec, here)
-        yield row, found
-
-
 def look(namespace: Namespace) -> Drift:
     """Return what differs between what was decided for a namespace and its cluster now. The cluster is not written to.
 
     Raises ClusterError when that could not be seen whole.
     """
-    config = _config(namespace.cluster)
-    api = _connect(config)
+    config = contact.config_of(namespace.cluster)
+    api = contact.connect(config)
     Cluster.objects.sync(configured_clusters())
     anchor.check(api, namespace.cluster)
     spec = desired_state.namespace_spec(namespace, config)
     return compare(spec, observe(api, namespace.name, with_limits=True))
 
 
-def _limits(api: ClusterApi) -> dict[Kind, dict[str, list[Manifest]]]:
-    """Return the quotas and ranges of limits of the whole cluster by kind and namespace.
-
-    A kind that cannot be listed is left out: rights do not wait for limits.
-    """
-    limits: dict[Kind, dict[str, list[Manifest]]] = {}
-    for kind in quotas.KINDS:
-        found: dict[str, list[Manifest]] = defaultdict(list)
-        try:
-            for page in api.list_pages(kind):
-                for item in page.items:
-                    found[item["metadata"]["namespace"]].append(item)
-        except ClusterError as error:
-            logger.warning("limits not swept", kind=kind.plural, error=error.message)
-        else:
-            limits[kind] = found
-    return limits
-
-
 def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str]) -> None:
     try:
-        config = _config(namespace.cluster)
-        api = _connect(config)
+        config = contact.config_of(namespace.cluster)
+        api = contact.connect(config)
         anchor.claim(api, namespace.cluster)
         spec = desired_state.namespace_spec(namespace, config)
         spec = replace(spec, condemned=spec.condemned | prune)
         outcome = reconcile_in(api, spec, _rows(namespace, config))
     except ClusterError as error:
-        _note_cluster(namespace.cluster, error)
+        contact.note(namespace.cluster, error)
         _store_failure(namespace, lease, error)
         return
-    _note_cluster(namespace.cluster, None)
+    contact.note(namespace.cluster, None)
     _store(namespace, lease, spec, outcome, prune)
-
-
-def _config(cluster: Cluster) -> ClusterConfig:
-    config = configured_clusters().get(cluster.name)
-    if config is None:
-        raise Unavailable(f"The clusters file names no cluster {cluster.name}.")
-    return config
-
-
-def _is_down(cluster: Cluster) -> bool:
-    return ClusterStatus.objects.filter(cluster=cluster).exclude(state=ClusterStatus.State.REACHABLE).exists()
-
-
-def _connect(config: ClusterConfig) -> ClusterApi:
-    connect = import_string(settings.CLUSTER_CONNECT)
-    api: ClusterApi = connect(config, "worker")
-    return api
-
-
-def _contact(cluster: Cluster) -> bool:
-    """Ask a cluster that was down whether it is back."""
-    try:
-        anchor.claim(_connect(_config(cluster)), cluster)
-    except ClusterError as error:
-        _note_cluster(cluster, error)
-        return False
-    _note_cluster(cluster, None)
-    return True
 
 
 def _take_lease(namespace: Namespace) -> UUID | None:
@@ -424,17 +187,20 @@ def _store(
         seen_uid=outcome.seen_uid,
         limits_version=spec.limits_version if outcome.are_limits_made else F("limits_version"),
         reconciled_at=Now(),
-        next_reconcile_at=Now() + (min(verdict.wait, _until_late_creates(namespace) or verdict.wait)),
+        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace)),
         lease_holder=None,
         lease_until=None,
     )
 
 
-def _until_late_creates(namespace: Namespace) -> timedelta | None:
-    """Return when to look again because a worker that stood still may yet make what has ended, if one may."""
+def _most_wait(namespace: Namespace) -> timedelta:
+    """Return how long to wait at most: until the next sweep if a worker that stood still may yet make what has ended.
+
+    Half of the pause between sweeps, so that the next one finds it due.
+    """
     ended = Grant.objects.filter(namespace=namespace, state__in=(Grant.State.REVOKING, Grant.State.REVOKED))
     recent = ended.filter(since__gt=Now() - LATE_CREATES_FOR).exclude(unanswered=[])
-    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if recent.exists() else None
+    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if recent.exists() else timedelta.max
 
 
 def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted) -> None:
@@ -516,10 +282,7 @@ def _record_deleted(namespace: Namespace, seen: Seen, act: str) -> None:
 def _record_replaced(namespace: Namespace, binding: BindingSpec, seen: Seen) -> None:
     """Record the end of a binding that another one took the place of, and whether somebody had changed it by hand."""
     grant = Grant.objects.filter(namespace=namespace, binding_name=binding.name).first()
-    changed = seen.written.by or (seen.role, seen.users) != (
-        f"ClusterRole {cluster_role(binding.role)}",
-        (binding.username,),
-    )
+    changed = seen.written.by or not gives_the_same(seen, binding)
     before = {"role": binding.role, "uid": seen.uid}
     if changed:
         before |= {"found": seen.role, "written_by": seen.written.by, "written_at": seen.written.at}
@@ -549,30 +312,3 @@ def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> No
         lease_holder=None,
         lease_until=None,
     )
-
-
-def _note_cluster(cluster: Cluster, error: ClusterError | None) -> None:
-    """Record whether the cluster answers, only when that changed or a while has passed: many passes, few writes."""
-    states = ClusterStatus.State
-    if error is None:
-        state = states.REACHABLE
-    elif isinstance(error, ForeignCluster):
-        state = states.FOREIGN
-    elif isinstance(error, Quarantined):
-        state = states.QUARANTINED
-    elif isinstance(error, Unauthorized | Forbidden):
-        state = states.REFUSED
-    elif isinstance(error, Unavailable):
-        state = states.UNREACHABLE
-    else:
-        return
-    values = {
-        "state": state,
-        "error_code": error.code if error else "",
-        "error_message": error.message[:500] if error else "",
-    }
-    statuses = ClusterStatus.objects.filter(cluster=cluster)
-    statuses.exclude(state=state).update(since=Now(), **values)
-    if error is None:
-        old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
-        statuses.filter(old).update(contacted_at=Now())

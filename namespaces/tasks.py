@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from namespaces import reconciliation
+from namespaces import reconciliation, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 
@@ -57,16 +57,16 @@ def reconcile_namespace(*, namespace_id: str) -> None:
 @shared_task
 def reconcile_due() -> None:
     """Make right whatever is out of date or due to be looked at again."""
-    reconciliation.reconcile_due()
+    sweeping.reconcile_due()
 
 
 @shared_task
 def anchor_clusters() -> None:
     """Let the mark in each cluster follow the database."""
-    reconciliation.anchor_clusters()
+    sweeping.anchor_clusters()
 
 
 @shared_task
 def sweep_clusters() -> None:
     """Compare every cluster as a whole with what was decided, and make right what differs."""
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()

@@ -31,7 +31,7 @@ one_namespace = [
 urlpatterns = [
     path("namespaces/", directory.directory, name="directory"),
     path("namespaces/<slug:cluster>/<slug:name>/", include(one_namespace)),
-    path("drift/", drift.drift, name="drift"),
+    path("drift/", drift.overview, name="drift"),
     path("drift/bindings/<int:row_id>/adopt/", drift.adopt, name="drift_adopt"),
     path("drift/bindings/<int:row_id>/revert/", drift.revert, name="drift_revert"),
     path("drift/bindings/<int:row_id>/leave/", drift.leave, name="drift_leave"),

@@ -34,6 +34,7 @@ from localcluster.layout import CLUSTER, Layout
 from localcluster.testing import Documents, shared_cluster
 from namespaces.access import Role
 from namespaces.models import Namespace
+from namespaces.reconciler import reconcile
 from tests import factories, fake_connection
 from tests.fake_cluster import FakeCluster
 
@@ -161,9 +162,12 @@ def audit_can_be_emptied() -> Iterator[None]:
 
 
 @pytest.fixture
-def fake_cluster(settings: Settings, cluster: Cluster) -> Iterator[FakeCluster]:
+def fake_cluster(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> Iterator[FakeCluster]:
     """The cluster `nautilus` in memory, which reconciliation finds behind the door."""
     settings.CLUSTER_CONNECT = fake_connection.CONNECT
+    monkeypatch.setattr(reconcile, "PROOF_DELAYS", (0.0,))  # what it says first it says after every wait
     fake = fake_connection.of(configured_clusters()[cluster.name])
     fake.outside.change(
         CONFIG_MAP,
@@ -216,7 +220,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     base = tmp_path_factory.getbasetemp()
     # The directories of all workers of a run lie in one.
     shared = base.parent if "PYTEST_XDIST_TESTRUNUID" in os.environ else base
-    with shared_cluster(shared / "control-plane", _documents) as running:
+    with shared_cluster(shared / "control-plane", documents) as running:
         yield ControlPlane(
             layout=running.layout,
             binaries=running.binaries,
@@ -244,7 +248,8 @@ def row_of_cluster() -> Cluster:
     return Cluster.objects.get(name=CLUSTER)
 
 
-def _documents(layout: Layout) -> Documents:
+def documents(layout: Layout) -> Documents:
+    """Return what a cluster of the tests is told about rights and logins."""
     config = load(layout.clusters_file)[CLUSTER]
     return Documents(
         manifests=yaml.safe_dump_all(manifests.render(config, reserved=django_settings.RESERVED_NAMESPACES)),

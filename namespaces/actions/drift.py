@@ -232,6 +232,11 @@ def _key_or_refuse(row: SeenKeys, section: str, resource: str) -> Key:
     return key
 
 
+def condemn(*, namespace: Namespace, name: str, uid: str, reason: str, by: User) -> DriftDecision:
+    """Let the end of one binding be decided, which no row explains, in the caller's transaction."""
+    return _store(namespace, _Kinds.ROLE_BINDING, name, uid, _Acts.REVERT, reason, by)
+
+
 def _decide(
     row: SeenBinding | SeenKeys, act: DriftDecision.Act, reason: str, by: User, *, until: date | None = None
 ) -> DriftDecision:

@@ -277,7 +277,17 @@ def is_in_our_reach(found: Manifest) -> bool:
 
 def is_member_binding(name: str, role: str) -> bool:
     """The same of a name and a role as `Foreign` and `Seen` have them: kind and name of the role."""
-    return is_binding_name(name) and role in {f"ClusterRole {cluster_role(each)}" for each in ROLES}
+    return is_binding_name(name) and role in {role_text(each) for each in ROLES}
+
+
+def role_text(role: str) -> str:
+    """Return how `Seen` and `Foreign` write a member role."""
+    return f"ClusterRole {cluster_role(role)}"
+
+
+def gives_the_same(seen: Seen, binding: BindingSpec) -> bool:
+    """Whether a binding in the cluster gives the right that was decided, whatever its labels and annotations say."""
+    return (seen.role, seen.users, seen.groups) == (role_text(binding.role), (binding.username,), ())
 
 
 def _gives_people_rights(found: Manifest) -> bool:

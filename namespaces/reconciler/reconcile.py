@@ -22,9 +22,18 @@ from clusters.api import (
     Manifest,
     NotFound,
 )
-from clusters.roles import HIGHEST_ROLE, cluster_role, probes, probes_beyond
+from clusters.roles import HIGHEST_ROLE, probes, probes_beyond
 from namespaces.reconciler import quotas
-from namespaces.reconciler.diff import Drift, Observed, Obstacle, Seen, compare, is_as_wanted, is_ours
+from namespaces.reconciler.diff import (
+    Drift,
+    Observed,
+    Obstacle,
+    Seen,
+    compare,
+    gives_the_same,
+    is_as_wanted,
+    is_ours,
+)
 from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
@@ -150,7 +159,7 @@ def _revoke(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         if error := _delete(api, spec, seen, outcome):
             outcome.revoked[seen.name] = Revoked(gone=False, error=error)
     for binding, seen in outcome.drift.replace:
-        if binding.role in spec.barred and (seen.role, seen.users) == _content(binding):
+        if binding.role in spec.barred and gives_the_same(seen, binding):
             error = Forbidden(
                 spec.barred[binding.role]
             )  # it could not be made again, and lets in whom it should
@@ -158,10 +167,6 @@ def _revoke(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
             outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)
         elif error := _delete(api, spec, seen, outcome):
             outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)  # the name is still taken
-
-
-def _content(binding: BindingSpec) -> tuple[str, tuple[str, ...]]:
-    return f"ClusterRole {cluster_role(binding.role)}", (binding.username,)
 
 
 def _delete(api: ClusterApi, spec: NamespaceSpec, seen: Seen, outcome: Outcome) -> ClusterError | None:

@@ -20,7 +20,7 @@ from accounts.errors import Refusal, StateConflict
 from accounts.guards import KnownRequest, login_needed
 from accounts.policy import is_operator
 from clusters.models import ClusterStatus
-from namespaces import drift as differences
+from namespaces import drift
 from namespaces.access import Role
 from namespaces.actions import drift as actions
 from namespaces.drift_form import AdoptForm, ConfirmForm, LeaveForm, ReasonForm, role_of
@@ -33,10 +33,10 @@ _A_WHILE = timedelta(days=90)
 
 @login_needed
 @require_safe
-def drift(request: KnownRequest) -> HttpResponse:
+def overview(request: KnownRequest) -> HttpResponse:
     """Show who has access beside Berth, what could not be made as decided, and how old this is."""
     _operators_only(request)
-    return _overview(request)
+    return _show(request)
 
 
 @login_needed
@@ -61,7 +61,7 @@ def adopt(request: KnownRequest, row_id: int) -> HttpResponse:
         )
         return redirect("drift_revert", row.pk)
 
-    return _answer(request, "adopt", form, act, differences.line(row))
+    return _answer(request, "adopt", form, act, drift.line(row))
 
 
 @login_needed
@@ -71,14 +71,13 @@ def revert(request: KnownRequest, row_id: int) -> HttpResponse:
     row = _binding(request, row_id)
     if row is None:
         return _gone(request)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-
-    def act() -> HttpResponse:
-        actions.revert(row=row, reason=form.cleaned_data["reason"], by=request.user)
-        messages.success(request, _("Berth takes %(binding)s away.") % {"binding": row.name})
-        return redirect("drift")
-
-    return _answer(request, "revert", form, act, differences.line(row))
+    return _reasoned(
+        request,
+        "revert",
+        drift.line(row),
+        lambda reason: actions.revert(row=row, reason=reason, by=request.user),
+        _("Berth takes %(binding)s away.") % {"binding": row.name},
+    )
 
 
 @login_needed
@@ -86,7 +85,7 @@ def revert(request: KnownRequest, row_id: int) -> HttpResponse:
 def leave(request: KnownRequest, row_id: int) -> HttpResponse:
     """Leave a binding alone for a while."""
     row = _binding(request, row_id)
-    return _gone(request) if row is None else _leave(request, row, differences.line(row))
+    return _gone(request) if row is None else _leave(request, row, drift.line(row))
 
 
 @login_needed
@@ -96,17 +95,13 @@ def adopt_limits(request: KnownRequest, row_id: int) -> HttpResponse:
     row = _keys(request, row_id)
     if row is None:
         return _gone(request)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-
-    def act() -> HttpResponse:
-        actions.adopt_limits(row=row, reason=form.cleaned_data["reason"], by=request.user)
-        texts = {"namespace": row.namespace}
-        messages.success(
-            request, _("The limits of %(namespace)s are decided as the cluster has them.") % texts
-        )
-        return redirect("drift")
-
-    return _answer(request, "adopt", form, act, differences.KeysLine(row))
+    return _reasoned(
+        request,
+        "adopt",
+        drift.KeysLine(row),
+        lambda reason: actions.adopt_limits(row=row, reason=reason, by=request.user),
+        _("The limits of %(namespace)s are decided as the cluster has them.") % {"namespace": row.namespace},
+    )
 
 
 @login_needed
@@ -116,15 +111,13 @@ def revert_limits(request: KnownRequest, row_id: int) -> HttpResponse:
     row = _keys(request, row_id)
     if row is None:
         return _gone(request)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-
-    def act() -> HttpResponse:
-        actions.revert_limits(row=row, reason=form.cleaned_data["reason"], by=request.user)
-        texts = {"namespace": row.namespace}
-        messages.success(request, _("Berth makes the limits of %(namespace)s as they were decided.") % texts)
-        return redirect("drift")
-
-    return _answer(request, "revert", form, act, differences.KeysLine(row))
+    return _reasoned(
+        request,
+        "revert",
+        drift.KeysLine(row),
+        lambda reason: actions.revert_limits(row=row, reason=reason, by=request.user),
+        _("Berth makes the limits of %(namespace)s as they were decided.") % {"namespace": row.namespace},
+    )
 
 
 @login_needed
@@ -132,7 +125,7 @@ def revert_limits(request: KnownRequest, row_id: int) -> HttpResponse:
 def leave_limits(request: KnownRequest, row_id: int) -> HttpResponse:
     """Leave what others wrote into our limits alone for a while."""
     row = _keys(request, row_id)
-    return _gone(request) if row is None else _leave(request, row, differences.KeysLine(row))
+    return _gone(request) if row is None else _leave(request, row, drift.KeysLine(row))
 
 
 @login_needed
@@ -142,7 +135,7 @@ def confirm(request: KnownRequest, namespace_id: UUID) -> HttpResponse:
     _operators_only(request)
     statuses = NamespaceStatus.objects.select_related("namespace__cluster")
     status = get_object_or_404(statuses, pk=namespace_id)
-    uid = differences.uid_to_confirm(status)
+    uid = drift.uid_to_confirm(status)
     form = ConfirmForm(request.POST) if request.method == "POST" else ConfirmForm(initial={"uid": uid})
 
     def act() -> HttpResponse:
@@ -151,9 +144,9 @@ def confirm(request: KnownRequest, namespace_id: UUID) -> HttpResponse:
         messages.success(request, _("Berth goes on with %(namespace)s.") % {"namespace": status.namespace})
         return redirect("drift")
 
-    if status.error_code not in differences.CONFIRMABLE:
+    if status.error_code not in drift.CONFIRMABLE:
         return _gone(request)
-    return _answer(request, "confirm", form, act, differences.Trouble(status, None))
+    return _answer(request, "confirm", form, act, drift.Trouble(status, None))
 
 
 @login_needed
@@ -165,13 +158,31 @@ def take_back(request: KnownRequest, decision_id: int) -> HttpResponse:
     try:
         actions.take_back(decision=decision, by=request.user)
     except Refusal as refusal:
-        return _overview(request, refusal=refusal)
+        return _show(request, refusal=refusal)
     messages.success(request, _("The decision about %(name)s is taken back.") % {"name": decision.name})
     return redirect("drift")
 
 
+def _reasoned(
+    request: KnownRequest,
+    what: str,
+    line: drift.Line | drift.KeysLine,
+    do: Callable[[str], object],
+    done: str,
+) -> HttpResponse:
+    """Answer a form that asks for nothing but the reason."""
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+
+    def act() -> HttpResponse:
+        do(form.cleaned_data["reason"])
+        messages.success(request, done)
+        return redirect("drift")
+
+    return _answer(request, what, form, act, line)
+
+
 def _leave(
-    request: KnownRequest, row: SeenBinding | SeenKeys, line: differences.Line | differences.KeysLine
+    request: KnownRequest, row: SeenBinding | SeenKeys, line: drift.Line | drift.KeysLine
 ) -> HttpResponse:
     initial = {"until": timezone.localdate() + _A_WHILE}
     form = LeaveForm(request.POST) if request.method == "POST" else LeaveForm(initial=initial)
@@ -201,27 +212,27 @@ def _answer(
         return page(request, _FORM, context, refusal=refusal)
 
 
-def _overview(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
-    lines = differences.open_bindings()
+def _show(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
+    lines = drift.open_bindings()
     by_kind = {kind: [line for line in lines if line.kind == kind] for kind in SeenBinding.Kind}
     context = {
         **{kind.value: found for kind, found in by_kind.items()},
-        "keys": differences.open_keys(),
-        "trouble": differences.in_trouble(),
-        "residual": differences.residual()[: differences.MOST_LINES],
-        "repaired": differences.repaired(),
-        "decided": differences.decided(),
-        "most": differences.MOST_LINES,
+        "keys": drift.open_keys(),
+        "trouble": drift.in_trouble(),
+        "residual": drift.residual()[: drift.MOST_LINES],
+        "repaired": drift.repaired(),
+        "decided": drift.decided(),
+        "most": drift.MOST_LINES,
         "clusters": ClusterStatus.objects.select_related("cluster").order_by("cluster__name"),
     }
-    context["are_more"] = len(lines) > differences.MOST_LINES
+    context["are_more"] = len(lines) > drift.MOST_LINES
     return page(request, "namespaces/drift.html", context, refusal=refusal)
 
 
 def _gone(request: KnownRequest) -> HttpResponse:
     """What somebody saw is not there any more: nothing happens, and the page says so."""
     words = _("What is in the cluster has changed meanwhile, and nothing was decided. Look at it again.")
-    return _overview(request, refusal=StateConflict(words))
+    return _show(request, refusal=StateConflict(words))
 
 
 def _operators_only(request: KnownRequest) -> None:

@@ -21,7 +21,7 @@ from clusters import authentication, manifests
 from clusters.config import load
 from localcluster import services
 from localcluster.layout import Layout
-from localcluster.testing import Documents, shared_cluster, wait_for_end
+from localcluster.testing import Documents, SharedCluster, shared_cluster, wait_for_end
 from tests import stack
 from tests.benchmarks import (
     access,
@@ -29,7 +29,6 @@ from tests.benchmarks import (
     directory,
     figures,
     outage,
-    plane,
     resurrection,
     revocation,
     scale,
@@ -39,6 +38,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.people import crowd
+from tests.faults.frail_plane import frail_plane
 
 RESULT = Path("build/bench.json")
 DATABASE_END_SECONDS = 20
@@ -96,9 +96,11 @@ def _measure_outage() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="berth-bench-") as directory:
         place = Path(directory)
         with (
-            plane.frail_plane(place / "cluster", documents) as (frail, cluster),
+            frail_plane(place / "cluster", documents) as frail,
             _database(place / "postgres") as url,
-            stack.running(cluster, place / "portal", database_url=url) as portal,
+            stack.running(
+                SharedCluster(frail.layout, frail.binaries), place / "portal", database_url=url
+            ) as portal,
         ):
             return list(outage.measure(frail, portal))
 

@@ -13,9 +13,9 @@ from tests.benchmarks import revocation, slots
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.hand import Hand, hand
 from tests.benchmarks.observer import Observer, Sight, observing
-from tests.benchmarks.plane import FrailPlane
 from tests.benchmarks.sizes import seed, size
 from tests.benchmarks.watching import Removal, Tokens, check_allowed, watching
+from tests.faults.frail_plane import FrailPlane
 from tests.stack import Stack
 
 PATIENCE_SECONDS = 240
@@ -37,7 +37,8 @@ def measure(plane: FrailPlane, stack: Stack) -> Iterator[Figure]:
         begun = time.monotonic()
         plane.kill_api_server()
         removals = _decide(deciding, plan, wanted, begun + seconds)
-        back = plane.start_api_server()
+        plane.start_api_server()
+        back = time.monotonic()
         for removal in removals:
             removal.committed = back
         with watching(stack.cluster.layout, tokens, pause=PAUSE_SECONDS, patience=PATIENCE_SECONDS) as watch:

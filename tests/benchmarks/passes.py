@@ -15,7 +15,7 @@ from clusters import kube
 from clusters.api import Account, ClusterApi
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
-from namespaces import reconciliation
+from namespaces import reconciliation, sweeping
 from namespaces.models import Namespace
 from tests.benchmarks import deciding
 from tests.benchmarks.memory import peak_megabytes
@@ -60,7 +60,7 @@ def look(passes: int) -> dict[str, Any]:
     seconds, computing = [], []
     for _pass in range(passes):
         begun, computed = time.perf_counter(), time.process_time()
-        differing = reconciliation.sweep(cluster).differing
+        differing = sweeping.sweep(cluster).differing
         seconds.append(time.perf_counter() - begun)
         computing.append(time.process_time() - computed)
         if differing:
@@ -83,13 +83,13 @@ def look_after_changes(changes: int) -> dict[str, float]:
         Namespace.objects.filter(name__in=deciding.join(0, changes, 1)).values_list("pk", flat=True)
     )
     begun = time.perf_counter()
-    differing = reconciliation.sweep(cluster).differing
+    differing = sweeping.sweep(cluster).differing
     seen = time.perf_counter() - begun
     for namespace_id in differing:
         reconciliation.reconcile(namespace_id)
     made = time.perf_counter() - begun
     peak = peak_megabytes(os.getpid())
-    left = reconciliation.sweep(cluster).differing
+    left = sweeping.sweep(cluster).differing
     if set(differing) != expected or left:
         raise RuntimeError(
             f"{len(differing)} namespaces differed after {changes} changes, {len(left)} still do"

@@ -28,7 +28,7 @@ from namespaces.models import (  # noqa: E402
     SeenKeys,
     Visibility,
 )
-from namespaces.reconciliation import due  # noqa: E402
+from namespaces.sweeping import due  # noqa: E402
 
 T = TypeVar("T")
 

@@ -14,17 +14,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
-from django.conf import settings as django_settings
 from playwright.sync_api import Browser, StorageState, expect, sync_playwright
 
-from clusters import authentication, manifests
-from clusters.config import load
 from localcluster import kubectl
-from localcluster.layout import CLUSTER, Layout
 from localcluster.people import DemoPerson
-from localcluster.testing import Documents, SharedCluster, shared_cluster
+from localcluster.testing import SharedCluster, shared_cluster
 from tests import stack as stacks
+from tests.conftest import documents
 from tests.e2e import rows
 from tests.e2e.newcomers import EVERYBODY
 from tests.e2e.places import Scenery, paint
@@ -32,15 +28,6 @@ from tests.e2e.windows import PATIENCE_MS, Windows, launch
 from tests.stack import Stack
 
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
-
-
-def documents(layout: Layout) -> Documents:
-    """Return what a cluster of these tests is told about rights and logins."""
-    config = load(layout.clusters_file)[CLUSTER]
-    return Documents(
-        manifests=yaml.safe_dump_all(manifests.render(config, reserved=django_settings.RESERVED_NAMESPACES)),
-        authentication=yaml.safe_dump(authentication.render(config)),
-    )
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,9 @@ from localcluster.processes import wait_until
 from localcluster.testing import SharedCluster, shared_cluster
 from tests import stack as stacks
 from tests.benchmarks.people import log_in
+from tests.conftest import documents
 from tests.e2e import rows
-from tests.e2e.conftest import documents, watched
+from tests.e2e.conftest import watched
 from tests.e2e.newcomers import EVERYBODY
 from tests.e2e.passage import Passage
 from tests.e2e.quality import html_problems

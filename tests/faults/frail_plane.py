@@ -8,17 +8,13 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import yaml
-from django.conf import settings
-
-from clusters import authentication, manifests
-from clusters.config import load
 from localcluster import bootstrap
 from localcluster.binaries import find_or_build
 from localcluster.control_plane import ControlPlane
 from localcluster.identity_provider.process import ProviderProcess
-from localcluster.layout import CLUSTER, Ports, prepare
+from localcluster.layout import Layout, Ports, prepare
 from localcluster.processes import Child
+from localcluster.testing import Documents
 
 API_SERVER = "kube-apiserver"
 
@@ -62,14 +58,13 @@ class FrailPlane(ControlPlane):
 
 
 @contextlib.contextmanager
-def frail_plane(directory: Path) -> Iterator[FrailPlane]:
+def frail_plane(directory: Path, documents: Callable[[Layout], Documents]) -> Iterator[FrailPlane]:
     """Run a control plane with its identity provider; everything that Berth needs is applied."""
     layout = prepare(directory, ports=Ports.free())
-    config = load(layout.clusters_file)[CLUSTER]
+    texts = documents(layout)
     objects, trust = directory / "manifests.yaml", directory / "authentication.yaml"
-    rendered = manifests.render(config, reserved=settings.RESERVED_NAMESPACES)
-    objects.write_text(yaml.safe_dump_all(rendered))
-    trust.write_text(yaml.safe_dump(authentication.render(config)))
+    objects.write_text(texts.manifests)
+    trust.write_text(texts.authentication)
     binaries = find_or_build(print)
     with ProviderProcess(layout), FrailPlane(layout, binaries, authentication=trust) as plane:
         bootstrap.apply(layout, binaries, objects)

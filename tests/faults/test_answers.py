@@ -16,7 +16,7 @@ from clusters.api import Unavailable
 from clusters.models import ClusterStatus
 from clusters.names import CANARY_BINDING
 from localcluster.processes import LOOPBACK
-from namespaces import reconciliation
+from namespaces import contact, sweeping
 from namespaces.access import Role
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.standing import State
@@ -56,7 +56,7 @@ class TestBrokenAnswers:
         with proxy.breaking(effect, "GET", LISTS) as rule:
             lab.reconcile()
             with pytest.raises(Unavailable):
-                reconciliation.sweep(lab.row.cluster)
+                sweeping.sweep(lab.row.cluster)
         assert rule.hits == 2
         assert proxy.writes() == []
         assert lab.bindings() == before
@@ -117,14 +117,14 @@ class TestSilence:
         lab.add()
         with proxy.breaking(exchange.swallow):
             lab.reconcile()
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
         assert len(proxy.calls) == 2
         assert "did not answer within" in lab.status().error_message
         cluster = ClusterStatus.objects.get(cluster=lab.row.cluster)
         assert cluster.state == ClusterStatus.State.UNREACHABLE
 
     def test_connection_that_nobody_takes_up_is_given_up(self, lab: Lab, far_away: str) -> None:
-        config = reconciliation._config(lab.row.cluster)
+        config = contact.config_of(lab.row.cluster)
         token = kube.connect_with_token(type(config)(**{**vars(config), "server": far_away}), "token")
         with pytest.raises(Unavailable, match="could not be reached within 3 seconds"):
             token.identify()
@@ -137,7 +137,7 @@ class TestSilence:
         lab.add()
         Namespace.objects.filter(pk=lab.row.pk).update(changed_at="2020-01-01T00:00:00Z")  # it comes first
         with proxy.breaking(exchange.swallow, "", lab.row.name):
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
         assert lab.status().state == NamespaceStatus.State.UNREACHABLE
         assert second.stands(second.admin) == State.ACTIVE
 
@@ -158,10 +158,10 @@ class TestThrottling:
         assert proxy.writes() == []
         proxy.calls.clear()
         if seconds > 10:
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
             assert proxy.made("GET", lab.row.name) == []
         lab.time_passes()
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert lab.stands(person) == State.ACTIVE
 
     def test_change_that_is_slowed_down_does_not_hold_up_an_end(self, lab: Lab, proxy: Proxy) -> None:
@@ -185,7 +185,7 @@ class TestFilteredLists:
             proxy.breaking(exchange.drop_items(*lost), "GET", LISTS),
             pytest.raises(Unavailable, match="filtered"),
         ):
-            reconciliation.sweep(lab.row.cluster)
+            sweeping.sweep(lab.row.cluster)
         assert ClusterStatus.objects.get(cluster=lab.row.cluster).swept_at == swept
 
     def test_binding_that_was_filtered_out_is_made_once_and_never_taken_away(
@@ -194,8 +194,8 @@ class TestFilteredLists:
         person = lab.member()
         before = lab.bindings()
         with proxy.breaking(exchange.drop_items(*before), "GET", LISTS):
-            assert reconciliation.sweep(lab.row.cluster).differing == [lab.row.pk]
-            reconciliation.sweep_clusters()
+            assert sweeping.sweep(lab.row.cluster).differing == [lab.row.pk]
+            sweeping.sweep_clusters()
         assert proxy.made("DELETE", "") == []
         assert lab.bindings() == before
         assert lab.stands(person) == State.ACTIVE
@@ -312,6 +312,6 @@ class TestReturn:
         for each, person in leaving.items():
             each.remove(person)
         with proxy.down():
-            reconciliation.reconcile_due()
-        reconciliation.reconcile_due()
+            sweeping.reconcile_due()
+        sweeping.reconcile_due()
         assert [call.method for call in proxy.writes()] == ["DELETE"] * 3 + ["POST"] * 3

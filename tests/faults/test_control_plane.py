@@ -26,11 +26,11 @@ from localcluster import bootstrap
 from localcluster.certificates import Authority, signing_key
 from localcluster.layout import CLUSTER, write_kubeconfig
 from localcluster.processes import LOOPBACK
-from namespaces import reconciliation
+from namespaces import sweeping
 from namespaces.access import Role
 from namespaces.models import NamespaceStatus
 from namespaces.standing import State
-from tests.conftest import row_of_cluster
+from tests.conftest import documents, row_of_cluster
 from tests.faults import exchange
 from tests.faults.frail_plane import FrailPlane, frail_plane
 from tests.faults.lab import RBAC, Lab, until
@@ -42,7 +42,7 @@ ACCOUNTS_PATH = f"/api/v1/namespaces/{bootstrap.PORTAL_NAMESPACE}/serviceaccount
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrailPlane]:
-    with frail_plane(tmp_path_factory.mktemp("frail")) as running:
+    with frail_plane(tmp_path_factory.mktemp("frail"), documents) as running:
         yield running
 
 
@@ -71,8 +71,8 @@ def work(seconds: float = RETURN_SECONDS) -> None:
     """Do what beat asks of a worker, until nothing is due."""
     deadline = time.monotonic() + seconds
     while True:
-        reconciliation.reconcile_due()
-        if not reconciliation.due().exists():
+        sweeping.reconcile_due()
+        if not sweeping.due().exists():
             return
         assert time.monotonic() < deadline, f"it was not done within {seconds} s"
 
@@ -91,8 +91,8 @@ class TestAway:
         for each, people in leaving.items():
             for person in people:
                 each.remove(person)
-        reconciliation.reconcile_due()
-        reconciliation.sweep_clusters()
+        sweeping.reconcile_due()
+        sweeping.sweep_clusters()
         assert {each.stands(person) for each, people in leaving.items() for person in people} == {
             State.ENDING
         }
@@ -121,7 +121,7 @@ class TestAway:
                 each.reconcile()
         asked = len(proxy.calls)
         with proxy.breaking(exchange.reset):
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
         assert len(proxy.calls) == asked + 1
         work()
 
@@ -147,12 +147,12 @@ class TestListThatExpired:
                 proxy.breaking(forget, "GET", "/rolebindings.*continue", times=1) as rule,
                 pytest.raises(Gone),
             ):
-                reconciliation.sweep(lab.row.cluster)
+                sweeping.sweep(lab.row.cluster)
             assert rule.hits == 1
             assert len(proxy.made("GET", "/rolebindings")) == 2  # the token in the error is not used
             assert ClusterStatus.objects.get(cluster=lab.row.cluster).swept_at == cluster.swept_at
             assert proxy.writes() == []
-            assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
+            assert lab.row.pk in sweeping.sweep(lab.row.cluster).differing
             lab.reconcile()
         assert lab.stands(leaves) == State.REVOKED
 
@@ -204,7 +204,7 @@ def test_credential_that_is_refused_is_told_and_a_new_one_counts_at_once(
     refuse(cause, plane, facts, proxy)
     proxy.calls.clear()
     lab.reconcile()
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert proxy.writes() == []
     assert lab.bindings() == before
     assert (lab.stands(stays), lab.stands(leaves)) == (State.ACTIVE, State.ENDING)
@@ -212,7 +212,7 @@ def test_credential_that_is_refused_is_told_and_a_new_one_counts_at_once(
     cluster = ClusterStatus.objects.get(cluster=lab.row.cluster)
     assert cluster.state == ClusterStatus.State.REFUSED
     asked = len(proxy.calls)
-    reconciliation.reconcile_due()
+    sweeping.reconcile_due()
     assert len(proxy.calls) == asked + 1  # no storm of refusals
     renew(plane, facts, proxy)
     lab.time_passes()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from clusters.api import Manifest
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
 from clusters.roles import cluster_role
-from namespaces import limits, reconciliation
+from namespaces import limits, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import limits as limit_actions
 from namespaces.models import Namespace, NamespaceStatus, SeenBinding
@@ -61,7 +61,7 @@ class TestTerminating:
         assert held.stands(comes) == State.REVOKED
         self.release(held)
         held.time_passes()
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert (held.status().state, held.status().error_code) == ("missing", "missing")
 
     def test_name_that_is_not_free_yet_is_waited_for_and_then_taken(self, held: Lab, proxy: Proxy) -> None:
@@ -75,7 +75,7 @@ class TestTerminating:
         assert proxy.writes() == []
         self.release(held)
         held.time_passes()
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert held.status().state == NamespaceStatus.State.READY
         assert held.stands(held.admin) == State.ACTIVE
 
@@ -115,7 +115,7 @@ class TestNameThatIsTaken:
         lab.outside.expect("DELETE", f"{lab.bindings_path}/{name}")
         lab.outside.expect("POST", lab.bindings_path, self.made_by_hand(name, "somebody"))
         before = lab.bindings()[name]
-        assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
+        assert lab.row.pk in sweeping.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert lab.bindings()[name] == before
         assert lab.stands(person) == State.FAILING
@@ -140,7 +140,7 @@ class TestLabels:
         before = lab.foreign()
         lab.remove(person)
         proxy.calls.clear()
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         lab.reconcile()
         assert lab.foreign() == before
         assert len(before) == 1
@@ -187,12 +187,12 @@ class TestLimits:
         control_plane.kubectl("apply", *human, "--filename", str(theirs))
         assert self.hard(lab) == {"pods": "500", "secrets": "7"}
         proxy.calls.clear()
-        assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
+        assert lab.row.pk in sweeping.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert self.hard(lab) == {"pods": "20", "secrets": "7"}
         assert len(proxy.writes()) == 1
         proxy.calls.clear()
-        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
+        assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
         lab.reconcile()
         assert proxy.writes() == []
 
@@ -233,9 +233,9 @@ class TestClocks:
         with time_machine.travel(timezone.now() + off):
             lab.reconcile()
             assert (lab.stands(leaves), lab.stands(comes)) == (State.REVOKED, State.ACTIVE)
-            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
-            assert not reconciliation.due().filter(pk=lab.row.pk).exists()
-        assert not reconciliation.due().filter(pk=lab.row.pk).exists()
+            assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
+            assert not sweeping.due().filter(pk=lab.row.pk).exists()
+        assert not sweeping.due().filter(pk=lab.row.pk).exists()
 
     @pytest.mark.parametrize("off", [timedelta(days=1), -timedelta(days=1)])
     def test_lease_of_another_holds_whatever_the_clock_says(self, lab: Lab, off: timedelta) -> None:

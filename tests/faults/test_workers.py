@@ -18,7 +18,7 @@ from clusters.models import Cluster
 from clusters.roles import cluster_role
 from localcluster.certificates import Authority
 from localcluster.processes import LOOPBACK
-from namespaces import reconciliation
+from namespaces import sweeping
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.models import Grant, Membership
@@ -210,13 +210,13 @@ class TestStopped:
         self.come_and_go(lab, person, times)
         assert workers.awaken(victim).end == "killed"
         until(lambda: lab.may(person), "the right that came late")
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert lab.holds() == decided(lab)
         until(lambda: not lab.may(person), "the end of the right that came late")
         lab.time_passes()
         lab.reconcile()
         assert lab.stands(person) == State.REVOKED
-        assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
+        assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
 
     def fall_asleep(self, lab: Lab, workers: Victims, *points: Point) -> Victim:
         victim = workers.work("reconcile_namespace", *points, namespace_id=str(lab.row.pk))

@@ -10,11 +10,10 @@ from clusters import mark, names
 from clusters.api import CONFIG_MAP, ROLE_BINDING, Manifest
 from clusters.mark import ForeignCluster, Mark, Quarantined
 from clusters.models import Cluster, ClusterStatus
-from namespaces import anchor, reconciliation, standing
+from namespaces import anchor, reconciliation, standing, sweeping
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.models import Membership, Namespace
-from namespaces.reconciler import reconcile as reconcile_module
 from namespaces.standing import State
 from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
@@ -22,21 +21,11 @@ from tests.fake_cluster import FakeCluster
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-
-
-@pytest.fixture
-def api(fake_cluster: FakeCluster) -> FakeCluster:
-    return fake_cluster
-
-
 @pytest.fixture
 def anchored(fire: Namespace, api: FakeCluster) -> Namespace:
     """A namespace in a cluster whose mark names the latest event."""
     reconciliation.reconcile(fire.pk)
-    reconciliation.anchor_clusters()
+    sweeping.anchor_clusters()
     api.calls.clear()
     return fire
 
@@ -72,11 +61,11 @@ class TestFollowing:
     def test_mark_follows_what_is_decided(self, cast: Cast, anchored: Namespace, api: FakeCluster) -> None:
         before, _manifest = mark.read(api)
         members.add(namespace=anchored, person=cast.otto, role=Role.VIEWER, by=cast.nils)
-        reconciliation.anchor_clusters()
+        sweeping.anchor_clusters()
         assert mark.read(api)[0].event > before.event
 
     def test_nothing_new_writes_nothing(self, anchored: Namespace, api: FakeCluster) -> None:
-        reconciliation.anchor_clusters()
+        sweeping.anchor_clusters()
         assert api.writes == []
 
     def test_when_it_was_last_found_is_kept(self, cluster: Cluster, anchored: Namespace) -> None:
@@ -94,7 +83,7 @@ class TestFollowing:
         self, cluster: Cluster, anchored: Namespace, api: FakeCluster
     ) -> None:
         ClusterStatus.objects.filter(cluster=cluster).update(state="unreachable")
-        reconciliation.anchor_clusters()
+        sweeping.anchor_clusters()
         assert api.calls == []
 
 
@@ -104,9 +93,9 @@ class TestOlderDatabase:
         members.remove(membership=Membership.objects.get(person=cast.eda), by=cast.nils)
         members.add(namespace=anchored, person=cast.otto, role=Role.VIEWER, by=cast.nils)
         reconciliation.reconcile(anchored.pk)
-        reconciliation.reconcile_due()
-        reconciliation.sweep_clusters()
-        reconciliation.anchor_clusters()
+        sweeping.reconcile_due()
+        sweeping.sweep_clusters()
+        sweeping.anchor_clusters()
         assert api.writes == []
         assert state(anchored.cluster) == ClusterStatus.State.QUARANTINED
 
@@ -154,8 +143,8 @@ class TestOtherInstallation:
     def test_nothing_is_written(self, fire: Namespace, api: FakeCluster) -> None:
         put(api, {"installation": "8f14e45f-ceea-467f-a7d3-2f2f7a1d9999"})
         reconciliation.reconcile(fire.pk)
-        reconciliation.sweep_clusters()
-        reconciliation.anchor_clusters()
+        sweeping.sweep_clusters()
+        sweeping.anchor_clusters()
         assert api.writes == []
         assert state(fire.cluster) == ClusterStatus.State.FOREIGN
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.models import ClusterStatus
-from namespaces import desired_state, pruning, reconciliation
+from namespaces import desired_state, pruning, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.models import Grant, Namespace
 from namespaces.reconciler import reconcile as reconcile_module
@@ -23,16 +23,6 @@ from tests.fake_cluster import FakeCluster
 
 pytestmark = pytest.mark.django_db
 Forget = Callable[[Callable[[str], bool]], None]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-
-
-@pytest.fixture
-def api(fake_cluster: FakeCluster) -> FakeCluster:
-    return fake_cluster
 
 
 @pytest.fixture
@@ -67,7 +57,7 @@ def test_handful_goes_in_a_sweep_and_each_is_recorded(
     reconciliation.reconcile(fire.pk)
     gone = Grant.objects.get(identity__person=cast.vera).binding_name
     forget(lambda name: name != gone)
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert number_of_bindings(api, fire) == 3
     assert Event.objects.get(act=pruning.PRUNED).object_text == gone
     assert ClusterStatus.objects.get().unexplained == 0
@@ -87,12 +77,12 @@ def test_more_than_the_guard_allows_all_stay_and_the_cluster_says_so(
     reconciliation.reconcile(fire.pk)
     forget(lambda name: "-admin-" in name)
     api.calls.clear()
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert api.writes == []
     assert ClusterStatus.objects.get().unexplained == 10
     monkeypatch.undo()
     monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert ClusterStatus.objects.get().unexplained == 0
 
 
@@ -102,7 +92,7 @@ def test_tenth_of_many_may_go(fire: Namespace, api: FakeCluster, forget: Forget)
     assert number_of_bindings(api, fire) == 70
     gone = set(Grant.objects.filter(role="editor").values_list("binding_name", flat=True)[:7])
     forget(lambda name: name not in gone)
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert number_of_bindings(api, fire) == 63
 
 
@@ -111,7 +101,7 @@ def test_one_more_than_a_tenth_may_not(fire: Namespace, api: FakeCluster, forget
     reconciliation.reconcile(fire.pk)
     gone = set(Grant.objects.filter(role="editor").values_list("binding_name", flat=True)[:8])
     forget(lambda name: name not in gone)
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert number_of_bindings(api, fire) == 70
 
 
@@ -126,7 +116,7 @@ def test_last_admin_of_a_namespace_stays(
 ) -> None:
     reconciliation.reconcile(fire.pk)
     forget(lambda name: "-admin-" not in name)
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert number_of_bindings(api, fire) == 4
 
 
@@ -136,5 +126,16 @@ def test_admin_beside_another_one_may_go(
     reconciliation.reconcile(fire.pk)
     gone = Grant.objects.get(identity__person=cast.nils).binding_name
     forget(lambda name: name != gone)
-    reconciliation.sweep_clusters()
+    sweeping.sweep_clusters()
     assert number_of_bindings(api, fire) == 3
+
+
+def test_pruning_ends_with_the_time_of_a_task(
+    cast: Cast, fire: Namespace, api: FakeCluster, forget: Forget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciliation.reconcile(fire.pk)
+    gone = Grant.objects.get(identity__person=cast.vera).binding_name
+    forget(lambda name: name != gone)
+    monkeypatch.setattr(sweeping, "MOST_SECONDS_AT_ONCE", -1)
+    sweeping.sweep_clusters()
+    assert number_of_bindings(api, fire) == 4

@@ -35,12 +35,11 @@ from clusters.api import (
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name, cluster_role, probes
-from namespaces import desired_state, limits, reconciliation, standing
+from namespaces import desired_state, limits, reconciliation, standing, sweeping
 from namespaces.access import Role
 from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
 from namespaces.models import DriftDecision, Grant, Membership, Namespace, NamespaceStatus, SeenBinding
-from namespaces.reconciler import reconcile as reconcile_module
 from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.standing import State
 from portal.celery import app
@@ -53,17 +52,6 @@ from tests.namespaces.test_desired_state import ENDS, SILENCE
 pytestmark = pytest.mark.django_db
 DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
 UNTOUCHED = Grant.State.ACTIVE
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cluster in memory answers at once: what it says first it says after every wait."""
-    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-
-
-@pytest.fixture
-def api(fake_cluster: FakeCluster) -> FakeCluster:
-    return fake_cluster
 
 
 @pytest.fixture
@@ -270,7 +258,7 @@ class TestEmptyTables:
         try:
             reconciliation.reconcile(made.pk)
             assert api.writes == []
-            assert reconciliation.sweep(made.cluster).differing == []
+            assert sweeping.sweep(made.cluster).differing == []
         finally:
             Membership.objects.bulk_create(kept)
         assert set(Grant.objects.values_list("state", flat=True)) == {UNTOUCHED}
@@ -352,7 +340,7 @@ class TestErrors:
         assert stands(made, cast.eda) == State.ACTIVE
         assert status(made).observed_generation == 1
         let_time_pass(made)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
         assert status(made).attempts == 0
 
@@ -409,10 +397,10 @@ class TestErrors:
         with pytest.raises(ZeroDivisionError):
             reconciliation.reconcile(made.pk)
         fake_connection._meddlers.clear()
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.WAITING  # somebody died with the lease
         NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
 
 
@@ -467,7 +455,7 @@ class TestLostAnswers:
         reconciliation.reconcile(made.pk)
         assert stands(made, cast.otto) == State.REVOKED
         api.outside.put(late)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert not bound(api, made, cast.otto, "viewer")
         assert stands(made, cast.otto) == State.REVOKED
         ended = Event.objects.filter(act="binding.ended", object_text=name_of(cast.otto, "viewer"))
@@ -488,8 +476,21 @@ class TestLostAnswers:
         members.remove(membership=membership(made, cast.otto), by=cast.nils)
         reconciliation.reconcile(made.pk)
         api.outside.put(late)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert not bound(api, made, cast.otto, "viewer")
+
+    def test_who_may_yet_be_let_in_late_is_looked_after_in_each_sweep(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        api.fail(DOWN, verb="create")
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.otto), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert seconds_until_next(made) <= 7.5
+        Grant.objects.filter(namespace=made).update(since=timezone.now() - timedelta(minutes=11))
+        reconciliation.reconcile(made.pk)
+        assert seconds_until_next(made) > 60
 
     def test_copy_of_a_binding_that_was_seen_is_not_ours(
         self, cast: Cast, made: Namespace, api: FakeCluster
@@ -499,7 +500,7 @@ class TestLostAnswers:
         reconciliation.reconcile(made.pk)
         del copied["metadata"]["uid"], copied["metadata"]["resourceVersion"]
         api.outside.put(copied)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert stands(made, cast.eda) == State.RESIDUAL
 
@@ -527,7 +528,7 @@ class TestLostAnswers:
             with pytest.raises(SystemExit):
                 reconciliation.reconcile(made.pk)
         NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.eda) == State.REVOKED
         assert len(api.writes) == 1
 
@@ -660,7 +661,7 @@ class TestAudit:
         assert self.events(made)[before:] == []
         fake_connection._meddlers.clear()
         NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert self.events(made)[before:] == [("binding.made", "viewer")]
 
 
@@ -698,7 +699,7 @@ class TestChangesMeanwhile:
         )
         reconciliation.reconcile(made.pk)
         assert (status(made).observed_generation, Namespace.objects.get(pk=made.pk).generation) == (1, 2)
-        assert made in reconciliation.due()
+        assert made in sweeping.due()
 
     def test_changes_without_end_do_not_hold_a_worker(self, made: Namespace, api: FakeCluster) -> None:
         passes: list[str] = []
@@ -711,7 +712,7 @@ class TestChangesMeanwhile:
         fake_connection.meddle(change)
         assert reconciliation.reconcile(made.pk)
         assert len(passes) == 3 * reconciliation.MOST_ROUNDS  # kube-system, the mark and the namespace
-        assert made in reconciliation.due()
+        assert made in sweeping.due()
 
     def test_right_withdrawn_while_it_is_made_does_not_stay(
         self, cast: Cast, made: Namespace, api: FakeCluster
@@ -822,7 +823,7 @@ class TestNamespaceInTheWay:
         reconciliation.reconcile(fire.pk)
         api.outside.remove(NAMESPACE, fire.name)
         let_time_pass(fire)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(fire, cast.eda) == State.ACTIVE
 
     def test_deleted_one_is_not_made_again(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
@@ -934,7 +935,7 @@ class TestBesideBerth:
             if by == "pass":
                 reconciliation.reconcile(made.pk)
             else:
-                reconciliation.sweep(made.cluster)
+                sweeping.sweep(made.cluster)
 
         put_by_hand(api, "sneaky", "somebody", place=made.name)
         look()
@@ -957,7 +958,7 @@ class TestResidualAccess:
         assert 25 <= seconds_until_next(made) <= 30
         api.outside.remove(ROLE_BINDING, "sneaky", made.name)
         let_time_pass(made)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.eda) == State.REVOKED
         assert grant(made, cast.eda, "editor").error_message == ""
 
@@ -1030,8 +1031,8 @@ class TestCluster:
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         reconciliation.reconcile(made.pk)
-        reconciliation.reconcile_due()
-        reconciliation.sweep_clusters()
+        sweeping.reconcile_due()
+        sweeping.sweep_clusters()
         assert other.writes == []
         assert ClusterStatus.objects.get().state == ClusterStatus.State.FOREIGN
         assert status(made).state == NamespaceStatus.State.CONFLICT
@@ -1063,7 +1064,7 @@ class TestCluster:
     ) -> None:
         settings.CLUSTERS_FILE = ""
         reconciliation.reconcile(made.pk)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert "nautilus" in status(made).error_message
         assert stands(made, cast.eda) == State.ACTIVE
         assert api.calls == []
@@ -1098,7 +1099,7 @@ class TestBarredRoles:
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
         self.widen(api)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
         members.remove(membership=membership(made, cast.vera), by=cast.nils)
         reconciliation.reconcile(made.pk)
@@ -1109,7 +1110,7 @@ class TestBarredRoles:
 
     def test_other_roles_are_given_meanwhile(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         self.widen(api)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         members.add(namespace=made, person=cast.otto, role=Role.EDITOR, by=cast.nils)
         reconciliation.reconcile(made.pk)
         assert bound(api, made, cast.otto, "editor")
@@ -1118,37 +1119,45 @@ class TestBarredRoles:
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
         self.widen(api)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
         reconciliation.reconcile(made.pk)
         config = configured_clusters()["nautilus"]
         for manifest in manifests.render(config, reserved=()):
             if manifest["metadata"]["name"] == cluster_role("viewer"):
                 api.outside.put(manifest)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert stands(made, cast.otto) == State.ACTIVE
 
     def test_without_a_fence_nobody_is_let_in(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         api.outside.remove_fences()
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         members.add(namespace=made, person=cast.otto, role=Role.EDITOR, by=cast.nils)
         members.remove(membership=membership(made, cast.vera), by=cast.nils)
         reconciliation.reconcile(made.pk)
         assert not bound(api, made, cast.otto, "editor")
         assert not bound(api, made, cast.vera, "viewer")
 
+    def test_question_about_a_fence_that_got_no_answer_bars_nobody(
+        self, made: Namespace, api: FakeCluster
+    ) -> None:
+        api.fail(DOWN, verb="create", kind=NAMESPACE)
+        with pytest.raises(Unavailable):
+            sweeping.sweep(made.cluster)
+        assert ClusterStatus.objects.get().barred == {}
+
     def test_role_that_was_deleted_is_one_that_was_altered(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
         api.outside.remove_role(cluster_role("editor"))
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert set(ClusterStatus.objects.get().barred) == {"editor"}
 
 
 class TestDue:
     def test_lost_message_is_healed(self, cast: Cast, made: Namespace) -> None:
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
 
     def test_those_where_a_right_is_to_end_come_first(
@@ -1156,25 +1165,25 @@ class TestDue:
     ) -> None:
         older = factories.NamespaceFactory.create(cluster=made.cluster, changed_at="2020-01-01T00:00Z")
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
-        assert list(reconciliation.due()) == [made, older]
+        assert list(sweeping.due()) == [made, older]
         reconciliation.reconcile(made.pk)
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
-        assert list(reconciliation.due()) == [older, made]
+        assert list(sweeping.due()) == [older, made]
 
     def test_new_namespace_is_due(self, fire: Namespace, api: FakeCluster) -> None:
-        assert list(reconciliation.due()) == [fire]
-        reconciliation.reconcile_due()
-        assert list(reconciliation.due()) == []
+        assert list(sweeping.due()) == [fire]
+        sweeping.reconcile_due()
+        assert list(sweeping.due()) == []
 
     def test_what_is_as_decided_is_left_alone(self, made: Namespace, api: FakeCluster) -> None:
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert api.calls == []
 
     def test_proof_that_is_old_is_due(self, made: Namespace, api: FakeCluster) -> None:
         let_time_pass(made)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert api.calls != []
-        assert list(reconciliation.due()) == []
+        assert list(sweeping.due()) == []
 
     def test_what_failed_is_not_tried_again_before_its_time(
         self, made: Namespace, api: FakeCluster, cast: Cast
@@ -1183,7 +1192,7 @@ class TestDue:
         api.fail(Invalid("a policy says no"), verb="create")
         reconciliation.reconcile(made.pk)
         api.calls.clear()
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert api.calls == []
 
     def test_new_change_is_tried_at_once_though_the_last_one_failed(
@@ -1193,7 +1202,7 @@ class TestDue:
         api.fail(Invalid("a policy says no"), verb="create")
         reconciliation.reconcile(made.pk)
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.eda) == State.REVOKED
 
     @pytest.mark.parametrize("known_to_be_down", [False, True])
@@ -1204,7 +1213,7 @@ class TestDue:
         if known_to_be_down:
             ClusterStatus.objects.update(state=ClusterStatus.State.UNREACHABLE)
         api.fail(DOWN, times=100)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert 1 <= len(api.calls) <= 2  # the one that noticed, and one to be sure
         assert ClusterStatus.objects.get().state == ClusterStatus.State.UNREACHABLE
 
@@ -1215,9 +1224,9 @@ class TestDue:
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         api.fail(DOWN, times=4)
         for _try in range(3):
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
         assert api._state.faults[-1].times == 0
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert {stands(lab, cast.otto) for lab in labs} == {State.ACTIVE}
         assert stands(made, cast.eda) == State.REVOKED
 
@@ -1230,7 +1239,7 @@ class TestDue:
         factories.MembershipFactory.create(namespace=lab, person=cast.otto)
         api.fail(Unavailable("The API server answered 500."), name=poison.name, times=1000)
         for _round in range(2):
-            reconciliation.reconcile_due()
+            sweeping.reconcile_due()
         assert stands(lab, cast.otto) == State.ACTIVE
 
     def test_one_cluster_that_is_down_does_not_delay_another(
@@ -1238,13 +1247,13 @@ class TestDue:
     ) -> None:
         factories.NamespaceFactory.create_batch(3, cluster=Cluster.objects.get(name="aaa"))
         second_cluster.fail(DOWN, times=100)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(fire, cast.eda) == State.ACTIVE
         assert len(second_cluster.calls) <= 2
 
     def test_clusters_of_the_file_get_their_rows(self, db: None, settings: Settings) -> None:
         settings.CLUSTER_CONNECT = fake_connection.CONNECT
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert Cluster.objects.get().title == "Nautilus"
         assert ClusterStatus.objects.count() == 1
 
@@ -1254,9 +1263,9 @@ class TestDue:
         factories.NamespaceFactory.create_batch(7, cluster=cluster)
         _clock_that_jumps(monkeypatch, seconds=10)
         left = []
-        while reconciliation.due().exists():
-            reconciliation.reconcile_due()
-            left.append(reconciliation.due().count())
+        while sweeping.due().exists():
+            sweeping.reconcile_due()
+            left.append(sweeping.due().count())
         assert len(left) > 1
         assert left == sorted(left, reverse=True)
         assert len(set(left)) == len(left)
@@ -1291,11 +1300,11 @@ class TestSweep:
             )
         else:
             api.outside.change(ROLE_BINDING, name, made.name, lambda it: it["metadata"].pop("labels"))
-        assert reconciliation.sweep(made.cluster).differing == [made.pk]
-        reconciliation.sweep_clusters()
+        assert sweeping.sweep(made.cluster).differing == [made.pk]
+        sweeping.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert not api.review_access("other", made.name, probes("viewer")[0]).allowed
-        assert reconciliation.sweep(made.cluster).differing == []
+        assert sweeping.sweep(made.cluster).differing == []
         assert stands(made, cast.eda) == State.ACTIVE
 
     def test_right_that_is_over_and_comes_back_by_hand_is_told(
@@ -1306,19 +1315,19 @@ class TestSweep:
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         reconciliation.reconcile(made.pk)
         api.outside.put(copy)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert stands(made, cast.eda) == State.RESIDUAL
         api.outside.remove(ROLE_BINDING, copy["metadata"]["name"], made.name)
         let_time_pass(made)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         assert stands(made, cast.eda) == State.REVOKED
 
     def test_nothing_to_change_costs_some_calls_and_no_write(self, made: Namespace, api: FakeCluster) -> None:
         for lab in factories.NamespaceFactory.create_batch(4, cluster=made.cluster):
             reconciliation.reconcile(lab.pk)
         api.calls.clear()
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert api.writes == []
         assert Counter((call.verb, call.kind.name) for call in api.calls) == {
             ("get", "ConfigMap"): 1, ("get", "Namespace"): 1, ("get", "ClusterRole"): 4,
@@ -1333,15 +1342,15 @@ class TestSweep:
             reconciliation.reconcile(lab.pk)
         api.outside.remove(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
         api.calls.clear()
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert [(call.verb, call.namespace) for call in api.writes] == [("create", made.name)]
 
     def test_filtered_list_is_no_list(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         api.drop_from_lists("berth-state", name_of(cast.vera, "viewer"))
         with pytest.raises(Unavailable, match="filtered"):
-            reconciliation.sweep(made.cluster)
-        reconciliation.sweep_clusters()
+            sweeping.sweep(made.cluster)
+        sweeping.sweep_clusters()
         assert api.writes == []
         assert ClusterStatus.objects.get().state == ClusterStatus.State.UNREACHABLE
         assert ClusterStatus.objects.get().swept_at is None
@@ -1357,10 +1366,10 @@ class TestSweep:
             put_by_hand(api, f"zz-{number}", "somebody", place=made.name)
         api.outside.terminate(made.name)
         api.expire_list(kind)  # type: ignore[arg-type]
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert api.writes == []
         assert status(made).state == NamespaceStatus.State.READY
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert status(made).error_code == "terminating"
 
     @pytest.mark.parametrize("trouble", ["down", "not in the file", "foreign", "refused"])
@@ -1378,7 +1387,7 @@ class TestSweep:
             only = {"nautilus": configured_clusters()["nautilus"]}
             monkeypatch.setattr(reconciliation, "configured_clusters", lambda: only)
         api.outside.remove(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert second_cluster.writes == []
 
@@ -1390,12 +1399,12 @@ class TestSweep:
             api.outside.terminate(lab.name)
         api.settle()
         _clock_that_jumps(monkeypatch, seconds=10)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert 0 < NamespaceStatus.objects.filter(state="missing").count() < 6
 
     def test_change_that_no_pass_has_seen_yet_is_found_too(self, cast: Cast, made: Namespace) -> None:
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert stands(made, cast.otto) == State.ACTIVE
 
 
@@ -1403,11 +1412,11 @@ def test_level_that_is_lost_ends_every_right_and_comes_back_with_it(
     cast: Cast, made: Namespace, api: FakeCluster
 ) -> None:
     people.set_level(person=cast.eda, level=Level.GUEST, by=cast.olga)
-    reconciliation.reconcile_due()
+    sweeping.reconcile_due()
     assert not bound(api, made, cast.eda, "editor")
     assert stands(made, cast.eda) == State.GUEST
     people.vouch(person=cast.eda, by=cast.paula)
-    reconciliation.reconcile_due()
+    sweeping.reconcile_due()
     assert bound(api, made, cast.eda, "editor")
     assert stands(made, cast.eda) == State.ACTIVE
     assert Identity.objects.count() == 7

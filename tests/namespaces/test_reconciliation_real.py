@@ -16,7 +16,7 @@ from clusters.models import Cluster
 from clusters.roles import binding_name
 from localcluster.admin_api import AdminApi
 from namespaces import drift as differences
-from namespaces import limits, reconciliation, seen_limits, standing
+from namespaces import limits, reconciliation, seen_limits, standing, sweeping
 from namespaces.access import Role
 from namespaces.actions import drift, members
 from namespaces.actions import limits as limit_actions
@@ -122,7 +122,7 @@ def test_second_pass_and_sweep_change_nothing(lab: Lab) -> None:
     lab.member()
     before = lab.bindings()
     reconciliation.reconcile(lab.row.pk)
-    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
+    assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
     assert lab.bindings() == before
 
 
@@ -154,15 +154,15 @@ def test_changes_made_by_hand_are_healed_by_the_sweep(lab: Lab) -> None:
     lab.kubectl(
         "patch", "rolebinding", lab.binding(swapped, "viewer"), "--type=json", f"--patch={json.dumps(patch)}"
     )
-    assert lab.row.pk in reconciliation.sweep(lab.row.cluster).differing
-    reconciliation.sweep_clusters()
+    assert lab.row.pk in sweeping.sweep(lab.row.cluster).differing
+    sweeping.sweep_clusters()
     assert [lab.stands(person) for person in (deleted, swapped)] == [State.ACTIVE] * 2
     assert lab.can(deleted, "create", "pods")
     assert lab.can(swapped, "get", "pods")
     assert (
         lab.outside.answer("auth", "can-i", "get", "pods", "--as", other, "--namespace", lab.row.name) == "no"
     )
-    assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
+    assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
 
 
 def test_binding_made_by_hand_leaves_residual_access_which_is_shown_and_not_touched(lab: Lab) -> None:
@@ -382,7 +382,7 @@ class TestDrift:
         person = lab.person()
         subject = person.identities.get().subject
         lab.kubectl("create", "rolebinding", "sneaky", "--clusterrole=berth:editor", f"--user={subject}")
-        reconciliation.sweep(lab.row.cluster)
+        sweeping.sweep(lab.row.cluster)
         row = self.line(lab, "sneaky")
         assert (row.kind, row.written_by.startswith("kubectl")) == ("beside", True)
         made = drift.adopt(row=row, role=Role.VIEWER, reason="From the workshop.", by=operator)
@@ -391,7 +391,7 @@ class TestDrift:
         assert lab.stands(person) == State.ACTIVE
         assert {"sneaky", lab.binding(person, "viewer")} <= set(lab.bindings())
         lab.kubectl("delete", "rolebinding", "sneaky")
-        reconciliation.sweep(lab.row.cluster)
+        sweeping.sweep(lab.row.cluster)
         assert not SeenBinding.objects.filter(namespace=lab.row).exists()
         assert [lab.can(person, verb, "pods") for verb in ("get", "create")] == [True, False]
 
@@ -479,7 +479,7 @@ class TestDrift:
         def change(pods: str) -> SeenKeys:
             patch = json.dumps({"spec": {"hard": {"pods": pods}}})
             lab.kubectl("patch", "resourcequota", "berth-quota", "--patch", patch)
-            assert lab.row.pk not in reconciliation.sweep(lab.row.cluster).differing
+            assert lab.row.pk not in sweeping.sweep(lab.row.cluster).differing
             reconciliation.reconcile(lab.row.pk)
             assert lab.kubectl(*shown) == pods
             return SeenKeys.objects.get(namespace=lab.row)

@@ -13,8 +13,8 @@ from accounts.models import Identity, User
 from clusters.api import ClusterApi, ClusterError
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
-from namespaces import restoring
-from namespaces.restoring import Line, RestoreError
+from namespaces.actions import restoring
+from namespaces.actions.restoring import Line, RestoreError
 
 
 class Command(BaseCommand):

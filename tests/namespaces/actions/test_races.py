@@ -14,7 +14,7 @@ from accounts.models import Level, User
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
-from namespaces import desired_state, reconciliation
+from namespaces import desired_state, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import members, namespaces, requests
 from namespaces.actions.namespaces import Page
@@ -368,7 +368,7 @@ def test_right_withdrawn_at_any_moment_of_its_making_does_not_stay(
         person = factories.person("New")
         joined = members.add(namespace=namespace, person=person, role=Role.EDITOR, by=admins[0])
         race(chance, reconcile(namespace), remove(joined, admins[1]))
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         (grant,) = Grant.objects.filter(identity__person=person) or [None]
         assert grant is None or grant.state == Grant.State.REVOKED
         left = {key[1] for key in fake_cluster.outside._state.of(ROLE_BINDING) if key[0] == namespace.name}

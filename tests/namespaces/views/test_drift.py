@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.record import record
+from clusters.models import ClusterStatus
 from clusters.roles import binding_name
 from namespaces import drift
 from namespaces.models import (
@@ -57,6 +58,18 @@ def test_nothing_that_differs_is_said_in_words(browse: Browse, cast: Cast, fire:
     page = browse(cast.olga).get("/drift/").content.decode()
     assert "Nothing differs that needs a decision" in page
     assert page.count("<h2>") == 0
+
+
+def test_what_the_guard_keeps_and_what_is_given_to_nobody_is_told(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    ClusterStatus.objects.update_or_create(
+        cluster=fire.cluster,
+        defaults={"unexplained": 12, "barred": dict.fromkeys(("viewer", "editor"), "P1 is missing.")},
+    )
+    page = browse(cast.olga).get("/drift/").content.decode()
+    assert "12 bindings of Berth in Nautilus are not wanted by any row" in page
+    assert page.count("P1 is missing.") == 1
 
 
 @pytest.mark.parametrize(("who", "told"), [("nils", True), ("olga", True), ("eda", False), ("otto", False)])

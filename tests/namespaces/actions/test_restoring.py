@@ -9,33 +9,22 @@ from django.core.management import CommandError, call_command
 
 from audit.models import Event
 from clusters import mark
-from clusters.api import ROLE_BINDING
+from clusters.api import ROLE_BINDING, Unavailable
 from clusters.mark import ForeignCluster, Mark
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
-from namespaces import desired_state, reconciliation, restoring, standing
+from namespaces import desired_state, reconciliation, standing, sweeping
 from namespaces.access import Role
-from namespaces.actions import members
+from namespaces.actions import members, restoring
+from namespaces.actions.restoring import Line, RestoreError
 from namespaces.models import DriftDecision, Grant, Membership, Namespace
-from namespaces.reconciler import reconcile as reconcile_module
 from namespaces.reconciler.manifests import binding_manifest
-from namespaces.restoring import Line, RestoreError
 from namespaces.standing import State
 from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
 
 pytestmark = pytest.mark.django_db
 WHY = "The backup of Monday."
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-
-
-@pytest.fixture
-def api(fake_cluster: FakeCluster) -> FakeCluster:
-    return fake_cluster
 
 
 @pytest.fixture
@@ -45,13 +34,13 @@ def restored(cast: Cast, fire: Namespace, api: FakeCluster) -> Namespace:
     What happened on Tuesday is in the cluster alone: Eda's binding is gone, Otto's is there, and so is the mark.
     """
     reconciliation.reconcile(fire.pk)
-    reconciliation.anchor_clusters()
+    sweeping.anchor_clusters()
     gone = Grant.objects.get(identity__person=cast.eda)
     api.outside.remove(ROLE_BINDING, gone.binding_name, fire.name)
     api.outside.put(_binding_of_tuesday(cast, fire))
     found, manifest = mark.read(api)
     mark.write(api, manifest, Mark(found.installation, found.event + 20, "of Tuesday"))
-    reconciliation.reconcile_due()
+    sweeping.reconcile_due()
     reconciliation.reconcile(fire.pk)
     api.calls.clear()
     return fire
@@ -113,7 +102,7 @@ class TestAccepting:
     def test_all_lines_let_the_workers_go_on(self, cast: Cast, restored: Namespace, api: FakeCluster) -> None:
         assert restoring.accept(api, restored.cluster, keys=None, reason=WHY, by=cast.olga) == []
         assert not restoring.is_quarantined(api, restored.cluster)
-        reconciliation.reconcile_due()
+        sweeping.reconcile_due()
         reconciliation.reconcile(restored.pk)
         assert ClusterStatus.objects.get(cluster=restored.cluster).state == "reachable"
         assert subject(cast.eda) in bindings(api, restored)
@@ -152,7 +141,7 @@ class TestAccepting:
         assert restoring.accept(api, restored.cluster, keys=[key], reason=WHY, by=cast.olga) == []
         api.calls.clear()
         reconciliation.reconcile(restored.pk)
-        reconciliation.sweep_clusters()
+        sweeping.sweep_clusters()
         assert [call.verb for call in api.writes] == ["delete"]
         assert standing.of_members(restored)[cast.eda.pk].state == State.REVOKED
 
@@ -164,6 +153,29 @@ class TestAccepting:
         assert {(event.actor, event.reason) for event in told} == {(str(cast.olga.pk), WHY)}
         assert told.count() == 2
         assert Event.objects.filter(act="restore.finished").count() == 1
+
+    def test_what_was_left_alone_goes_once_its_line_is_accepted(
+        self, cast: Cast, restored: Namespace, api: FakeCluster
+    ) -> None:
+        left = line(api, restored, "?").difference
+        DriftDecision.objects.create(
+            namespace=restored, kind="RoleBinding", name=left.name, uid=left.uid, act="leave", reason="Later."
+        )
+        restoring.accept(api, restored.cluster, keys=None, reason=WHY, by=cast.olga)
+        reconciliation.reconcile(restored.pk)
+        assert subject(cast.otto) not in bindings(api, restored)
+
+    def test_mark_that_cannot_be_moved_keeps_what_was_accepted_and_nothing_is_said_to_be_finished(
+        self, cast: Cast, restored: Namespace, api: FakeCluster
+    ) -> None:
+        api.fail(Unavailable("The API server cannot be reached."), verb="replace")
+        with pytest.raises(Unavailable):
+            restoring.accept(api, restored.cluster, keys=None, reason=WHY, by=cast.olga)
+        assert restoring.is_quarantined(api, restored.cluster)
+        assert all(each.accepted for each in lines(api, restored))
+        assert not Event.objects.filter(act="restore.finished").exists()
+        assert restoring.accept(api, restored.cluster, keys=[], reason=WHY, by=cast.olga) == []
+        assert not restoring.is_quarantined(api, restored.cluster)
 
     def test_key_of_no_line_changes_nothing(self, cast: Cast, restored: Namespace, api: FakeCluster) -> None:
         key = line(api, restored, "?").key
@@ -191,7 +203,7 @@ class TestNewDatabase:
         return Cluster.objects.get(pk=restored.cluster_id)
 
     def test_cluster_belongs_to_the_other_one(self, lost: Cluster, api: FakeCluster) -> None:
-        with pytest.raises(ForeignCluster, match="belongs to the installation"):
+        with pytest.raises(ForeignCluster, match="belongs to another installation"):
             restoring.is_quarantined(api, lost)
 
     def test_id_is_taken_over_and_the_quarantine_stays(

@@ -17,11 +17,11 @@ from accounts.models import User
 from audit.record import record
 from clusters import mark
 from clusters.api import ClusterApi
-from clusters.mark import ForeignCluster
 from clusters.models import Cluster, ClusterStatus
-from namespaces import anchor, differences, reconciliation
+from namespaces import anchor, differences, sweeping
+from namespaces.actions import drift
 from namespaces.differences import Difference
-from namespaces.models import DriftDecision, Namespace
+from namespaces.models import Namespace
 from namespaces.reconciler.diff import Drift
 
 
@@ -41,13 +41,7 @@ class Line:
 
 def is_quarantined(api: ClusterApi, cluster: Cluster) -> bool:
     """Whether the cluster has seen a later database than this one. Raises ClusterError if that could not be seen."""
-    anchor.check_uid(api, cluster)
-    found, _manifest = mark.read(api)
-    if found.installation and found.installation != str(cluster.installation_id):
-        raise ForeignCluster(
-            f"The cluster belongs to the installation {found.installation}, this one is {cluster.installation_id}."
-        )
-    return anchor.is_behind(found)
+    return anchor.is_behind(anchor.read(api, cluster)[0])
 
 
 def lines(api: ClusterApi, cluster: Cluster) -> list[Line]:
@@ -57,8 +51,9 @@ def lines(api: ClusterApi, cluster: Cluster) -> list[Line]:
     """
     accepted = set(ClusterStatus.objects.get(cluster=cluster).accepted)
     found = []
-    for namespace, drift in reconciliation.survey(api, cluster):
-        for difference in _changes(namespace, drift):
+    for surveyed in sweeping.survey(api, cluster):
+        namespace = surveyed.namespace
+        for difference in _changes(namespace, surveyed.drift):
             key = _key(namespace, difference)
             found.append(Line(key, namespace, difference, key in accepted))
     return found
@@ -84,14 +79,21 @@ def accept(
         status = ClusterStatus.objects.select_for_update().get(cluster=cluster)
         for line in chosen.values():
             _accept_line(line, reason=reason, by=by)
-        remaining = [line for key, line in present.items() if not line.accepted and key not in chosen]
-        status.accepted = sorted({*status.accepted, *chosen}) if remaining else []
+        status.accepted = sorted({*status.accepted, *chosen})
         status.save(update_fields=("accepted",))
-        if not remaining:
-            record("restore.finished", by=by, about=cluster, reason=reason)
+    remaining = [line for key, line in present.items() if not line.accepted and key not in chosen]
     if not remaining:
-        anchor.move(api, cluster)
+        anchor.move(
+            api, cluster
+        )  # if this fails, all lines stay accepted, and whoever says so again goes on here
+        _finish(cluster, reason=reason, by=by)
     return remaining
+
+
+@transaction.atomic
+def _finish(cluster: Cluster, *, reason: str, by: User) -> None:
+    ClusterStatus.objects.filter(cluster=cluster).update(accepted=[])
+    record("restore.finished", by=by, about=cluster, reason=reason)
 
 
 def take_over(api: ClusterApi, cluster: Cluster, *, reason: str, by: User) -> None:
@@ -112,12 +114,12 @@ def take_over(api: ClusterApi, cluster: Cluster, *, reason: str, by: User) -> No
         record("restore.installation", by=by, about=cluster, before=before, after=after, reason=reason)
 
 
-def _changes(namespace: Namespace, drift: Drift) -> Iterator[Difference]:
-    yield from differences.effects(drift, namespace.name)
-    orphans = {foreign.uid for foreign in drift.foreign if foreign.is_orphan}
-    unexplained = {seen.uid for seen in drift.unexplained}
-    in_the_way = {seen.uid for _binding, seen in drift.conflicts}
-    for difference in differences.left_alone(drift, namespace.name):
+def _changes(namespace: Namespace, found: Drift) -> Iterator[Difference]:
+    yield from differences.effects(found, namespace.name)
+    orphans = {foreign.uid for foreign in found.foreign if foreign.is_orphan}
+    unexplained = {seen.uid for seen in found.unexplained}
+    in_the_way = {seen.uid for _binding, seen in found.conflicts}
+    for difference in differences.left_alone(found, namespace.name):
         if difference.uid in orphans | unexplained | in_the_way:
             yield difference
 
@@ -125,27 +127,13 @@ def _changes(namespace: Namespace, drift: Drift) -> Iterator[Difference]:
 def _accept_line(line: Line, *, reason: str, by: User) -> None:
     difference = line.difference
     if difference.sign in "?!":  # no row explains its end: from now on this does
-        DriftDecision.objects.get_or_create(
-            namespace=line.namespace,
-            kind=DriftDecision.Kind.ROLE_BINDING,
-            uid=difference.uid,
-            ended_at=None,
-            defaults={
-                "name": difference.name,
-                "act": DriftDecision.Act.REVERT,
-                "reason": reason,
-                "decided_by": by,
-            },
+        drift.condemn(
+            namespace=line.namespace, name=difference.name, uid=difference.uid, reason=reason, by=by
         )
-    after = {"line": str(difference)}
     record(
-        "restore.accepted",
-        by=by,
-        about=line.namespace,
-        namespace_id=line.namespace.pk,
-        after=after,
-        reason=reason,
-    )
+        "restore.accepted", by=by, about=line.namespace, namespace_id=line.namespace.pk, reason=reason,
+        after={"line": str(difference)},
+    )  # fmt: skip
 
 
 def _key(namespace: Namespace, difference: Difference) -> str:

@@ -1,0 +1,77 @@
+"""The contact to a cluster: how to reach it, whether it answers, and what is noted about that.
+
+Only this module writes the state of a `ClusterStatus`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.module_loading import import_string
+
+from clusters.api import ClusterApi, ClusterError, Forbidden, Unauthorized, Unavailable
+from clusters.config import ClusterConfig
+from clusters.mark import ForeignCluster, Quarantined
+from clusters.models import Cluster, ClusterStatus
+from clusters.registry import configured_clusters
+from namespaces import anchor
+
+
+def config_of(cluster: Cluster) -> ClusterConfig:
+    """Return the facts of a cluster. Raises Unavailable where the clusters file does not name it any more."""
+    config = configured_clusters().get(cluster.name)
+    if config is None:
+        raise Unavailable(f"The clusters file names no cluster {cluster.name}.")
+    return config
+
+
+def is_down(cluster: Cluster) -> bool:
+    """Whether the cluster did not answer, or must not be written to, when it was last asked."""
+    return ClusterStatus.objects.filter(cluster=cluster).exclude(state=ClusterStatus.State.REACHABLE).exists()
+
+
+def connect(config: ClusterConfig) -> ClusterApi:
+    """Return the cluster as the worker sees it."""
+    api: ClusterApi = import_string(settings.CLUSTER_CONNECT)(config, "worker")
+    return api
+
+
+def is_back(cluster: Cluster) -> bool:
+    """Ask a cluster that was down whether it is back."""
+    try:
+        anchor.claim(connect(config_of(cluster)), cluster)
+    except ClusterError as error:
+        note(cluster, error)
+        return False
+    note(cluster, None)
+    return True
+
+
+def note(cluster: Cluster, error: ClusterError | None) -> None:
+    """Record whether the cluster answers, only when that changed or a while has passed: many passes, few writes."""
+    states = ClusterStatus.State
+    if error is None:
+        state = states.REACHABLE
+    elif isinstance(error, ForeignCluster):
+        state = states.FOREIGN
+    elif isinstance(error, Quarantined):
+        state = states.QUARANTINED
+    elif isinstance(error, Unauthorized | Forbidden):
+        state = states.REFUSED
+    elif isinstance(error, Unavailable):
+        state = states.UNREACHABLE
+    else:
+        return
+    values = {
+        "state": state,
+        "error_code": error.code if error else "",
+        "error_message": error.message[:500] if error else "",
+    }
+    statuses = ClusterStatus.objects.filter(cluster=cluster)
+    statuses.exclude(state=state).update(since=Now(), **values)
+    if error is None:
+        old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
+        statuses.filter(old).update(contacted_at=Now())

@@ -1,0 +1,251 @@
+"""Everything at once: who is to be looked at now, and comparing whole clusters with the rows.
+
+Messages save the wait; this finds whatever they missed, and whatever somebody changed by hand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from clusters import diagnosis, soundness
+from clusters.api import (
+    NAMESPACE,
+    ROLE_BINDING,
+    ClusterApi,
+    ClusterError,
+    Forbidden,
+    Kind,
+    Manifest,
+    Unavailable,
+)
+from clusters.models import Cluster, ClusterStatus
+from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
+from clusters.registry import configured_clusters
+from clusters.roles import ROLES, cluster_role
+from namespaces import anchor, contact, desired_state, drift, pruning, seen_limits
+from namespaces.models import Grant, Namespace
+from namespaces.reconciler import quotas
+from namespaces.reconciler.diff import Drift, Foreign, ForeignKeys, Observed, compare, keys_of_others
+from namespaces.reconciliation import reconcile
+
+logger = structlog.get_logger(__name__)
+
+MOST_SECONDS_AT_ONCE = 25
+
+
+def due() -> QuerySet[Namespace]:
+    """Return the namespaces that a worker should look at now: changed since the last attempt, or due again.
+
+    Those where somebody's right is to end come first.
+    """
+    changed = Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation"))
+    return _ends_first(Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now())))
+
+
+def _ends_first(namespaces: QuerySet[Namespace]) -> QuerySet[Namespace]:
+    """Order namespaces so that those where somebody's right is to end come first."""
+    held = Grant.objects.exclude(state=Grant.State.REVOKED).filter(
+        desired_state.OVER, namespace=OuterRef("pk")
+    )
+    return namespaces.order_by(Exists(held).desc(), "changed_at")
+
+
+def reconcile_due() -> None:
+    """Make right what is out of date, cluster by cluster. One that is down is asked once, not once a namespace."""
+    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
+    Cluster.objects.sync(configured_clusters())
+    for cluster in Cluster.objects.all():
+        waiting = due().filter(cluster=cluster)
+        if contact.is_down(cluster):
+            if not contact.is_back(cluster):
+                continue
+            not_done = Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
+            waiting = _ends_first(Namespace.objects.filter(not_done, cluster=cluster))
+        to_do = dict.fromkeys(waiting.values_list("pk", flat=True), frozenset[str]())
+        if not _reconcile_each(cluster, to_do, deadline):
+            return
+
+
+def sweep_clusters() -> None:
+    """Compare every cluster as a whole with the rows, and reconcile the namespaces that differ."""
+    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
+    for cluster in Cluster.objects.all():
+        try:
+            swept = sweep(cluster)
+        except ClusterError as error:
+            contact.note(cluster, error)
+            continue
+        to_do = {
+            namespace_id: swept.prunable.get(namespace_id, frozenset()) for namespace_id in swept.differing
+        }
+        if not _reconcile_each(cluster, to_do | swept.prunable, deadline):
+            return
+
+
+def anchor_clusters() -> None:
+    """Let the mark in each cluster follow the database, or find out that it is ahead."""
+    for cluster in Cluster.objects.all():
+        if contact.is_down(cluster):
+            continue  # `reconcile_due` asks whether it is back
+        try:
+            anchor.advance(contact.connect(contact.config_of(cluster)), cluster)
+        except ClusterError as error:
+            contact.note(cluster, error)
+
+
+def _reconcile_each(cluster: Cluster, to_do: Mapping[UUID, frozenset[str]], deadline: float) -> bool:
+    """Reconcile namespaces of one cluster, each with what may be pruned, while it answers; return whether there is
+    time for more.
+
+    A cluster that has stopped to answer is asked once more, since it may be one namespace alone that makes it fail.
+    """
+    for namespace_id, prune in to_do.items():
+        if time.monotonic() > deadline:
+            return False  # the next call goes on; one task stays below its time limit
+        reconcile(namespace_id, prune=prune)
+        if contact.is_down(cluster) and not contact.is_back(cluster):
+            break
+    return True
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: namespaces that differ, and bindings of ours without a row that the guard lets go."""
+
+    differing: list[UUID]
+    prunable: dict[UUID, frozenset[str]]
+
+
+def sweep(cluster: Cluster) -> Swept:
+    """Compare a cluster with the rows by a few paged lists, whatever the number of namespaces; no writes to it.
+
+    Raises ClusterError when the lists could not be had whole: then nothing is known.
+    """
+    api = contact.connect(contact.config_of(cluster))
+    anchor.check(api, cluster)
+    ClusterStatus.objects.filter(cluster=cluster).update(barred=_barred(api))
+    differing: list[UUID] = []
+    ends: list[UUID] = []
+    unexplained: dict[UUID, frozenset[str]] = {}
+    ours = 0
+    strays: dict[UUID, tuple[Foreign, ...]] = {}
+    limits: dict[UUID, list[Manifest]] = {}
+    keys: dict[UUID, tuple[ForeignKeys, ...]] = {}
+    for found in survey(api, cluster):
+        if not found.drift.is_empty:
+            (ends if found.drift.delete else differing).append(found.namespace.pk)
+        if not found.is_there:
+            continue
+        strays[found.namespace.pk] = found.drift.strays
+        if found.limits is not None:
+            limits[found.namespace.pk], keys[found.namespace.pk] = found.limits, found.keys
+        kinds = (found.drift.correct, found.drift.delete, found.drift.replace, found.drift.unexplained)
+        ours += sum(map(len, kinds))
+        if uids := pruning.candidates(found.drift):
+            unexplained[found.namespace.pk] = uids
+    seen_limits.store(limits)
+    drift.store(strays)
+    drift.store_keys(keys)
+    kept = 0
+    if not pruning.allowed(unexplained, ours=ours):
+        kept = sum(map(len, unexplained.values()))
+        logger.error("bindings without a row are too many to be believed", cluster=cluster.name, number=kept)
+        unexplained = {}
+    ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now(), unexplained=kept)
+    return Swept([*ends, *differing], unexplained)
+
+
+def _barred(api: ClusterApi) -> dict[str, str]:
+    """Return the roles that nobody may be given now, with the reason: what they allow was changed, or no fence bites.
+
+    Taking a role away needs neither and goes on. Raises ClusterError where that could not be seen.
+    """
+    try:
+        wrong = [found for found in diagnosis.fences(api) if not found.good]
+        if unanswered := next((found for found in wrong if not found.tried), None):
+            raise Unavailable(unanswered.sentence)
+        toothless = wrong[0].sentence if wrong else ""
+        altered = soundness.altered_roles(api)
+    except Forbidden as error:  # the manifests of this version were not applied
+        toothless, altered = error.message, []
+    if toothless:
+        return dict.fromkeys(ROLES, toothless)
+    words = "The ClusterRole {} is missing or altered: nobody is granted it until the manifests are applied again."
+    return {role: words.format(cluster_role(role)) for role in ROLES if cluster_role(role) in altered}
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One namespace and what differs in it. `limits` are all its quotas and ranges, None where they could not be seen;
+    `keys` is what others wrote into ours.
+    """
+
+    namespace: Namespace
+    drift: Drift
+    limits: list[Manifest] | None
+    keys: tuple[ForeignKeys, ...]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the namespace is in the cluster, and ours."""
+        return self.drift.obstacle is None and not self.drift.create_namespace
+
+
+def survey(api: ClusterApi, cluster: Cluster) -> Iterator[Surveyed]:
+    """Yield each namespace of a cluster with what differs. Nothing is written.
+
+    Raises ClusterError before the first one when the lists could not be had whole.
+    """
+    namespaces = {item["metadata"]["name"]: item for page in api.list_pages(NAMESPACE) for item in page.items}
+    bindings: dict[str, list[Manifest]] = defaultdict(list)
+    canary = False
+    limits = _limits(api)
+    for page in api.list_pages(ROLE_BINDING):
+        for item in page.items:
+            metadata = item["metadata"]
+            bindings[metadata["namespace"]].append(item)
+            canary |= metadata["namespace"] == SYSTEM_NAMESPACE and metadata["name"] == CANARY_BINDING
+    if not canary:
+        raise Unavailable(
+            "The list of RoleBindings lacks one that is always there: it was filtered on its way."
+        )
+    rows = list(Namespace.objects.filter(cluster=cluster).select_related("cluster").order_by("name"))
+    specs = desired_state.namespace_specs(rows, contact.config_of(cluster))
+    for row, spec in zip(rows, specs, strict=True):
+        here = {kind: found.get(spec.name, ()) for kind, found in limits.items()}
+        observed = Observed(namespaces.get(spec.name), bindings.get(spec.name, ()), here)
+        whole = len(here) == len(quotas.KINDS)
+        items = [item for found in here.values() for item in found]
+        yield Surveyed(
+            row,
+            compare(spec, observed),
+            limits=items if whole else None,
+            keys=keys_of_others(spec, here) if whole else (),
+        )
+
+
+def _limits(api: ClusterApi) -> dict[Kind, dict[str, list[Manifest]]]:
+    """Return the quotas and ranges of limits of the whole cluster by kind and namespace.
+
+    A kind that cannot be listed is left out: rights do not wait for limits.
+    """
+    limits: dict[Kind, dict[str, list[Manifest]]] = {}
+    for kind in quotas.KINDS:
+        found: dict[str, list[Manifest]] = defaultdict(list)
+        try:
+            for page in api.list_pages(kind):
+                for item in page.items:
+                    found[item["metadata"]["namespace"]].append(item)
+        except ClusterError as error:
+            logger.warning("limits not swept", kind=kind.plural, error=error.message)
+        else:
+            limits[kind] = found
+    return limits
