@@ -81,6 +81,9 @@ class ClusterStatus(models.Model):
         return f"{self.cluster}: {self.get_state_display()}"
 
     @property
-    def barred_reasons(self) -> list[str]:
-        """Return why roles are given to nobody now, each reason once."""
-        return list(dict.fromkeys(self.barred.values()))
+    def barred_by_reason(self) -> dict[str, str]:
+        """Return for each reason the roles that are given to nobody now, as words."""
+        return {
+            reason: ", ".join(role for role, its_reason in self.barred.items() if its_reason == reason)
+            for reason in self.barred.values()
+        }

@@ -214,18 +214,23 @@ def _answer(
 
 def _show(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpResponse:
     lines = drift.open_bindings()
-    by_kind = {kind: [line for line in lines if line.kind == kind] for kind in SeenBinding.Kind}
-    context = {
-        **{kind.value: found for kind, found in by_kind.items()},
+    clusters = list(ClusterStatus.objects.select_related("cluster").order_by("cluster__name"))
+    to_decide = {
         "keys": drift.open_keys(),
         "trouble": drift.in_trouble(),
-        "residual": drift.residual()[: drift.MOST_LINES],
+        "residual": list(drift.residual()[: drift.MOST_LINES]),
+    }
+    held_back = any(status.unexplained or status.barred for status in clusters)
+    context = {
+        **{kind.value: [line for line in lines if line.kind == kind] for kind in SeenBinding.Kind},
+        **to_decide,
         "repaired": drift.repaired(),
         "decided": drift.decided(),
+        "clusters": clusters,
+        "is_quiet": not (held_back or lines or any(to_decide.values())),
+        "are_more": len(lines) > drift.MOST_LINES,
         "most": drift.MOST_LINES,
-        "clusters": ClusterStatus.objects.select_related("cluster").order_by("cluster__name"),
     }
-    context["are_more"] = len(lines) > drift.MOST_LINES
     return page(request, "namespaces/drift.html", context, refusal=refusal)
 
 

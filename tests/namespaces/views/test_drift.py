@@ -69,7 +69,9 @@ def test_what_the_guard_keeps_and_what_is_given_to_nobody_is_told(
     )
     page = browse(cast.olga).get("/drift/").content.decode()
     assert "12 bindings of Berth in Nautilus are not wanted by any row" in page
+    assert "Nobody in Nautilus is given this role now: viewer, editor." in page
     assert page.count("P1 is missing.") == 1
+    assert "Nothing differs that needs a decision" not in page
 
 
 @pytest.mark.parametrize(("who", "told"), [("nils", True), ("olga", True), ("eda", False), ("otto", False)])
