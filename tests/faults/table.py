@@ -206,7 +206,7 @@ TABLE: dict[str, Row] = {
         "older backup",
         (
             "namespaces/test_anchor.py::TestOlderDatabase::test_nothing_is_written_by_any_way",
-            "namespaces/test_restoring.py::TestAccepting::test_all_lines_let_the_workers_go_on",
+            "namespaces/actions/test_restoring.py::TestAccepting::test_all_lines_let_the_workers_go_on",
         ),
         missing="The database is not dumped and restored for real: the mark is moved ahead in the cluster in memory.",
     ),
