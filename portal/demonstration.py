@@ -218,8 +218,7 @@ class Demonstration:
         programs = [
             Program(
                 "worker",
-                _python(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING",
-                        "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                _python(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"),
                 is_worker=True,
             ),
             Program(

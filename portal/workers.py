@@ -22,6 +22,8 @@ from portal.start import refuse_unsafe_settings
 
 logger = structlog.get_logger(__name__)
 LIVENESS_SECONDS = 5
+# Nobody listens to them, and a worker whose broker dies before its first heartbeat would wait there for ever, silently.
+WITHOUT = {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
 
 
 class Liveness(bootsteps.StartStopStep):
@@ -51,6 +53,9 @@ class LiveConsumer(Consumer):
     Retries for ever, whatever Celery's settings say: a broker that is away is no reason for a worker to end, nor for a
     right that is over to go on. What beat would ask for, the worker then does of itself, one thing at a time.
     """
+
+    def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, worker_options=(worker_options or {}) | WITHOUT, **kwargs)
 
     def ensure_connected(self, conn: Any) -> Any:
         """Return the connection once the broker answers; until then show every second that we are alive, and work."""

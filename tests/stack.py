@@ -54,7 +54,6 @@ class Stack:
                     "threads",
                     "-c",
                     "4",
-                    "--without-mingle",
                 ],
                 worker,
             ),

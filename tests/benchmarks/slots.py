@@ -29,7 +29,7 @@ def staff(stack: Stack, workers: int, processes: int) -> None:
     for number in range(workers):
         name = f"worker-{number}"
         command = [sys.executable, "-m", "celery", "--app", "portal", "worker", "--hostname", f"{name}@%h"]
-        command += ["--concurrency", str(processes), "--without-mingle", "--loglevel", "WARNING"]
+        command += ["--concurrency", str(processes), "--loglevel", "WARNING"]
         log = stack.directory / "logs" / f"{name}.log"
         stack.children[name] = Child(name, command, log, env=stack.environment | {"BERTH_PROCESS": "worker"})
     _wait_for_listeners(stack, workers)

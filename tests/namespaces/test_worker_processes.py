@@ -126,7 +126,7 @@ class Installation:
         celery = [sys.executable, "-m", "celery", "--app", "portal"]
         command = {
             "redis": services.redis(self.directory / "redis", self.redis_port),
-            "worker": [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip"],
+            "worker": [*celery, "worker", "--concurrency", "2"],
             "beat": [*celery, "beat", "--schedule", str(self.directory / "beat")],
         }[name]
         log = self.directory / f"{name}.log"

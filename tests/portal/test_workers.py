@@ -13,18 +13,19 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery
+from celery.utils.timer2 import Timer
 from django.db import OperationalError
 from pytest_django import Settings
 
 from localcluster import services
 from localcluster.processes import free_ports
-from portal import workers
+from portal import celery_app, workers
 from portal.workers import Duties
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0
 PROGRAMS = {
-    "worker": ["worker", "--pool", "threads", "--without-gossip", "--without-mingle"],
+    "worker": ["worker", "--pool", "threads"],
     "beat": ["beat", "--scheduler", "portal.workers:LiveScheduler"],
 }
 
@@ -95,6 +96,19 @@ def test_it_lives_on_without_a_broker(
     alive.unlink()
     eventually(alive.exists, "a sign of life without a broker")
     assert program.poll() is None
+
+
+def test_no_step_of_the_start_sends_to_the_broker_what_it_would_repeat_for_ever() -> None:
+    controller, options = (
+        SimpleNamespace(use_eventloop=True),
+        {"task_events": False},
+    )  # as for `celery worker`
+    consumer = workers.LiveConsumer(
+        lambda: None, app=celery_app, timer=Timer(), controller=controller, worker_options=options
+    )
+    steps = {step.alias for step in consumer.steps}
+    assert {"Connection", "Tasks", "event loop"} <= steps
+    assert steps & {"Heart", "Events", "Gossip", "Mingle"} == set()
 
 
 class TestDuties:
