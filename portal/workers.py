@@ -54,8 +54,8 @@ class LiveConsumer(Consumer):
     right that is over to go on. What beat would ask for, the worker then does of itself, one thing at a time.
     """
 
-    def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, worker_options=(worker_options or {}) | WITHOUT, **kwargs)
+    def __init__(self, on_task_request: Any, *, worker_options: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(on_task_request, worker_options=worker_options | WITHOUT, **kwargs)
 
     def ensure_connected(self, conn: Any) -> Any:
         """Return the connection once the broker answers; until then show every second that we are alive, and work."""
