@@ -496,4 +496,4 @@ class Grant(models.Model):
     def open_operations(self) -> list[str]:
         """Return the creates to which nobody has seen the answer, the latest last."""
         latest = [] if self.binding_uid else [str(self.operation)]
-        return [*self.unanswered, *latest][-self.MOST_UNANSWERED :]
+        return list(dict.fromkeys([*self.unanswered, *latest]))[-self.MOST_UNANSWERED :]

@@ -34,6 +34,7 @@ from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
 
 logger = structlog.get_logger(__name__)
 
+ENDS = ("binding.ended", "binding.gone", "binding.repaired", "binding.reverted", pruning.PRUNED)
 MOST_ROUNDS = 3
 LATE_CREATES_FOR = timedelta(minutes=10)
 """How long after an end a namespace is looked at in each sweep, if a create of it was never answered."""
@@ -103,21 +104,34 @@ def _take_lease(namespace: Namespace) -> UUID | None:
 def _rows(namespace: Namespace, config: ClusterConfig) -> Rows:
     """Let a pass ask the rows again before it creates, and record what it is about to create."""
 
-    def operation(binding: BindingSpec) -> str:
+    @transaction.atomic
+    def operation(binding: BindingSpec, replaced: Seen | None) -> str:
         grant, _created = Grant.objects.get_or_create(
             namespace=namespace,
             identity_id=UUID(binding.identity_id),
             role=binding.role,
             defaults=_grant_values(binding),
         )
-        same = str(grant.membership_id) == binding.membership_id and not grant.binding_uid
-        if grant.state == Grant.State.PENDING and same:
+        if replaced is not None:
+            _record_replaced(namespace, binding, replaced)
+            if grant.binding_uid:
+                _record_end(grant, grant.binding_uid, "binding.gone")
+            grant.binding_uid = ""
+            grant.save(update_fields=["binding_uid"])
+        same = str(grant.membership_id) == binding.membership_id
+        if grant.state == Grant.State.PENDING and same and str(grant.operation) in grant.open_operations:
             return str(grant.operation)  # the answer to an earlier create of it may have been lost
-        renewed = _renewed(grant)
+        renewed = uuid.uuid4()
+        # The uid of one that is not replaced stays: that a list lacked it is no proof that it is gone.
         Grant.objects.filter(pk=grant.pk).update(
-            state=Grant.State.PENDING, since=Now(), error_message="", **renewed, **_grant_values(binding)
+            state=Grant.State.PENDING,
+            since=Now(),
+            error_message="",
+            operation=renewed,
+            unanswered=[*grant.open_operations, str(renewed)][-Grant.MOST_UNANSWERED :],
+            **_grant_values(binding),
         )
-        return str(renewed["operation"])
+        return str(renewed)
 
     return Rows(
         is_wanted=lambda binding: desired_state.is_wanted(namespace.pk, binding, config),
@@ -219,7 +233,10 @@ def _store_granted(namespace: Namespace, binding: BindingSpec, granted: Granted)
     grants.exclude(state=state).update(since=Now())
     grants.update(state=state, error_message=message[:500], **_grant_values(binding))
     if granted.uid and granted.uid != grant.binding_uid:
-        grants.update(binding_uid=granted.uid)
+        if grant.binding_uid:  # the name was free for another one
+            _record_end(grant, grant.binding_uid, "binding.gone")
+        answered = [each for each in grant.unanswered if each != str(grant.operation)]
+        grants.update(binding_uid=granted.uid, unanswered=answered)
         _record_made(grant, granted.uid)
     if granted.is_proved:
         grants.update(proved_at=Now())
@@ -265,8 +282,15 @@ def _store_revoked(namespace: Namespace, name: str, revoked: Revoked, *, deleted
 
 
 def _record_end(grant: Grant, uid: str, act: str) -> None:
+    if _is_told(grant, uid):
+        return
     ended = {"role": grant.role, "uid": uid}
     record(act, by=None, about=grant, namespace_id=grant.namespace_id, before=ended)
+
+
+def _is_told(about: Grant | Namespace, uid: str) -> bool:
+    """Whether the end of a binding is recorded already, however often it is found to be gone."""
+    return Event.objects.filter(object_id=str(about.pk), act__in=ENDS, before__uid=uid).exists()
 
 
 def _record_deleted(namespace: Namespace, seen: Seen, act: str) -> None:
@@ -282,6 +306,8 @@ def _record_deleted(namespace: Namespace, seen: Seen, act: str) -> None:
 def _record_replaced(namespace: Namespace, binding: BindingSpec, seen: Seen) -> None:
     """Record the end of a binding that another one took the place of, and whether somebody had changed it by hand."""
     grant = Grant.objects.filter(namespace=namespace, binding_name=binding.name).first()
+    if _is_told(grant or namespace, seen.uid):
+        return
     changed = seen.written.by or not gives_the_same(seen, binding)
     before = {"role": binding.role, "uid": seen.uid}
     if changed:

@@ -90,10 +90,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rows:
-    """The pass's way back to the rows: asked right before each create, because rows may change meanwhile."""
+    """The pass's way back to the rows: asked right before each create, because rows may change meanwhile.
+
+    `operation` is also told which binding was deleted to make room for the new one: from then on nobody remembers it.
+    """
 
     is_wanted: Callable[[BindingSpec], bool]
-    operation: Callable[[BindingSpec], str]
+    operation: Callable[[BindingSpec, Seen | None], str]
 
 
 def observe(api: ClusterApi, name: str, *, with_limits: bool = False) -> Observed:
@@ -232,6 +235,7 @@ def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcom
 def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -> None:
     for binding, seen in outcome.drift.correct:
         outcome.granted[binding.name] = Granted(uid=seen.uid)
+    replaced = {binding.name: seen for binding, seen in outcome.drift.replace}
     new = (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace))
     for binding in sorted(
         new, key=lambda each: each.role != HIGHEST_ROLE
@@ -241,7 +245,8 @@ def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -
             outcome.errors.append(barred)
             outcome.granted[binding.name] = Granted(error=barred)
         if binding.name not in outcome.granted and rows.is_wanted(binding):
-            outcome.granted[binding.name] = _create(api, spec, binding, rows.operation(binding), outcome)
+            operation = rows.operation(binding, replaced.get(binding.name))
+            outcome.granted[binding.name] = _create(api, spec, binding, operation, outcome)
             _take_back(api, spec, rows, binding, outcome)
     for binding, _seen in outcome.drift.conflicts:
         error = Conflict(f"A RoleBinding {binding.name} is there that Berth did not make.")

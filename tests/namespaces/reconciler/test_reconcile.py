@@ -27,7 +27,7 @@ from clusters.config import load
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
 from clusters.roles import cluster_role, probes
 from namespaces.reconciler import reconcile as module
-from namespaces.reconciler.diff import Obstacle
+from namespaces.reconciler.diff import Obstacle, Seen
 from namespaces.reconciler.manifests import OPERATION
 from namespaces.reconciler.reconcile import Outcome, Rows, observe, reconcile
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
@@ -63,7 +63,7 @@ class Book:
     def rows(self) -> Rows:
         return Rows(is_wanted=lambda each: each in self.wanted, operation=self.operation)
 
-    def operation(self, each: BindingSpec) -> str:
+    def operation(self, each: BindingSpec, _replaced: Seen | None) -> str:
         recorded = self.known.get(each.name)
         if recorded is None or recorded.proved:
             number = int(max(recorded.operations)) + 1 if recorded else 1
@@ -432,7 +432,7 @@ class TestRowsChangeMeanwhile:
 
     def test_withdrawn_during_the_create_is_taken_back_at_once(self, api: FakeCluster, book: Book) -> None:
         answers = iter([True, False])
-        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each: "operation")
+        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each, _old: "operation")
         api.calls.clear()
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         assert written(api) == [("create", NILS.name), ("delete", NILS.name)]
@@ -442,7 +442,7 @@ class TestRowsChangeMeanwhile:
 
     def test_taking_back_that_fails_is_told_and_keeps_the_uid(self, api: FakeCluster, book: Book) -> None:
         answers = iter([True, False])
-        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each: "operation")
+        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each, _old: "operation")
         api.fail(DOWN, verb="delete", name=NILS.name)
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         found = binding_in(api, NILS)
@@ -454,7 +454,7 @@ class TestRowsChangeMeanwhile:
     def test_operation_is_recorded_before_the_create(self, api: FakeCluster, book: Book) -> None:
         order: list[str] = []
 
-        def operation(_each: BindingSpec) -> str:
+        def operation(_each: BindingSpec, _replaced: Seen | None) -> str:
             order.append("recorded")
             assert binding_in(api, NILS) is None
             return "operation-9"
