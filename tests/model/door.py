@@ -147,7 +147,7 @@ class Door:
 
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         metadata = manifest["metadata"]
-        act = Act("create", kind, metadata.get("namespace", ""), metadata["name"])
+        act = Act("try" if dry_run else "create", kind, metadata.get("namespace", ""), metadata["name"])
         return self._call(act, lambda: self._api.create(kind, manifest, dry_run=dry_run), manifest)  # type: ignore[no-any-return]
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:

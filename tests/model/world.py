@@ -91,7 +91,7 @@ class World:
         self.desk = Desk(grounds.connect, book.rights, self._truth, self._judge, self._effect)
         self.foreign_keys: dict[str, str] = {}
         self.foreign = self.foreign_now()
-        self.last_event = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self.last_event = self.newest_event()
         self.proofs: dict[UUID, tuple[str, object]] = {}
         self.recorded: dict[tuple[str, str], list[str]] = defaultdict(list)
 
@@ -460,7 +460,7 @@ class World:
 
     def act(self, do: Callable[[], Any], *acts: str) -> Any:
         """Do what a person does, and see that exactly these acts are recorded; None if it was refused."""
-        before = self._newest_event()
+        before = self.newest_event()
         try:
             with transaction.atomic():
                 done = do()
@@ -483,13 +483,16 @@ class World:
         return {
             key: _content(found)
             for key, found in self.grounds.all().items()
-            if found["metadata"]["uid"] not in self.noted.made and key[2] != "berth-state"
+            if found["metadata"]["uid"] not in self.noted.made and key[0] != "ConfigMap"
         }
 
     def leases(self) -> set[str]:
         """Return the namespaces that a worker holds."""
         held = NamespaceStatus.objects.filter(lease_until__isnull=False)
         return set(held.values_list("namespace__name", flat=True))
+
+    def newest_event(self) -> int:
+        return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
     def user(self, name: str) -> User:
         return User.objects.get(pk=self.book.people[name].pk)
@@ -596,8 +599,6 @@ class World:
                 return dict(each["metadata"].get("annotations") or {})
         return {}
 
-    def _newest_event(self) -> int:
-        return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 class _Hands:
