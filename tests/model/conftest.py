@@ -19,7 +19,7 @@ from tests.model import door
 from tests.model.book import Book
 from tests.model.crew import Fate
 from tests.model.grounds import Grounds, MemoryGrounds
-from tests.model.machine import Setting
+from tests.model.history import Setting
 from tests.model.world import CAST, World, subject
 
 
@@ -53,7 +53,10 @@ def _cast(world: World) -> None:
     """Bring the cast in by the acts of the product, and make the namespace avis-fire."""
     for name in CAST:
         world.log_in(name)
-    world.act(lambda: people.make_first_operator(identity=Identity.objects.get(subject=subject("olga"))), "operator.first")
+    world.act(
+        lambda: people.make_first_operator(identity=Identity.objects.get(subject=subject("olga"))),
+        "operator.first",
+    )
     world.book.people["olga"].level = "admin"
     for name, level in (("paula", "admin"), ("nils", "user"), ("eda", "user")):
         world.set_level(name, level, "olga")

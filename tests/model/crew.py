@@ -22,13 +22,14 @@ class Killed(BaseException):
 
 @dataclass
 class Fate:
-    """What happens to a worker at which of its next calls of the cluster, counted from 1; 0: at none.
+    """What happens to a worker at which of its next calls of the cluster: counted from 1 (0: at none), or the first one
+    of a verb.
 
     `late` means that the call at which it dies has had its effect.
     """
 
-    dies_at: int = 0
-    stands_at: int = 0
+    dies_at: int | str = 0
+    stands_at: int | str = 0
     late: bool = False
     calls: int = 0
 

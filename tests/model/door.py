@@ -178,13 +178,14 @@ class Door:
         if act.verb in WRITES:
             desk.judge(self, act, manifest)
             self.acts.append(act)
-        if worker and fate.stands_at == here:
+        if worker and fate.stands_at in (here, act.verb):
             worker.stand()
             fate = worker.fate
             here = fate.calls = 1  # counted anew: this call is its first one
             desk.opened.append(self)  # it does something in another step as well
             self._note()
-        if fate.dies_at == here and not fate.late:
+        dies = fate.dies_at in (here, act.verb)
+        if dies and not fate.late:
             raise Killed
         fault = self._fault(act, page)
         if fault is not None and fault.late:
@@ -192,7 +193,7 @@ class Door:
         if fault is not None and not fault.lost:
             raise fault.error
         answer = self._do(act, effect, manifest)
-        if fate.dies_at == here:
+        if dies:
             raise Killed
         if fault is not None:
             raise fault.error

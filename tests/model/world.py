@@ -38,6 +38,7 @@ from tests.model.book import Book
 from tests.model.crew import Fate, Killed, Worker
 from tests.model.door import Act, Desk, Door, Fault
 from tests.model.grounds import Grounds
+from tests.model.tally import Tally
 
 OPERATOR = "olga"
 CAST = (OPERATOR, "paula", "nils", "eda", "ana")
@@ -46,24 +47,6 @@ PEOPLE = CAST + NEWCOMERS
 FOREIGN_KEY = "count/jobs.batch"
 MOST_WORKERS = 3
 _MESSAGES = 12
-
-
-@dataclass
-class Tally:
-    """What came of one history."""
-
-    steps: int = 0
-    stale: int = 0
-    foreign_changed: int = 0
-    resurrected: int = 0
-    longest_life: int = 0
-
-    def add(self, other: Tally) -> None:
-        self.steps += other.steps
-        self.stale += other.stale
-        self.foreign_changed += other.foreign_changed
-        self.resurrected += other.resurrected
-        self.longest_life = max(self.longest_life, other.longest_life)
 
 
 @dataclass
@@ -99,9 +82,7 @@ class World:
 
     def log_in(self, name: str) -> None:
         """Somebody comes, for the first time or again."""
-        claims = Claims(
-            issuer=model.ISSUER, subject=subject(name), name=name, email=f"{name}@example.edu"
-        )
+        claims = Claims(issuer=model.ISSUER, subject=subject(name), name=name, email=f"{name}@example.edu")
         known = self.book.people.get(name)
         if known is not None:
             identity = Identity.objects.get(subject=subject(name))
@@ -235,7 +216,9 @@ class World:
             acts = ("request.approved", "member.added", *self._vouching(person))
             done = self.act(lambda: requests.approve(request=row, by=self.user(by)), *acts)
         else:
-            done = self.act(lambda: requests.deny(request=row, note="No.", by=self.user(by)), "request.denied")
+            done = self.act(
+                lambda: requests.deny(request=row, note="No.", by=self.user(by)), "request.denied"
+            )
         if done is None:
             return
         del self.book.requests[pk]
@@ -469,9 +452,8 @@ class World:
         found = Event.objects.filter(pk__gt=before).values_list("act", flat=True)
         assert sorted(found) == sorted(acts), f"recorded: {sorted(found)}; done: {sorted(acts)}"
         callbacks, connection.run_on_commit = connection.run_on_commit, []
-        for _savepoints, callback, _robust in callbacks:
-            if done is not None:
-                callback()
+        for each in callbacks if done is not None else ():
+            each[1]()
         return done
 
     def hands(self, *places: str) -> _Hands:
@@ -600,7 +582,6 @@ class World:
         return {}
 
 
-
 class _Hands:
     """See `World.hands`."""
 
@@ -641,4 +622,3 @@ def _content(found: Manifest) -> Manifest:
     }
     kept = {key: value for key, value in found.items() if key not in ("status", "metadata")}
     return copy.deepcopy({**kept, "metadata": metadata})
-

@@ -1,0 +1,138 @@
+"""Histories that once failed, and histories that show that the machine sees what it is there to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clusters.api import ROLE_BINDING, Unavailable
+from namespaces import desired_state, reconciliation
+from namespaces.reconciler import diff
+from namespaces.reconciler import reconcile as reconcile_module
+from tests.model.crew import Fate
+from tests.model.door import Fault
+from tests.model.history import Happens, history
+
+pytestmark = pytest.mark.usefixtures("in_memory")
+FIRE = "avis-fire"
+
+
+def late(verb: str) -> Fault:
+    """Return what makes the answer to the next call of a verb get lost, and its effect come later."""
+    return Fault(
+        Unavailable("The API server did not answer within 10 seconds."), verb, ROLE_BINDING, late=True
+    )
+
+
+def test_worker_that_dies_before_it_replaces_what_it_deleted_leaves_no_end_unrecorded() -> None:
+    """The next worker finds a free name, and remembers what had it."""
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.hand_edits(0, "swap", "olga")
+        happens.work("pass", FIRE, Fate(dies_at="delete", late=True))
+
+
+def test_list_that_lacks_a_binding_makes_nobody_record_it_twice() -> None:
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.filter(0)
+        happens.work("pass", FIRE, Fate())
+        happens.calm()
+        happens.remove(FIRE, "nils", "olga")
+
+
+def test_right_that_a_late_worker_makes_is_counted_and_gone_with_the_next_sweep() -> None:
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.add(FIRE, "ana", "viewer", "paula")
+        happens.begin("pass", FIRE, Fate(stands_at="create"))
+        happens.remove(FIRE, "ana", "olga")
+        happens.time_passes(61)
+        happens.work("pass", FIRE, Fate())
+        happens.go_on(0, Fate(dies_at=1, late=True))
+        world = happens.world
+        assert len(world.noted.resurrected) == 1
+        happens.work("sweep", "", Fate())
+        assert not world.noted.resurrected
+        assert (world.tally.resurrected, world.tally.longest_life) == (1, 0)
+
+
+def test_create_that_arrives_after_the_end_of_the_right_is_gone_with_the_next_sweep() -> None:
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.add(FIRE, "ana", "viewer", "paula")
+        happens.fault(late("create"))
+        happens.work("pass", FIRE, Fate())
+        happens.remove(FIRE, "ana", "olga")
+        happens.work("pass", FIRE, Fate())
+        happens.lands()
+        assert len(happens.world.noted.resurrected) == 1
+        happens.work("sweep", "", Fate())
+        assert not happens.world.noted.resurrected
+
+
+def _lets_late_workers_in(happens: Happens) -> None:
+    happens.add(FIRE, "ana", "viewer", "paula")
+    happens.begin("pass", FIRE, Fate(stands_at="list"))
+    happens.remove(FIRE, "ana", "olga")
+    happens.go_on(0, Fate())
+
+
+def _removes_eda(happens: Happens) -> None:
+    happens.remove(FIRE, "eda", "olga")
+    happens.work("pass", FIRE, Fate())
+
+
+def _changes_two_roles(happens: Happens) -> None:
+    happens.set_role(FIRE, "eda", "viewer", "olga")
+    happens.work("pass", FIRE, Fate())
+
+
+BROKEN: dict[str, tuple[Any, str, object, Callable[[Happens], None]]] = {
+    "I-1: stale": (reconcile_module, "_revoke", lambda *_: None, _removes_eda),
+    "I-2": (desired_state, "is_wanted", lambda *_: True, _lets_late_workers_in),
+    "I-4": (reconcile_module, "_revoke", lambda *_: None, _changes_two_roles),
+    "I-7": (reconcile_module, "PROOF_DELAYS", (), _removes_eda),
+    "I-9": (reconciliation, "_record_end", lambda *_: None, _removes_eda),
+}
+
+
+@pytest.mark.parametrize("invariant", BROKEN)
+def test_machine_sees_what_is_broken(invariant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way to break the product is seen as the invariant that it breaks."""
+    module, name, broken, happen = BROKEN[invariant]
+
+    def history_in_which_it_breaks() -> None:
+        with history() as happens:
+            happens.work("pass", FIRE, Fate())
+            if invariant == "I-4":
+                monkeypatch.setattr(reconcile_module, "_grant", _grants_and_then_revokes)
+            monkeypatch.setattr(module, name, broken)
+            happen(happens)
+
+    with pytest.raises(AssertionError, match=invariant):
+        history_in_which_it_breaks()
+
+
+_grant, _revoke = reconcile_module._grant, reconcile_module._revoke
+
+
+def _grants_and_then_revokes(api: Any, spec: Any, rows: Any, outcome: Any) -> None:
+    _grant(api, spec, rows, outcome)
+    _revoke(api, spec, outcome)
+
+
+def test_foreign_binding_that_is_deleted_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def history_in_which_it_happens() -> None:
+        with history() as happens:
+            happens.work("pass", FIRE, Fate())
+            happens.remove(FIRE, "eda", "olga")
+            happens.work("pass", FIRE, Fate())
+            happens.hand_makes(FIRE, "eda", "eda", "editor", ours=True)
+            monkeypatch.setattr(diff, "is_ours", lambda *_: True)
+            happens.work("pass", FIRE, Fate())
+
+    with pytest.raises(AssertionError, match="I-3"):
+        history_in_which_it_happens()
