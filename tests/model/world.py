@@ -26,7 +26,7 @@ from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Manifest
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.roles import binding_name
-from namespaces import reconciliation, tasks
+from namespaces import sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import limits, members, namespaces, requests
 from namespaces.limits import Key
@@ -393,7 +393,7 @@ class World:
         known = self.book.places.get(place)
         if name == "pass" and known is not None:
             return lambda: tasks.reconcile_namespace(namespace_id=str(known.pk))
-        return reconciliation.sweep_clusters if name == "sweep" else reconciliation.reconcile_due
+        return sweeping.sweep_clusters if name == "sweep" else sweeping.reconcile_due
 
     def work(self, job: str, place: str, fate: Fate) -> None:
         """A worker works to the end, or dies on the way."""
