@@ -120,7 +120,7 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
         revoked = grant.is_over
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,
-            operations=frozenset(grant.open_operations),
+            operations=frozenset(grant.unanswered),
             role=grant.role,
             username=grant.username,
             revoked=revoked,

@@ -444,8 +444,8 @@ class DriftDecision(models.Model):
 class Grant(models.Model):
     """What the cluster holds, or held, for (namespace, identity, role), and the proof of it.
 
-    `operation` is the uuid of the latest create; `unanswered` are those of earlier ones to which nobody has seen the
-    answer: a worker that stood still may send one late. A revoked grant stays as a tombstone. Only reconciliation
+    `operation` is the uuid of the latest create; `unanswered` are those to which nobody has seen the answer: a worker
+    that stood still may send one late. A revoked grant stays as a tombstone. Only reconciliation
     writes here.
     """
 
@@ -491,9 +491,3 @@ class Grant(models.Model):
     @property
     def audit_text(self) -> str:
         return self.binding_name
-
-    @property
-    def open_operations(self) -> list[str]:
-        """Return the creates to which nobody has seen the answer, the latest last."""
-        latest = [] if self.binding_uid else [str(self.operation)]
-        return list(dict.fromkeys([*self.unanswered, *latest]))[-self.MOST_UNANSWERED :]

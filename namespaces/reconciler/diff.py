@@ -60,7 +60,7 @@ class Stray(StrEnum):
 
 @dataclass(frozen=True)
 class Seen:
-    """A binding in the cluster, by name and uid; what it says, and who else wrote it."""
+    """A binding in the cluster, by name and uid; what it says, who else wrote it, and the create of ours it names."""
 
     name: str
     uid: str
@@ -68,6 +68,7 @@ class Seen:
     users: tuple[str, ...] = field(default=(), compare=False)
     groups: tuple[str, ...] = field(default=(), compare=False)
     written: Written = field(default=Written(), compare=False)
+    operation: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -163,18 +164,18 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     limits, asked = _limits(spec, observed.limits)
     return Drift(
         correct=tuple(
-            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "correct"
+            (binding, as_seen(found)) for binding, found, verdict in judged if found and verdict == "correct"
         ),
         create=tuple(binding for binding, _found, verdict in judged if verdict == "create"),
         replace=tuple(
-            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "replace"
+            (binding, as_seen(found)) for binding, found, verdict in judged if found and verdict == "replace"
         ),
         conflicts=tuple(
-            (binding, _seen(found)) for binding, found, verdict in judged if found and verdict == "conflict"
+            (binding, as_seen(found)) for binding, found, verdict in judged if found and verdict == "conflict"
         ),
         delete=_ended(spec, unwanted),
         unexplained=tuple(
-            _seen(found) for found, known in ours if not known.revoked and not _is_condemned(spec, found)
+            as_seen(found) for found, known in ours if not known.revoked and not _is_condemned(spec, found)
         ),
         foreign=foreign,
         returned=tuple(
@@ -258,7 +259,7 @@ def _ended(spec: NamespaceSpec, bindings: Sequence[Manifest]) -> tuple[Seen, ...
     """Return the bindings that are ours and of which the rows say that they are over, and those that are condemned."""
     names = {binding.name for binding in spec.bindings}
     return tuple(
-        _seen(found)
+        as_seen(found)
         for found in bindings
         if found["metadata"]["name"] not in names
         if ((known := _our(spec, found)) is not None and known.revoked) or _is_condemned(spec, found)
@@ -357,7 +358,9 @@ def is_as_wanted(spec: NamespaceSpec, binding: BindingSpec, found: Manifest) -> 
     )
 
 
-def _seen(found: Manifest) -> Seen:
+def as_seen(found: Manifest) -> Seen:
+    """Return what is remembered of a binding in the cluster."""
     metadata = found["metadata"]
     users, groups = _named(found, "User"), _named(found, "Group")
-    return Seen(metadata["name"], metadata["uid"], _role(found), users, groups, _written(found))
+    operation = (metadata.get("annotations") or {}).get(OPERATION, "")
+    return Seen(metadata["name"], metadata["uid"], _role(found), users, groups, _written(found), operation)

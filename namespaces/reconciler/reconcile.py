@@ -29,12 +29,13 @@ from namespaces.reconciler.diff import (
     Observed,
     Obstacle,
     Seen,
+    as_seen,
     compare,
     gives_the_same,
     is_as_wanted,
     is_ours,
 )
-from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
+from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
@@ -44,9 +45,13 @@ LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of i
 
 @dataclass(frozen=True)
 class Granted:
-    """What became of one binding that should be: its uid, and why it is not proved, if it is not."""
+    """What became of one binding that should be: its uid, and why it is not proved, if it is not.
+
+    `operation` is the create that made it, or that failed.
+    """
 
     uid: str = ""
+    operation: str = ""
     error: ClusterError | None = None
     doubt: str = ""
 
@@ -153,7 +158,7 @@ def _look_for_ends(api: ClusterApi, spec: NamespaceSpec, observed: Observed, out
             outcome.revoked[name] = Revoked(gone=False, error=error)
             continue
         if is_ours(found, known):
-            late.append(Seen(name, found["metadata"]["uid"]))
+            late.append(as_seen(found))
     outcome.drift = replace(outcome.drift, delete=(*outcome.drift.delete, *late))
 
 
@@ -167,9 +172,11 @@ def _revoke(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
                 spec.barred[binding.role]
             )  # it could not be made again, and lets in whom it should
             outcome.errors.append(error)
-            outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)
+            outcome.granted[binding.name] = Granted(seen.uid, seen.operation, error)
         elif error := _delete(api, spec, seen, outcome):
-            outcome.granted[binding.name] = Granted(uid=seen.uid, error=error)  # the name is still taken
+            outcome.granted[binding.name] = Granted(
+                seen.uid, seen.operation, error
+            )  # the name is still taken
 
 
 def _delete(api: ClusterApi, spec: NamespaceSpec, seen: Seen, outcome: Outcome) -> ClusterError | None:
@@ -234,7 +241,7 @@ def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcom
 
 def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -> None:
     for binding, seen in outcome.drift.correct:
-        outcome.granted[binding.name] = Granted(uid=seen.uid)
+        outcome.granted[binding.name] = Granted(seen.uid, seen.operation)
     replaced = {binding.name: seen for binding, seen in outcome.drift.replace}
     new = (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace))
     for binding in sorted(
@@ -267,38 +274,26 @@ def _create(
 ) -> Granted:
     try:
         outcome.writes += 1
-        made = api.create(ROLE_BINDING, binding_manifest(spec, binding, operation))
-    except Conflict as error:
-        return _adopt(api, spec, binding, operation, error, outcome)
+        seen = as_seen(_create_or_find(api, spec, binding, operation))
     except ClusterError as error:
         outcome.errors.append(error)
-        return Granted(error=error)
-    return Granted(uid=made["metadata"]["uid"])
+        return Granted(operation=operation, error=error)
+    return Granted(seen.uid, seen.operation)
 
 
-def _adopt(
-    api: ClusterApi,
-    spec: NamespaceSpec,
-    binding: BindingSpec,
-    operation: str,
-    conflict: Conflict,
-    outcome: Outcome,
-) -> Granted:
-    """The name is taken: read it, compare, never overwrite.
+def _create_or_find(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str) -> Manifest:
+    """Create it. If the name is taken, read what has it, compare, never overwrite. Raises ClusterError.
 
-    It is ours if the answer to an earlier create of the same operation was lost, and as good as ours if it says what
-    was decided: then the list that we saw lacked it.
+    What says what was decided is as good as ours: the answer to an earlier create was lost, or the list lacked it.
+    Anything else the next pass judges.
     """
     try:
+        return api.create(ROLE_BINDING, binding_manifest(spec, binding, operation))
+    except Conflict:
         found = api.get(ROLE_BINDING, binding.name, spec.name)
-    except ClusterError as error:
-        outcome.errors.append(error)
-        return Granted(error=error)
-    made_by = (found["metadata"].get("annotations") or {}).get(OPERATION)
-    if made_by == operation or is_as_wanted(spec, binding, found):
-        return Granted(uid=found["metadata"]["uid"])
-    outcome.errors.append(conflict)
-    return Granted(error=conflict)
+        if not is_as_wanted(spec, binding, found):
+            raise
+        return found
 
 
 def _take_back(
@@ -313,7 +308,7 @@ def _take_back(
         api.delete(ROLE_BINDING, binding.name, spec.name, uid=granted.uid)
     except ClusterError as error:
         outcome.errors.append(error)
-    outcome.granted[binding.name] = Granted(uid=granted.uid, doubt="withdrawn while it was made")
+    outcome.granted[binding.name] = replace(granted, doubt="withdrawn while it was made")
 
 
 @dataclass
@@ -339,11 +334,11 @@ class _Proof:
             self.error = error
         return True
 
-    def as_granted(self, uid: str) -> Granted:
+    def as_granted(self, granted: Granted) -> Granted:
         if self.error is not None or not self.questions:
-            return Granted(uid=uid, error=self.error)
+            return replace(granted, error=self.error)
         missing = f"{self.questions[0].verb} {self.questions[0].resource}"
-        return Granted(uid=uid, doubt=f"the API server does not let {self.username} {missing}")
+        return replace(granted, doubt=f"the API server does not let {self.username} {missing}")
 
     def as_revoked(self, way_in: str) -> Revoked:
         if self.error is not None or not self.questions:
@@ -356,7 +351,9 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
 
     The waits are shared, so that a pass waits no longer for a hundred answers than for one.
     """
-    ends = {name: _proof_of_end(spec, known) for name, known in _unproved_ends(spec, outcome).items()}
+    ends = {
+        name: _proof_of_end(spec, known, outcome) for name, known in _unproved_ends(spec, outcome).items()
+    }
     rights = {
         name: _proof_of_right(spec, name, outcome)
         for name, granted in outcome.granted.items()
@@ -372,7 +369,7 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     outcome.revoked |= {
         name: proof.as_revoked(_way_in(spec, proof.username, outcome)) for name, proof in ends.items()
     }
-    outcome.granted |= {name: proof.as_granted(outcome.granted[name].uid) for name, proof in rights.items()}
+    outcome.granted |= {name: proof.as_granted(outcome.granted[name]) for name, proof in rights.items()}
 
 
 def _way_in(spec: NamespaceSpec, username: str, outcome: Outcome) -> str:
@@ -406,9 +403,15 @@ def _proof_of_right(spec: NamespaceSpec, name: str, outcome: Outcome) -> _Proof:
     return _Proof(binding.username, expected=True, questions=questions[-1:] if again else questions)
 
 
-def _proof_of_end(spec: NamespaceSpec, known: KnownBinding) -> _Proof:
-    """Ask about every rule of every role (CVE-2019-6287); who keeps a role here, only about what went beyond it."""
-    kept = next((binding.role for binding in spec.bindings if binding.username == known.username), None)
+def _proof_of_end(spec: NamespaceSpec, known: KnownBinding, outcome: Outcome) -> _Proof:
+    """Ask about every rule of every role (CVE-2019-6287); who keeps a role here, only about what went beyond it.
+
+    A role that was wanted when the pass began, and is not held, keeps nothing.
+    """
+    held = {name for name, granted in outcome.granted.items() if granted.uid and granted.is_proved}
+    kept = next(
+        (each.role for each in spec.bindings if each.username == known.username and each.name in held), None
+    )
     questions = probes_beyond(known.role, kept) if kept else probes(HIGHEST_ROLE)
     return _Proof(known.username, expected=False, questions=list(questions))
 

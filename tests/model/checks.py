@@ -235,10 +235,10 @@ def _clear(world: World, place: str) -> None:
     for (kind, there, name), found in list(world.grounds.all().items()):
         uid = found["metadata"]["uid"]
         in_the_way = uid not in world.noted.made
-        # A label is what one of ours is known by whose maker died before it noted the uid.
+        # Label and operation are what one of ours is known by whose maker died before it noted the uid.
         known_by_uid = kind == "RoleBinding" and Grant.objects.filter(binding_uid=uid).exists()
-        unlabelled = not known_by_uid and not found["metadata"].get("labels")
-        if there == place and name.startswith("berth-") and (in_the_way or unlabelled):
+        unknown = uid in world.noted.defaced and not known_by_uid
+        if there == place and name.startswith("berth-") and (in_the_way or unknown):
             with world.hands(place):
                 world.grounds.remove(_kind(kind), place, name)
             world.foreign_keys.pop(place, None)

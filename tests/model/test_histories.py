@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clusters.api import ROLE_BINDING, Unavailable
-from namespaces import desired_state, reconciliation
+from namespaces import desired_state, grants
 from namespaces.reconciler import diff
 from namespaces.reconciler import reconcile as reconcile_module
 from tests.model.crew import Fate
@@ -73,6 +73,36 @@ def test_create_that_arrives_after_the_end_of_the_right_is_gone_with_the_next_sw
         assert not happens.world.noted.resurrected
 
 
+def test_end_is_not_proved_by_a_role_that_was_withdrawn_while_it_was_made() -> None:
+    """An admin may do whatever an editor may: no question is left about the editor, if the admin counts."""
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.remove(FIRE, "eda", "olga")
+        happens.add(FIRE, "eda", "admin", "olga")
+        happens.begin("pass", FIRE, Fate(stands_at="create"))
+        happens.remove(FIRE, "eda", "olga")
+        happens.hand_edits(1, "forget", "eda")  # so that the next look makes one again, and stands there
+        happens.go_on(0, Fate(stands_at="create"))
+
+
+def test_create_that_arrives_after_another_one_of_its_kind_was_made_and_ended_is_gone_with_the_next_sweep() -> (
+    None
+):
+    """Each create has an operation of its own: that a second one was answered says nothing about the first."""
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.add(FIRE, "ana", "viewer", "paula")
+        happens.fault(late("create"))
+        happens.work("pass", FIRE, Fate())
+        happens.work("pass", FIRE, Fate())
+        happens.remove(FIRE, "ana", "olga")
+        happens.work("pass", FIRE, Fate())
+        happens.lands()
+        assert len(happens.world.noted.resurrected) == 1
+        happens.work("sweep", "", Fate())
+        assert not happens.world.noted.resurrected
+
+
 def _lets_late_workers_in(happens: Happens) -> None:
     happens.add(FIRE, "ana", "viewer", "paula")
     happens.begin("pass", FIRE, Fate(stands_at="list"))
@@ -95,7 +125,7 @@ BROKEN: dict[str, tuple[Any, str, object, Callable[[Happens], None]]] = {
     "I-2": (desired_state, "is_wanted", lambda *_: True, _lets_late_workers_in),
     "I-4": (reconcile_module, "_revoke", lambda *_: None, _changes_two_roles),
     "I-7": (reconcile_module, "PROOF_DELAYS", (), _removes_eda),
-    "I-9": (reconciliation, "_record_end", lambda *_: None, _removes_eda),
+    "I-9": (grants, "_record_end", lambda *_: None, _removes_eda),
 }
 
 

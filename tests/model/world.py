@@ -55,8 +55,8 @@ class Noted:
 
     made: dict[str, Act] = field(default_factory=dict)
     deleted: dict[str, Act] = field(default_factory=dict)
-    heard: set[str] = field(default_factory=set)
-    """Uids of objects of ours that a worker has seen: in an answer, or in a list."""
+    defaced: set[str] = field(default_factory=set)
+    """Uids of objects whose labels or annotations somebody changed: the uid alone tells whose they are."""
     resurrected: dict[str, int] = field(default_factory=dict)
     """Uids of bindings that were made after the rows had changed, with the sweeps that have passed since."""
 
@@ -268,6 +268,8 @@ class World:
             "spoof": lambda seen: seen["metadata"].update(annotations=self._annotations(other)),
         }
         metadata = found["metadata"]
+        if how not in ("swap", "add", "empty"):
+            self.noted.defaced.add(metadata["uid"])
         with self.hands(metadata["namespace"]):
             self.grounds.change(ROLE_BINDING, metadata["namespace"], metadata["name"], edits[how])
 
@@ -352,6 +354,8 @@ class World:
                 self.grounds.change(RESOURCE_QUOTA, place, "berth-quota", edits[how])
             if how == "key":
                 self.foreign_keys[place] = found["metadata"]["uid"]
+            elif how == "strip":
+                self.noted.defaced.add(found["metadata"]["uid"])
 
     def hand_on_roles(self, role: str, how: str) -> None:
         """Somebody deletes a ClusterRole, takes all rules out of it, or applies the manifests again."""

@@ -1,0 +1,29 @@
+"""What the migrations do to rows that are there."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+
+from namespaces.models import Grant, Namespace
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("state", "uid", "is_open"),
+    [("pending", "", True), ("failing", "", True), ("active", "uid-1", False), ("revoked", "", False)],
+)
+def test_latest_create_is_open_where_nobody_saw_its_answer(
+    cast: Cast, fire: Namespace, state: str, uid: str, *, is_open: bool
+) -> None:
+    grant = factories.GrantFactory.create(membership=fire.memberships.get(person=cast.eda))
+    Grant.objects.update(state=state, binding_uid=uid, unanswered=["an-earlier-one"])
+    for _again in range(2):
+        import_module("namespaces.migrations.0006_open_operations").name_the_latest(apps, None)
+        grant.refresh_from_db()
+        assert grant.unanswered == ["an-earlier-one", *([str(grant.operation)] if is_open else [])]
