@@ -48,9 +48,10 @@ pictures: ## take a picture of every page for every kind of person, in build/pic
 	@$(PYTHON) -m localcluster build
 	@$(PYTEST) tests/e2e/pictures.py
 
-soak: ## random histories of people, hands and faults for MINUTES (30), two at a time
+soak: ## random histories of people, hands and faults for MINUTES (30): in memory, and on a real API server
 	@sh scripts/environment.sh dev
-	@$(PYTHON) -m tests.model --minutes $(or $(MINUTES),30) --processes 2 --seed $(or $(SEED),1)
+	@$(PYTHON) -m localcluster build
+	@$(PYTHON) -m tests.model --on both --minutes $(or $(MINUTES),30) --processes 2 --seed $(or $(SEED),1)
 
 lock: ## resolve the dependencies anew into requirements/
 	@sh scripts/environment.sh dev

@@ -16,7 +16,7 @@ from localcluster.layout import Layout, Ports, prepare
 from localcluster.processes import Child
 from localcluster.testing import Documents
 
-API_SERVER = "kube-apiserver"
+API_SERVER, CONTROLLERS = "kube-apiserver", "kube-controller-manager"
 
 
 class FrailPlane(ControlPlane):
@@ -52,6 +52,12 @@ class FrailPlane(ControlPlane):
         finally:
             self.kill_api_server()
             self.start_api_server()
+
+    def stop_controllers(self) -> None:
+        """Let nothing change by itself from now on."""
+        child = self._of_name(CONTROLLERS)
+        child.stop()
+        self._children.remove(child)
 
     def _of_name(self, name: str) -> Child:
         return next(child for child in self._children if child.name == name)

@@ -1,74 +1,117 @@
 """`python -m tests.model`: random histories, as many as wanted, or for as long as wanted (`make soak`).
 
 Every batch has a seed of its own. A batch that fails is told with its shortest history; the same seed and number repeat
-it: `python -m tests.model --seed SEED --histories NUMBER`.
+it: `python -m tests.model --on memory --seed SEED --histories NUMBER`. On `both`, every second batch is on a real API
+server, which it starts for itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from tests.model.tally import MARK, Tally
 
-BATCH = 100
+BATCHES = {"memory": 100, "real": 20}
+"""As many histories has a batch, by where they happen."""
+TESTS = {
+    "memory": "tests/model/test_model.py::test_everything_holds_in_random_histories",
+    "real": "tests/model/test_model.py::test_everything_holds_in_random_histories_on_a_real_server",
+}
 
 
-def _batch(seed: int, histories: int, database: str) -> tuple[int, int, Tally | None, str]:
-    """Run one batch; return its seed, its size, what came of it (None: it failed), and what it printed."""
-    command = [sys.executable, "-m", "pytest", "--db", database, "-n", "0", "-q", "-s", "-p", "no:randomly"]
-    environment = os.environ | {"MODEL_SEED": str(seed), "MODEL_HISTORIES": str(histories)}
-    done = subprocess.run(
-        [*command, "tests/model/test_model.py"], env=environment, capture_output=True, text=True
-    )
-    found = re.search(rf"^{MARK} (.*)$", done.stdout, re.MULTILINE)
-    tally = Tally(**json.loads(found[1])) if found and done.returncode == 0 else None
-    return seed, histories, tally, done.stdout + done.stderr
+@dataclass(frozen=True)
+class Batch:
+    """Some histories: where they happen, the seed, and how many."""
+
+    where: str
+    seed: int
+    size: int
+
+    def run(self, database: str) -> tuple[Batch, Tally | None, str]:
+        """Return what came of it (None: it failed), and what it printed."""
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--db",
+            database,
+            "-n",
+            "0",
+            "-q",
+            "-s",
+            "-p",
+            "no:randomly",
+        ]
+        size = str(self.size)
+        numbers = {"MODEL_SEED": str(self.seed), "MODEL_HISTORIES": size, "MODEL_REAL_HISTORIES": size}
+        done = subprocess.run(
+            [*command, TESTS[self.where]], env=os.environ | numbers, capture_output=True, text=True
+        )
+        found = re.search(rf"^{MARK} (.*)$", done.stdout, re.MULTILINE)
+        tally = Tally(**json.loads(found[1])) if found and done.returncode == 0 else None
+        return self, tally, done.stdout + done.stderr
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
-    parser.add_argument("--histories", type=int, default=100, help="how many in all")
-    parser.add_argument("--minutes", type=float, help="go on for so long, whatever the number")
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the first batch; the others follow")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
-    chosen = parser.parse_args()
+    chosen = _parser().parse_args()
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else None
-    left, seed, failed, total, done = chosen.histories, chosen.seed, 0, Tally(), 0
+    places = ("memory", "real") if chosen.on == "both" else (chosen.on,)
+    turns = itertools.cycle(places)
+    left, seed, failed = chosen.histories, chosen.seed, 0
+    done, totals = Counter[str](), {where: Tally() for where in places}
     with ThreadPoolExecutor(chosen.processes) as pool:
-        running: set[Future[tuple[int, int, Tally | None, str]]] = set()
+        running: set[Future[tuple[Batch, Tally | None, str]]] = set()
         while True:
             while len(running) < chosen.processes and (time.monotonic() < until if until else left > 0):
-                size = BATCH if until else min(BATCH, left)
-                running.add(pool.submit(_batch, seed, size, chosen.db))
+                where = next(turns)
+                size = BATCHES[where] if until else min(BATCHES[where], left)
+                running.add(pool.submit(Batch(where, seed, size).run, chosen.db))
                 left, seed = left - size, seed + 1
             if not running:
                 break
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for each in ended:
-                number, size, tally, text = each.result()
+                batch, tally, text = each.result()
                 if tally is None:
                     failed += 1
-                    _tell(number, size, text)
+                    _tell(batch, text)
                     continue
-                done += size
-                total.add(tally)
-                print(f"seed {number}: {size} histories, {tally.told()}", flush=True)
-    print(f"\n{done} histories of seeds {chosen.seed} to {seed - 1}, {total.told()}; {failed} batches failed")
-    return 1 if failed or total.stale or total.foreign_changed else 0
+                done[batch.where] += batch.size
+                totals[batch.where].add(tally)
+                print(f"{batch.where}, seed {batch.seed}: {batch.size} histories, {tally.told()}", flush=True)
+    print()
+    for where, total in totals.items():
+        print(f"{where}: {done[where]} histories of seeds {chosen.seed} to {seed - 1}, {total.told()}")
+    print(f"{failed} batches failed")
+    return 1 if failed or any(total.stale or total.foreign_changed for total in totals.values()) else 0
 
 
-def _tell(seed: int, size: int, text: str) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
+    parser.add_argument("--on", choices=("memory", "real", "both"), default="memory")
+    parser.add_argument("--histories", type=int, default=100, help="how many in all")
+    parser.add_argument("--minutes", type=float, help="go on for so long, whatever the number")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the first batch; the others follow")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
+    return parser
+
+
+def _tell(batch: Batch, text: str) -> None:
     lines = [line for line in text.splitlines() if re.match(r"(seed \d+:|happens\.|\w*Error: )", line)]
     shown = "\n".join(lines) or text[-3000:]
-    print(f"FAILED, again by: python -m tests.model --seed {seed} --histories {size}\n{shown}", flush=True)
+    again = f"--on {batch.where} --seed {batch.seed} --histories {batch.size}"
+    print(f"FAILED, again by: python -m tests.model {again}\n{shown}", flush=True)
 
 
 if __name__ == "__main__":

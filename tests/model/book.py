@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 RANKS = {"viewer": 1, "editor": 2, "admin": 3}
-ISSUER = "https://localhost:18443"
 
 # What a new namespace gets (the built-in profile), as it is written in a cluster.
 QUOTA = {

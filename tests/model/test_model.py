@@ -15,6 +15,7 @@ from tests.model.machine import History
 from tests.model.tally import MARK, Tally
 
 HISTORIES = int(os.environ.get("MODEL_HISTORIES", "60"))
+REAL_HISTORIES = int(os.environ.get("MODEL_REAL_HISTORIES", "2"))
 SEED = int(os.environ.get("MODEL_SEED", "1"))
 STEPS = 60
 SHORTEN_SECONDS = 60
@@ -22,10 +23,19 @@ SHORTEN_SECONDS = 60
 
 @pytest.mark.usefixtures("in_memory")
 def test_everything_holds_in_random_histories() -> None:
+    _let_happen(HISTORIES)
+
+
+@pytest.mark.usefixtures("on_a_real_server")
+def test_everything_holds_in_random_histories_on_a_real_server() -> None:
+    _let_happen(REAL_HISTORIES)
+
+
+def _let_happen(number: int) -> None:
     """A history that fails is made shorter and told as lines of a test: they belong into `test_histories`."""
     Setting.tally, Setting.failed = Tally(), ()
     chosen = settings(
-        max_examples=HISTORIES,
+        max_examples=number,
         stateful_step_count=STEPS,
         deadline=None,
         database=None,

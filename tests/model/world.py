@@ -66,6 +66,7 @@ class World:
 
     def __init__(self, config: ClusterConfig, grounds: Grounds, book: Book, cluster: Cluster) -> None:
         self.config, self.grounds, self.book, self.cluster = config, grounds, book, cluster
+        self.issuer = config.issuers[0].issuer
         self.tally, self.noted = Tally(), Noted()
         self.workers: list[Worker] = []
         self.messages: deque[tuple[UUID, str]] = deque(maxlen=_MESSAGES)
@@ -82,7 +83,7 @@ class World:
 
     def log_in(self, name: str) -> None:
         """Somebody comes, for the first time or again."""
-        claims = Claims(issuer=model.ISSUER, subject=subject(name), name=name, email=f"{name}@example.edu")
+        claims = Claims(issuer=self.issuer, subject=subject(name), name=name, email=f"{name}@example.edu")
         known = self.book.people.get(name)
         if known is not None:
             identity = Identity.objects.get(subject=subject(name))
@@ -128,7 +129,7 @@ class World:
 
         def change(_row: object) -> None:
             if other not in person.subjects:
-                Identity.objects.create(person_id=person.pk, issuer=model.ISSUER, subject=other)
+                Identity.objects.create(person_id=person.pk, issuer=self.issuer, subject=other)
                 return
             state = Identity.State.ACTIVE if usable else Identity.State.RETIRED
             Identity.objects.filter(subject=other).update(state=state)
@@ -278,7 +279,7 @@ class World:
         if not ground.is_there(self.grounds.all(), place):
             return
         if name in self.book.people:
-            name = binding_name(role, model.ISSUER, subject(name))
+            name = binding_name(role, self.issuer, subject(name))
         if (ROLE_BINDING.name, place, name) in self.grounds.all():
             return
         manifest = ground.binding(
@@ -303,7 +304,7 @@ class World:
         else:
             if name in self.book.people:
                 role = found["roleRef"]["name"].partition(":")[2]
-                name = binding_name(role, model.ISSUER, subject(name)) if role in model.RANKS else name
+                name = binding_name(role, self.issuer, subject(name)) if role in model.RANKS else name
             metadata["name"], metadata["namespace"] = name, place
         if (ROLE_BINDING.name, place, metadata["name"]) in self.grounds.all():
             return
