@@ -23,6 +23,7 @@ from namespaces.reconciler.diff import Seen, gives_the_same
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
 
+MADE, FOUND = "binding.made", "binding.found"
 ENDS = ("binding.ended", "binding.gone", "binding.repaired", "binding.reverted", pruning.PRUNED)
 _States = Grant.State
 
@@ -167,11 +168,15 @@ def _was_deleted(seen: Seen, outcome: Outcome) -> bool:
 
 
 def _record_made(grant: Grant, granted: Granted) -> None:
-    """Record that a binding was made, once, however often it was lost from sight and found again."""
-    told = Event.objects.filter(object_id=str(grant.pk), act="binding.made", after__uid=granted.uid)
+    """Record that a binding was made, once, however often it was lost from sight and found again.
+
+    One whose create we know nothing of was found as decided: somebody made a copy, or these rows were lost.
+    """
+    told = Event.objects.filter(object_id=str(grant.pk), act__in=(MADE, FOUND), after__uid=granted.uid)
     if not told.exists():
         made = {"role": grant.role, "uid": granted.uid, "operation": granted.operation}
-        record("binding.made", by=None, about=grant, namespace_id=grant.namespace_id, after=made)
+        act = MADE if granted.operation in grant.unanswered else FOUND
+        record(act, by=None, about=grant, namespace_id=grant.namespace_id, after=made)
 
 
 def _record_end(grant: Grant, uid: str, act: str) -> None:

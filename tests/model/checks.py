@@ -72,8 +72,8 @@ def audit_is_single(world: World) -> None:
     """I-9: no write is recorded twice."""
     new = Event.objects.filter(pk__gt=world.last_event, act__startswith="binding.")
     for act, before, after in new.values_list("act", "before", "after"):
-        uid = (after if act == "binding.made" else before).get("uid", "")
-        end = "" if act == "binding.made" else "end"
+        begins = act in ("binding.made", "binding.found")
+        uid, end = (after.get("uid", ""), "") if begins else (before.get("uid", ""), "end")
         world.recorded[uid, end].append(act)
         found = world.recorded[uid, end]
         assert len(found) == 1, f"I-9: {uid or 'nothing'} is recorded more than once: {found}"
@@ -88,7 +88,9 @@ def audit_is_whole(world: World) -> None:
     there = {found["metadata"]["uid"] for found in objects.values()}
     for uid, act in world.noted.made.items():
         if act.kind is ROLE_BINDING and uid in there:
-            assert world.recorded[uid, ""], f"I-9: the making of {act.name} in {act.place} is not recorded"
+            assert world.recorded[uid, ""] == ["binding.made"], (
+                f"I-9: the making of {act.name} in {act.place} is not recorded"
+            )
     for uid, act in world.noted.deleted.items():
         if act.kind is ROLE_BINDING and world.recorded[uid, ""]:
             assert world.recorded[uid, "end"], f"I-9: the end of {act.name} in {act.place} is not recorded"

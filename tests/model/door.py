@@ -11,7 +11,6 @@ from typing import Any
 
 from clusters.api import (
     NAMESPACE,
-    ROLE_BINDING,
     AccessAnswer,
     AccessQuestion,
     Account,
@@ -76,7 +75,8 @@ class Desk:
     """What all doors of one history share.
 
     `wanted` and `truth` are the model's own view: which rights the rows want now, and with which roles a user is let
-    into a namespace now. `judge` is asked about each write before it goes out.
+    into a namespace now. `judge` is asked about each write before it goes out; `effect` and `seen` are told of what was
+    written and of what a worker was shown.
     """
 
     connect: Callable[[ClusterConfig, Account], ClusterApi]
@@ -84,6 +84,7 @@ class Desk:
     truth: Callable[[str, str], frozenset[str]]
     judge: Callable[[Door, Act, Manifest | None], None]
     effect: Callable[[Door, Act, Manifest | None], None]
+    seen: Callable[[Kind, Manifest], None]
     fate: Fate = field(default_factory=Fate)
     faults: list[Fault] = field(default_factory=list)
     is_down: bool = False
@@ -120,13 +121,14 @@ class Door:
         self._desk, self._api = desk, api
         self.acts: list[Act] = []
         self.wanted: list[frozenset[Right]] = []
-        self.listed: list[Manifest] = []
         self.truths: dict[tuple[str, str], list[frozenset[str]]] = {}
         desk.opened.append(self)
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest:
         act = Act("get", kind, namespace or "", name)
-        return self._call(act, lambda: self._api.get(kind, name, namespace))  # type: ignore[no-any-return]
+        found: Manifest = self._call(act, lambda: self._api.get(kind, name, namespace))
+        self._desk.seen(kind, found)
+        return found
 
     def list_pages(self, kind: Kind, namespace: str | None = None, *, limit: int = 500) -> Iterator[Page]:
         act = Act("list", kind, namespace or "", "")
@@ -139,8 +141,8 @@ class Door:
                 return
             dropped = self._desk.dropped
             items = [item for item in page.items if item["metadata"]["name"] not in dropped]
-            if kind is ROLE_BINDING:
-                self.listed += items
+            for item in items:
+                self._desk.seen(kind, item)
             yield Page(items, page.resource_version, page.last)
             if page.last:
                 return

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from audit.models import Event
 from clusters.api import ROLE_BINDING, Unavailable
 from namespaces import desired_state, grants
 from namespaces.reconciler import diff
@@ -32,6 +33,15 @@ def test_worker_that_dies_before_it_replaces_what_it_deleted_leaves_no_end_unrec
         happens.work("pass", FIRE, Fate())
         happens.hand_edits(0, "swap", "olga")
         happens.work("pass", FIRE, Fate(dies_at="delete", late=True))
+
+
+def test_copy_that_says_what_is_decided_is_found_and_not_made_and_ends_like_ours() -> None:
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.hand_copies(2, FIRE, "", again=True)
+        happens.work("pass", FIRE, Fate())
+        assert Event.objects.filter(act="binding.found").count() == 1
+        happens.remove(FIRE, "eda", "olga")
 
 
 def test_list_that_lacks_a_binding_makes_nobody_record_it_twice() -> None:

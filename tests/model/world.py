@@ -22,7 +22,7 @@ from accounts.errors import Refusal
 from accounts.models import Identity, Level, User
 from accounts.signals import person_changed
 from audit.models import Event
-from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Manifest
+from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Kind, Manifest
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.roles import binding_name
@@ -55,6 +55,8 @@ class Noted:
 
     made: dict[str, Act] = field(default_factory=dict)
     deleted: dict[str, Act] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    """Uids of bindings that people made, and that said all that was decided when a worker saw them: as good as ours."""
     defaced: set[str] = field(default_factory=set)
     """Uids of objects whose labels or annotations somebody changed: the uid alone tells whose they are."""
     resurrected: dict[str, int] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class World:
         self.messages: deque[tuple[UUID, str]] = deque(maxlen=_MESSAGES)
         self.disturbed = set(book.places)
         self.rules = {name: copy.deepcopy(rules) for name, rules in grounds.roles().items()}
-        self.desk = Desk(grounds.connect, book.rights, self._truth, self._judge, self._effect)
+        self.desk = Desk(grounds.connect, book.rights, self._truth, self._judge, self._effect, self._seen)
         self.foreign_keys: dict[str, str] = {}
         self.foreign = self.foreign_now()
         self.last_event = self.newest_event()
@@ -470,7 +472,7 @@ class World:
         return {
             key: _content(found)
             for key, found in self.grounds.all().items()
-            if found["metadata"]["uid"] not in self.noted.made and key[0] != "ConfigMap"
+            if found["metadata"]["uid"] not in {*self.noted.made, *self.noted.taken} and key[0] != "ConfigMap"
         }
 
     def leases(self) -> set[str]:
@@ -528,11 +530,26 @@ class World:
         found = objects.get((act.kind.name, act.place, act.name))
         if found is None or found["metadata"]["uid"] != act.uid:
             return
-        assert act.uid in self.noted.made, f"I-3: {act.name} in {act.place} is deleted, and is not ours"
+        assert act.uid in {*self.noted.made, *self.noted.taken}, (
+            f"I-3: {act.name} in {act.place} is deleted, and is not ours"
+        )
         right = model.says(found)
         explained = any(right not in each for each in door.wanted)
         assert explained, f"I-5: {right} is deleted, and was wanted all the time"
         self.disturbed |= {act.place} if right in wanted else set()
+
+    def _seen(self, kind: Kind, found: Manifest) -> None:
+        """Note what a worker may take for its own: it says of itself that we made it for what is decided now."""
+        metadata = found["metadata"]
+        if kind is not ROLE_BINDING or metadata["uid"] in self.noted.made:
+            return
+        right = model.says(found)
+        installation = (metadata.get("annotations") or {}).get("berth.internal/installation")
+        if right not in self.book.rights() or installation != str(self.cluster.installation_id):
+            return
+        if metadata["name"] == binding_name(right.role, self.issuer, right.user):
+            self.noted.taken.add(metadata["uid"])
+            self.foreign.pop((kind.name, metadata["namespace"], metadata["name"]), None)
 
     def _effect(self, door: Door, act: Act, answer: Manifest | None) -> None:
         """Note a write that had its effect."""
