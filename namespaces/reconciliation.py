@@ -24,6 +24,7 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
 from namespaces import anchor, contact, desired_state, drift, grants, seen_limits, verdicts
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Obstacle, compare, keys_of_others
@@ -38,25 +39,27 @@ LATE_CREATES_FOR = timedelta(minutes=10)
 """How long after an end a namespace is looked at in each sweep, if a create of it was never answered."""
 
 
-def reconcile(namespace_id: UUID, *, prune: frozenset[str] = frozenset()) -> bool:
+def reconcile(namespace_id: UUID, *, hurry: bool = False, prune: frozenset[str] = frozenset()) -> str | None:
     """Make one namespace as decided, unless another worker is at it. Never raises a ClusterError.
 
-    `prune` are uids of bindings that may go although no row explains their end, as `pruning` or an operator allowed.
+    In a `hurry`, the proofs may be owed afterwards. `prune` are uids of bindings that may go although no row explains
+    their end, as `pruning` or an operator allowed.
 
-    A change made while we work leaves the row out of date: we look again at once, a few times. Return whether it was
-    changed once more then: those who knocked meanwhile were sent away, so that somebody must be called.
+    A change made while we work leaves the row out of date: we look again at once, a few times. Return the lane in which
+    somebody must be called again, if any: for the proofs, or since it was changed once more, while those who knocked
+    were sent away; what changed may be the end of a right.
     """
     for _round in range(MOST_ROUNDS):
         namespace = Namespace.objects.select_related("cluster").filter(pk=namespace_id).first()
         if namespace is None:
-            return False
+            return None
         lease = _take_lease(namespace)
         if lease is None:
-            return False
-        _pass(namespace, lease, prune)
+            return None
+        owes_proofs = _pass(namespace, lease, prune, hurry=hurry)
         if not Namespace.objects.filter(pk=namespace_id).exclude(generation=namespace.generation).exists():
-            return False
-    return True
+            return CHANGES if owes_proofs else None
+    return REVOCATIONS
 
 
 def look(namespace: Namespace) -> Drift:
@@ -72,20 +75,22 @@ def look(namespace: Namespace) -> Drift:
     return compare(spec, observe(api, namespace.name, with_limits=True))
 
 
-def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str]) -> None:
+def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str], *, hurry: bool) -> bool:
+    """Make one pass; return whether it owes the proofs."""
     try:
         config = contact.config_of(namespace.cluster)
         api = contact.connect(config)
         anchor.claim(api, namespace.cluster)
         spec = desired_state.namespace_spec(namespace, config)
         spec = replace(spec, condemned=spec.condemned | prune)
-        outcome = reconcile_in(api, spec, _rows(namespace, config))
+        outcome = reconcile_in(api, spec, _rows(namespace, config), hurry=hurry)
     except ClusterError as error:
         contact.note(namespace.cluster, error)
         _store_failure(namespace, lease, error)
-        return
+        return False
     contact.note(namespace.cluster, None)
     _store(namespace, lease, spec, outcome, prune)
+    return outcome.owes_proofs
 
 
 def _take_lease(namespace: Namespace) -> UUID | None:
@@ -133,7 +138,7 @@ def _store(
         state=verdict.state,
         error_code=verdict.code,
         error_message=verdict.message[:500],
-        attempts=0 if complete else F("attempts") + 1,
+        attempts=0 if complete else F("attempts") + (not outcome.owes_proofs),
         attempted_generation=spec.generation,
         observed_generation=spec.generation if complete else F("observed_generation"),
         cluster_uid=spec.uid if outcome.drift.obstacle else outcome.namespace_uid or spec.uid,

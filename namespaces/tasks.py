@@ -39,7 +39,8 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
     """Tell the workers to look now. A broker that is down costs half a second once; the sweep does the rest."""
     for namespace_id in namespace_ids:
         try:
-            reconcile_namespace.apply_async(kwargs={"namespace_id": str(namespace_id)}, queue=lane)
+            asked = {"namespace_id": str(namespace_id), "hurry": lane == REVOCATIONS}
+            reconcile_namespace.apply_async(kwargs=asked, queue=lane)
         except OperationalError as error:
             logger.warning(
                 "knock lost; the sweep will find the change", namespace_id=str(namespace_id), error=str(error)
@@ -48,10 +49,13 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
 
 
 @shared_task
-def reconcile_namespace(*, namespace_id: str) -> None:
-    """Make one namespace right. One that changes faster than we work comes again, and others have their turn before."""
-    if reconciliation.reconcile(UUID(namespace_id)):
-        knock([UUID(namespace_id)], REVOCATIONS)  # what changed may be the end of a right
+def reconcile_namespace(*, namespace_id: str, hurry: bool = False) -> None:
+    """Make one namespace right. One that changes faster than we work, or that owes its proofs after a hurry, comes
+    again, and others have their turn before.
+    """
+    lane = reconciliation.reconcile(UUID(namespace_id), hurry=hurry)
+    if lane is not None:
+        knock([UUID(namespace_id)], lane)
 
 
 @shared_task

@@ -42,7 +42,9 @@ def of_outcome(outcome: Outcome, *, name: str, attempts: int) -> Verdict:
     open_ones = [result for result in results if not result.is_proved and result.error is None]
     residual = [result for result in open_ones if isinstance(result, Revoked)]
     waits = [_wait(error, attempts) for error in outcome.errors]
-    if len(open_ones) > len(residual):
+    if outcome.owes_proofs:
+        waits.append(timedelta(0))
+    elif len(open_ones) > len(residual):
         waits.append(
             timedelta(seconds=min(UNPROVED_BASE_SECONDS * 2 ** min(attempts, 10), BACKOFF_LIMIT_SECONDS))
         )

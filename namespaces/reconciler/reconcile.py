@@ -79,7 +79,8 @@ class Outcome:
 
     `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed;
     `are_limits_made` says that both are as decided, or somebody is asked. `seen_uid` is that of the namespace that was
-    there, whosever it is.
+    there, whosever it is. `owes_proofs` says that nobody has been asked yet: `granted` holds only what was made, and
+    `revoked` only what could not be deleted.
     """
 
     drift: Drift
@@ -89,6 +90,7 @@ class Outcome:
     revoked: dict[str, Revoked] = field(default_factory=dict)
     limits: dict[Kind, list[Manifest]] = field(default_factory=dict)
     are_limits_made: bool = False
+    owes_proofs: bool = False
     errors: list[ClusterError] = field(default_factory=list)
     writes: int = 0
 
@@ -121,8 +123,11 @@ def _all(api: ClusterApi, kind: Kind, namespace: str) -> list[Manifest]:
     return [item for page in api.list_pages(kind, namespace) for item in page.items]
 
 
-def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
+def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool = False) -> Outcome:
     """Make the namespace as decided, and prove every right that should be and every one that should not.
+
+    In a hurry, a pass in which a right ends owes the proofs, which are most of the work, and the limits: others wait
+    for the end of a right as well.
 
     Raises ClusterError when the namespace could not be observed: then nothing was done.
     """
@@ -131,14 +136,29 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows) -> Outcome:
     outcome = Outcome(drift, seen_uid=observed.namespace["metadata"]["uid"] if observed.namespace else "")
     if drift.obstacle is None:
         _look_for_ends(api, spec, observed, outcome)
+        outcome.owes_proofs = hurry and bool(outcome.drift.delete or outcome.drift.replace)
     _revoke(api, spec, outcome)
     if drift.obstacle is not None:
         _give_up(spec, drift.obstacle, outcome)
     elif _ensure_namespace(api, spec, observed, outcome):
-        _limit(api, spec, outcome)
+        if not outcome.owes_proofs:
+            _limit(api, spec, outcome)
         _grant(api, spec, rows, outcome)
-    _prove(api, spec, outcome)
+    if outcome.owes_proofs:
+        _put_off(outcome)
+    else:
+        _prove(api, spec, outcome)
     return outcome
+
+
+def _put_off(outcome: Outcome) -> None:
+    """Say of what was made that nobody was asked, and nothing of what was there before."""
+    kept = {binding.name for binding, _seen in outcome.drift.correct}
+    outcome.granted = {
+        name: granted if granted.error or granted.doubt else replace(granted, doubt="made, and not asked yet")
+        for name, granted in outcome.granted.items()
+        if name not in kept
+    }
 
 
 def _look_for_ends(api: ClusterApi, spec: NamespaceSpec, observed: Observed, outcome: Outcome) -> None:

@@ -29,6 +29,7 @@ from clusters.roles import binding_name
 from namespaces import sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import limits, members, namespaces, requests
+from namespaces.lanes import REVOCATIONS
 from namespaces.limits import Key
 from namespaces.limits import Kind as LimitKind
 from namespaces.models import Membership, Namespace, NamespaceStatus, Request
@@ -396,10 +397,10 @@ class World:
     # --- Work --------------------------------------------------------------------------------------------------
 
     def jobs(self, name: str, place: str) -> Callable[[], object]:
-        """Return what a worker is to do: `pass` over one namespace, what is `due`, or a `sweep`."""
+        """Return what a worker is to do: `pass` over one namespace, one in a `hurry`, what is `due`, or a `sweep`."""
         known = self.book.places.get(place)
-        if name == "pass" and known is not None:
-            return lambda: tasks.reconcile_namespace(namespace_id=str(known.pk))
+        if name in ("pass", "hurry") and known is not None:
+            return lambda: tasks.reconcile_namespace(namespace_id=str(known.pk), hurry=name == "hurry")
         return sweeping.sweep_clusters if name == "sweep" else sweeping.reconcile_due
 
     def work(self, job: str, place: str, fate: Fate) -> None:
@@ -431,10 +432,10 @@ class World:
         if not self.messages:
             return
         place = which % len(self.messages)
-        namespace_id = self.messages[place][0]
+        namespace_id, lane = self.messages[place]
         if not keep:
             del self.messages[place]
-        tasks.reconcile_namespace(namespace_id=str(namespace_id))
+        tasks.reconcile_namespace(namespace_id=str(namespace_id), hurry=lane == REVOCATIONS)
 
     def lose_messages(self) -> None:
         self.messages.clear()

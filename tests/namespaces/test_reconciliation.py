@@ -39,6 +39,7 @@ from namespaces import desired_state, limits, reconciliation, standing, sweeping
 from namespaces.access import Role
 from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
+from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import DriftDecision, Grant, Membership, Namespace, NamespaceStatus, SeenBinding
 from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.standing import State
@@ -710,7 +711,7 @@ class TestChangesMeanwhile:
                 Namespace.objects.filter(pk=made.pk).update(generation=len(passes) + 10)
 
         fake_connection.meddle(change)
-        assert reconciliation.reconcile(made.pk)
+        assert reconciliation.reconcile(made.pk) == REVOCATIONS
         assert len(passes) == 3 * reconciliation.MOST_ROUNDS  # kube-system, the mark and the namespace
         assert made in sweeping.due()
 
@@ -943,6 +944,45 @@ class TestBesideBerth:
         api.outside.remove(ROLE_BINDING, "sneaky", made.name)
         look()
         assert not SeenBinding.objects.exists()
+
+
+class TestHurry:
+    """A right ends at once, and the proof of it comes when nobody else waits for the end of a right."""
+
+    def test_end_is_made_and_not_claimed_before_it_is_proved(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        assert reconciliation.reconcile(made.pk, hurry=True) == CHANGES
+        assert not bound(api, made, cast.eda, "editor")
+        assert stands(made, cast.eda) == State.ENDING
+        assert stands(made, cast.nils) == State.ACTIVE
+        assert (status(made).state, status(made).error_code, status(made).attempts) == (
+            "waiting",
+            "unproved",
+            0,
+        )
+        assert Event.objects.filter(act="binding.ended", object_text=name_of(cast.eda, "editor")).count() == 1
+        sweeping.reconcile_due()
+        assert stands(made, cast.eda) == State.REVOKED
+        assert Event.objects.filter(act="binding.ended", object_text=name_of(cast.eda, "editor")).count() == 1
+
+    def test_limits_that_changed_meanwhile_are_not_said_to_be_made(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        before = status(made).limits_version
+        amounts = {limits.Key(limits.Kind.QUOTA, "pods"): 7}
+        limit_actions.decide(namespace=made, amounts=amounts, version=made.limits_version, by=cast.olga)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk, hurry=True)
+        assert status(made).limits_version == before
+        sweeping.reconcile_due()
+        assert status(made).limits_version == before + 1
+
+    def test_nothing_is_owed_where_no_right_ends(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        assert reconciliation.reconcile(made.pk, hurry=True) is None
+        assert stands(made, cast.otto) == State.ACTIVE
 
 
 class TestResidualAccess:

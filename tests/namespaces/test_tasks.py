@@ -113,17 +113,20 @@ def test_unforeseen_failure_after_the_commit_loses_nothing(
 
 
 class TestMessage:
-    def test_names_the_object_and_nothing_else(self, fire: Namespace, broker: Callable[[str], None]) -> None:
+    @pytest.mark.parametrize(("lane", "hurry"), [(CHANGES, False), (REVOCATIONS, True)])
+    def test_names_the_object_and_whether_others_wait_for_an_end(
+        self, fire: Namespace, broker: Callable[[str], None], lane: str, *, hurry: bool
+    ) -> None:
         broker(f"memory://{fire.pk}")
-        with app.connection_for_read() as connection, connection.SimpleQueue(CHANGES) as queue:
+        with app.connection_for_read() as connection, connection.SimpleQueue(lane) as queue:
             queue.clear()
-            tasks.knock([fire.pk])
+            tasks.knock([fire.pk], lane)
             message = queue.get(timeout=5)
             message.ack()
             assert message.headers["task"] == "namespaces.tasks.reconcile_namespace"
             assert message.content_type == "application/json"
             arguments, keywords, _embedded = message.payload
-            assert (arguments, keywords) == ([], {"namespace_id": str(fire.pk)})
+            assert (arguments, keywords) == ([], {"namespace_id": str(fire.pk), "hurry": hurry})
             assert queue.qsize() == 0
 
     def test_arguments_are_given_by_name(self) -> None:
@@ -132,16 +135,16 @@ class TestMessage:
 
 
 class TestReconcileNamespace:
-    @pytest.mark.parametrize("changed", [True, False])
-    def test_namespace_that_changed_to_the_end_is_called_again(
-        self, fire: Namespace, monkeypatch: pytest.MonkeyPatch, changed: bool
+    @pytest.mark.parametrize("lane", [REVOCATIONS, CHANGES, None])
+    def test_is_called_again_in_the_lane_that_reconciliation_says(
+        self, fire: Namespace, monkeypatch: pytest.MonkeyPatch, lane: str | None
     ) -> None:
         """Whoever knocked meanwhile was sent away: without a call the last change would wait for the sweep."""
         knocks: list[tuple[list[object], str]] = []
         monkeypatch.setattr(tasks, "knock", lambda ids, lane: knocks.append((ids, lane)))
-        monkeypatch.setattr("namespaces.reconciliation.reconcile", lambda _id: changed)
+        monkeypatch.setattr("namespaces.reconciliation.reconcile", lambda _id, *, hurry: lane)
         tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
-        assert knocks == ([([fire.pk], REVOCATIONS)] if changed else [])
+        assert knocks == ([([fire.pk], lane)] if lane else [])
 
 
 class TestLanes:

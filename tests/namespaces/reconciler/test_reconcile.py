@@ -76,10 +76,10 @@ class Book:
         known = {name: replace(each, revoked=name in self.revoked) for name, each in self.known.items()}
         return spec(*self.wanted, uid=self.uid, known=known)
 
-    def run(self, api: FakeCluster) -> Outcome:
+    def run(self, api: FakeCluster, *, hurry: bool = False) -> Outcome:
         """Make one pass and record what it found, as reconciliation does."""
         api.calls.clear()
-        outcome = reconcile(api, self.spec(), self.rows())
+        outcome = reconcile(api, self.spec(), self.rows(), hurry=hurry)
         self.uid = self.uid or outcome.namespace_uid
         for name, granted in outcome.granted.items():
             if granted.uid:
@@ -247,6 +247,41 @@ class TestOrder:
         assert outcome.granted[EDA.name].uid
         assert outcome.granted[VERA.name].is_proved
         assert outcome.errors == [DOWN]
+
+
+class TestHurry:
+    def test_where_a_right_ends_the_proofs_are_owed(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        book.wanted.append(NILS)
+        outcome = book.run(api, hurry=True)
+        assert written(api) == [("delete", EDA.name), ("create", NILS.name)]
+        assert [call.verb for call in api.calls if call.verb == "review"] == []
+        assert outcome.owes_proofs
+        assert not outcome.granted[NILS.name].is_proved
+        assert outcome.granted.keys() == {NILS.name}, "nothing is said of who was there before"
+        assert outcome.revoked == {}
+
+    def test_what_failed_is_told_all_the_same(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        book.wanted.append(NILS)
+        api.fail(DOWN, verb="delete", name=EDA.name)
+        api.fail(DOWN, verb="create", name=NILS.name)
+        outcome = book.run(api, hurry=True)
+        assert outcome.errors == [DOWN, DOWN]
+        assert (outcome.revoked[EDA.name].error, outcome.granted[NILS.name].error) == (DOWN, DOWN)
+
+    def test_next_pass_proves_it(self, api: FakeCluster, book: Book) -> None:
+        book.end(EDA)
+        book.run(api, hurry=True)
+        outcome = book.run(api)
+        assert outcome.revoked[EDA.name].is_proved
+        assert asked(api, EDA.username) == len(probes("admin"))
+
+    def test_where_no_right_ends_nothing_is_owed(self, api: FakeCluster, book: Book) -> None:
+        book.wanted.append(NILS)
+        outcome = book.run(api, hurry=True)
+        assert not outcome.owes_proofs
+        assert outcome.granted[NILS.name].is_proved
 
 
 class TestObserving:
