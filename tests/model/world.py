@@ -313,6 +313,11 @@ class World:
             return
         with self.hands(place):
             self.grounds.put(made)
+            if again and not self.recorded[found["metadata"]["uid"], ""]:
+                # Who made the first one died before noting it: only the operation tells, and the copy has it too.
+                self.noted.taken.add(
+                    self.grounds.all()[ROLE_BINDING.name, place, metadata["name"]]["metadata"]["uid"]
+                )
 
     def hand_ends_namespace(self, place: str) -> None:
         if ground.is_there(self.grounds.all(), place):

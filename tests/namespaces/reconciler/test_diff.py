@@ -37,6 +37,7 @@ from tests.namespaces.reconciler.objects import (
 )
 
 EDA, VERA = binding(1), binding(2, "viewer")
+NOON = "2026-01-03T12:00:00Z"
 
 
 def seen(manifest: Manifest) -> Seen:
@@ -508,8 +509,11 @@ class TestLimitsOfOthers:
         self, settled: bool, hard: dict[str, str], told: list[tuple[str, ...]]
     ) -> None:
         seen = {RESOURCE_QUOTA: [self.quota(**hard)]}
+        seen[RESOURCE_QUOTA][0]["metadata"]["managedFields"] = [{"manager": "kubectl", "time": NOON}]
         found = keys_of_others(self.decided(settled=settled), seen)
         assert [list(each.keys) for each in found] == ([told] if told else [])
+        ours = seen[RESOURCE_QUOTA][0]["metadata"]
+        assert all((each.uid, each.written) == (ours["uid"], Written("kubectl", NOON)) for each in found)
 
     def test_quota_of_others_is_not_ours_to_tell(self) -> None:
         theirs = self.quota(pods="50")
@@ -520,9 +524,18 @@ class TestLimitsOfOthers:
 def test_every_stray_is_told_once_with_why() -> None:
     conflict, unexplained = stored(EDA), stored(VERA)
     conflict["subjects"] = [{"kind": "Group", "name": "staff"}]
+    unexplained["metadata"]["managedFields"] = [{"manager": "kubectl", "time": NOON}]
     decided = spec(EDA, known=known(VERA, uid=unexplained["metadata"]["uid"]))
     found = compare(decided, Observed(namespace(), [conflict, unexplained, by_hand("sneaky")])).strays
     assert {each.name: each.kind for each in found} == {
         EDA.name: Stray.CONFLICT, VERA.name: Stray.UNEXPLAINED, "sneaky": Stray.BESIDE,
     }  # fmt: skip
     assert next(each for each in found if each.name == EDA.name).groups == ("staff",)
+    told = next(each for each in found if each.name == VERA.name)
+    uid, role = unexplained["metadata"]["uid"], "ClusterRole berth:viewer"
+    assert (told.uid, told.role, told.users, told.written) == (
+        uid,
+        role,
+        (VERA.username,),
+        Written("kubectl", NOON),
+    )

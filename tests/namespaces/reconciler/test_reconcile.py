@@ -29,7 +29,7 @@ from clusters.roles import cluster_role, probes
 from namespaces.reconciler import reconcile as module
 from namespaces.reconciler.diff import Obstacle, Seen
 from namespaces.reconciler.manifests import OPERATION
-from namespaces.reconciler.reconcile import Outcome, Rows, observe, reconcile
+from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe, reconcile
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 from tests.fake_cluster import FakeCluster
 from tests.namespaces.reconciler.objects import binding, spec
@@ -148,6 +148,7 @@ class TestMaking:
             found = binding_in(api, each)
             assert found is not None
             assert outcome.granted[each.name].uid == found["metadata"]["uid"]
+            assert outcome.granted[each.name].operation == found["metadata"]["annotations"][OPERATION]
 
     def test_each_right_is_proved_as_exactly_that_person_by_one_question_a_rule(
         self, api: FakeCluster
@@ -204,8 +205,9 @@ class TestOrder:
     def test_rights_are_taken_before_others_are_given(self, api: FakeCluster, book: Book) -> None:
         book.end(EDA)
         book.wanted.append(NILS)
-        book.run(api)
+        outcome = book.run(api)
         assert written(api) == [("delete", EDA.name), ("create", NILS.name)]
+        assert outcome.writes == 2
 
     def test_delete_that_fails_blocks_neither_the_next_nor_a_create(
         self, api: FakeCluster, book: Book
@@ -268,7 +270,8 @@ class TestHurry:
         api.fail(DOWN, verb="create", name=NILS.name)
         outcome = book.run(api, hurry=True)
         assert outcome.errors == [DOWN, DOWN]
-        assert (outcome.revoked[EDA.name].error, outcome.granted[NILS.name].error) == (DOWN, DOWN)
+        assert outcome.revoked == {EDA.name: Revoked(gone=False, error=DOWN)}
+        assert outcome.granted == {NILS.name: Granted(operation="1", error=DOWN)}
 
     def test_next_pass_proves_it(self, api: FakeCluster, book: Book) -> None:
         book.end(EDA)
