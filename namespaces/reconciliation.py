@@ -138,7 +138,7 @@ def _store(
         state=verdict.state,
         error_code=verdict.code,
         error_message=verdict.message[:500],
-        attempts=0 if complete else F("attempts") + (not outcome.owes_proofs),
+        attempts=0 if complete else F("attempts") + (0 if outcome.owes_proofs else 1),
         attempted_generation=spec.generation,
         observed_generation=spec.generation if complete else F("observed_generation"),
         cluster_uid=spec.uid if outcome.drift.obstacle else outcome.namespace_uid or spec.uid,
