@@ -27,6 +27,7 @@ from namespaces.reconciler.manifests import namespace_labels
 MOST_LINES = 200
 """As many lines of one kind a page shows at most."""
 REPAIRS_AGE = timedelta(days=30)
+_REPAIRS = ("binding.repaired", "binding.pruned")
 
 _STATES = NamespaceStatus.State
 _ACTS = DriftDecision.Act
@@ -138,13 +139,17 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Repair:
-    """A binding that somebody changed and that was made right: in which namespace, what was found, who wrote it."""
+    """A binding that was made right by itself: in which namespace, what was found, who had changed it.
+
+    `is_pruned`: it was ours, nothing explained it, and it was let go.
+    """
 
     at: datetime
     namespace: Namespace
     binding: str
     found: str
     written_by: str
+    is_pruned: bool
 
 
 def of(namespace: Namespace) -> list[Line]:
@@ -224,12 +229,9 @@ def residual(namespaces: Iterable[Namespace] | None = None) -> QuerySet[Grant]:
 
 
 def repaired() -> list[Repair]:
-    """Return what somebody changed by hand in the last days and what was made right by itself, the latest first."""
-    events = list(
-        Event.objects.filter(act="binding.repaired", at__gte=timezone.now() - REPAIRS_AGE).order_by("-id")[
-            : MOST_LINES + 1
-        ]
-    )
+    """Return what was made right by itself in the last days, the latest first."""
+    recent = Event.objects.filter(act__in=_REPAIRS, at__gte=timezone.now() - REPAIRS_AGE)
+    events = list(recent.order_by("-id")[: MOST_LINES + 1])
     ids = {event.namespace_id for event in events}
     namespaces = {
         str(each.pk): each for each in Namespace.objects.filter(pk__in=ids).select_related("cluster")
@@ -238,9 +240,10 @@ def repaired() -> list[Repair]:
         Repair(
             event.at,
             namespaces[event.namespace_id],
-            event.object_text,
+            str(event.before.get("binding") or event.object_text),
             str(event.before.get("found", "")),
             str(event.before.get("written_by", "")),
+            is_pruned=event.act != "binding.repaired",
         )
         for event in events
         if event.namespace_id in namespaces

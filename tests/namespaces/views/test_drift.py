@@ -143,6 +143,15 @@ class TestList:
         with time_machine.travel(timezone.now() + timedelta(days=31), tick=True):
             assert drift.repaired() == []
 
+    def test_what_was_let_go_is_told_beside(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        before = {"binding": "berth-viewer-lost", "uid": "uid-1", "role": "ClusterRole berth:viewer"}
+        with transaction.atomic():
+            record("binding.pruned", by=None, about=fire, namespace_id=fire.pk, before=before)
+        page = browse(cast.olga).get("/drift/").content.decode()
+        assert "<code>berth-viewer-lost</code>" in page
+        assert "nothing explained it" in page
+        assert "somebody had changed it" not in page
+
     def test_number_of_queries_does_not_grow(
         self, browse: Browse, cast: Cast, fire: Namespace, hidden: Namespace
     ) -> None:
