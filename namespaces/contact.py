@@ -1,6 +1,6 @@
 """The contact to a cluster: how to reach it, whether it answers, and what is noted about that.
 
-Only this module writes the state of a `ClusterStatus`.
+Only this module writes the state of a `ClusterStatus`. One that is back ends the waits of its namespaces.
 """
 
 from __future__ import annotations
@@ -8,16 +8,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
-from clusters.api import ClusterApi, ClusterError, Forbidden, Unauthorized, Unavailable
+from clusters.api import ClusterApi, ClusterError, Forbidden, Throttled, Unauthorized, Unavailable
 from clusters.config import ClusterConfig
 from clusters.mark import ForeignCluster, Quarantined
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
 from namespaces import anchor
+from namespaces.models import NamespaceStatus
 
 
 def config_of(cluster: Cluster) -> ClusterConfig:
@@ -71,7 +73,21 @@ def note(cluster: Cluster, error: ClusterError | None) -> None:
         "error_message": error.message[:500] if error else "",
     }
     statuses = ClusterStatus.objects.filter(cluster=cluster)
-    statuses.exclude(state=state).update(since=Now(), **values)
+    with transaction.atomic():
+        changed = statuses.exclude(state=state).update(since=Now(), **values)
+        if changed and error is None:
+            _end_waits(cluster)
     if error is None:
         old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
         statuses.filter(old).update(contacted_at=Now())
+
+
+def _end_waits(cluster: Cluster) -> None:
+    """Let what was not done while the cluster was away be due now: the pauses between the tries were for its absence.
+
+    One that the API server itself asked for is kept.
+    """
+    not_done = NamespaceStatus.objects.filter(namespace__cluster=cluster).exclude(
+        observed_generation=F("namespace__generation")
+    )
+    not_done.exclude(error_code=Throttled.code).update(next_reconcile_at=Now())

@@ -85,8 +85,9 @@ def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str], *, hurry: bo
         spec = replace(spec, condemned=spec.condemned | prune)
         outcome = reconcile_in(api, spec, _rows(namespace, config), hurry=hurry)
     except ClusterError as error:
-        contact.note(namespace.cluster, error)
+        # First, so that the return of the cluster finds the wait that it is to end.
         _store_failure(namespace, lease, error)
+        contact.note(namespace.cluster, error)
         return False
     contact.note(namespace.cluster, None)
     _store(namespace, lease, spec, outcome, prune)

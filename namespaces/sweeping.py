@@ -1,14 +1,16 @@
 """Everything at once: who is to be looked at now, and comparing whole clusters with the rows.
 
-Messages save the wait; this finds whatever they missed, and whatever somebody changed by hand.
+Messages save the wait; this finds whatever they missed, and whatever somebody changed by hand. What is found can be
+shared out among all workers (`namespaces.tasks`), or be worked off here.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -31,14 +33,24 @@ from clusters.names import CANARY_BINDING, SYSTEM_NAMESPACE
 from clusters.registry import configured_clusters
 from clusters.roles import ROLES, cluster_role
 from namespaces import anchor, contact, desired_state, drift, pruning, seen_limits
-from namespaces.models import Grant, Namespace
+from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Foreign, ForeignKeys, Observed, compare, keys_of_others
 from namespaces.reconciliation import reconcile
 
 logger = structlog.get_logger(__name__)
 
-MOST_SECONDS_AT_ONCE = 25
+MOST_SECONDS_AT_ONCE = 5
+"""How long one process works off what was found, before it looks again who is first now."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A namespace that a worker should look at; `ends` says that somebody's right is to end there."""
+
+    namespace_id: UUID
+    cluster: Cluster
+    ends: bool
 
 
 def due() -> QuerySet[Namespace]:
@@ -47,47 +59,73 @@ def due() -> QuerySet[Namespace]:
     Those where somebody's right is to end come first.
     """
     changed = Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation"))
-    return _ends_first(Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now())))
+    namespaces = Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now()))
+    return namespaces.order_by(_ends().desc(), "changed_at")
 
 
-def _ends_first(namespaces: QuerySet[Namespace]) -> QuerySet[Namespace]:
-    """Order namespaces so that those where somebody's right is to end come first."""
-    held = Grant.objects.exclude(state=Grant.State.REVOKED).filter(
-        desired_state.OVER, namespace=OuterRef("pk")
-    )
-    return namespaces.order_by(Exists(held).desc(), "changed_at")
+def _ends() -> Exists:
+    """Of a namespace: whether somebody's right is to end there."""
+    held = Grant.objects.exclude(state=Grant.State.REVOKED)
+    return Exists(held.filter(desired_state.OVER, namespace=OuterRef("pk")))
 
 
-def reconcile_due() -> None:
-    """Make right what is out of date, cluster by cluster. One that is down is asked once, not once a namespace."""
-    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
+def due_to_us() -> QuerySet[Namespace]:
+    """Narrow that to the namespaces that no other worker is at."""
+    return due().exclude(status__lease_until__gt=Now())
+
+
+def find_due() -> list[Waiting]:
+    """Return who is due, in order, in the clusters that answer. One that is down is asked once, not once a namespace.
+
+    The first who sees it answer again lets all that was not done be due (`contact.note`).
+    """
     Cluster.objects.sync(configured_clusters())
-    for cluster in Cluster.objects.all():
-        waiting = due().filter(cluster=cluster)
-        if contact.is_down(cluster):
-            if not contact.is_back(cluster):
-                continue
-            not_done = Q(pk__in=due().values("pk")) | ~Q(status__observed_generation=F("generation"))
-            waiting = _ends_first(Namespace.objects.filter(not_done, cluster=cluster))
-        to_do = dict.fromkeys(waiting.values_list("pk", flat=True), frozenset[str]())
-        if not _reconcile_each(cluster, to_do, deadline):
-            return
+    clusters = {cluster.pk: cluster for cluster in Cluster.objects.all() if _answers(cluster)}
+    found = due_to_us().filter(cluster__in=clusters).values_list("pk", "cluster", _ends())
+    return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in found]
 
 
-def sweep_clusters() -> None:
-    """Compare every cluster as a whole with the rows, and reconcile the namespaces that differ."""
-    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
+def find_differing() -> Iterator[list[Waiting]]:
+    """Compare the clusters as wholes with the rows, and yield for each who differs, in order. All these are due then.
+
+    What the guard lets go is pruned here, after the others were taken up: that it may go is true of what this
+    comparison has counted, and a message that said so could come twice, or late.
+    """
     for cluster in Cluster.objects.all():
         try:
             swept = sweep(cluster)
         except ClusterError as error:
             contact.note(cluster, error)
             continue
-        to_do = {
-            namespace_id: swept.prunable.get(namespace_id, frozenset()) for namespace_id in swept.differing
-        }
-        if not _reconcile_each(cluster, to_do | swept.prunable, deadline):
-            return
+        NamespaceStatus.objects.filter(pk__in=swept.differing).update(next_reconcile_at=Now())
+        yield [
+            Waiting(namespace_id, cluster, namespace_id in swept.ends)
+            for namespace_id in swept.differing
+            if namespace_id not in swept.prunable
+        ]
+        _in_turn((cluster, partial(reconcile, each, prune=uids)) for each, uids in swept.prunable.items())
+
+
+def reconcile_each(waiting: Iterable[Waiting]) -> None:
+    """Make these namespaces right, one after the other, as far as they are still due when their turn comes."""
+    _in_turn((each.cluster, partial(reconcile_if_due, each.namespace_id)) for each in waiting)
+
+
+def reconcile_if_due(namespace_id: UUID, *, hurry: bool = False) -> str | None:
+    """Make a namespace right unless somebody else has done so, or is at it. Return what `reconcile` returns."""
+    is_due = due_to_us().filter(pk=namespace_id).exists()
+    return reconcile(namespace_id, hurry=hurry) if is_due else None
+
+
+def reconcile_due() -> None:
+    """Make right here what is out of date, as far as there is time."""
+    reconcile_each(find_due())
+
+
+def sweep_clusters() -> None:
+    """Compare every cluster as a whole with the rows, and make right here what differs, as far as there is time."""
+    for waiting in find_differing():
+        reconcile_each(waiting)
 
 
 def anchor_clusters() -> None:
@@ -101,26 +139,35 @@ def anchor_clusters() -> None:
             contact.note(cluster, error)
 
 
-def _reconcile_each(cluster: Cluster, to_do: Mapping[UUID, frozenset[str]], deadline: float) -> bool:
-    """Reconcile namespaces of one cluster, each with what may be pruned, while it answers; return whether there is
-    time for more.
+def _in_turn(passes: Iterable[tuple[Cluster, Callable[[], object]]]) -> None:
+    """Do passes over namespaces while there is time, each cluster's as long as it answers.
 
     A cluster that has stopped to answer is asked once more, since it may be one namespace alone that makes it fail.
     """
-    for namespace_id, prune in to_do.items():
+    deadline = time.monotonic() + MOST_SECONDS_AT_ONCE
+    away: set[Cluster] = set()
+    for cluster, make_right in passes:
         if time.monotonic() > deadline:
-            return False  # the next call goes on; one task stays below its time limit
-        reconcile(namespace_id, prune=prune)
-        if contact.is_down(cluster) and not contact.is_back(cluster):
-            break
-    return True
+            return  # the next call goes on; one task stays below its time limit
+        if cluster in away:
+            continue
+        make_right()
+        if not _answers(cluster):
+            away.add(cluster)
+
+
+def _answers(cluster: Cluster) -> bool:
+    return not contact.is_down(cluster) or contact.is_back(cluster)
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: namespaces that differ, and bindings of ours without a row that the guard lets go."""
+    """What a sweep found: namespaces that differ, those of them where a right is to end (they come first), and bindings
+    of ours without a row that the guard lets go.
+    """
 
     differing: list[UUID]
+    ends: frozenset[UUID]
     prunable: dict[UUID, frozenset[str]]
 
 
@@ -160,7 +207,7 @@ def sweep(cluster: Cluster) -> Swept:
         logger.error("bindings without a row are too many to be believed", cluster=cluster.name, number=kept)
         unexplained = {}
     ClusterStatus.objects.filter(cluster=cluster).update(swept_at=Now(), unexplained=kept)
-    return Swept([*ends, *differing], unexplained)
+    return Swept([*ends, *differing], frozenset(ends), unexplained)
 
 
 def _barred(api: ClusterApi) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 A message only saves the wait: `reconcile_due` finds whatever is out of date, so a lost, doubled or late message is
 harmless.
+
+What a look around finds is shared out by the same messages: all workers work at it, and the lanes keep its order.
 """
 
 from __future__ import annotations
@@ -10,17 +12,21 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from namespaces import reconciliation, sweeping
+from namespaces import sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
+from namespaces.sweeping import Waiting
 
 logger = structlog.get_logger(__name__)
+
+MOST_MESSAGES = 1000
+"""How many may wait in a lane before a look around adds none: slow workers are not given the same again and again."""
 
 
 def request_reconcile(*namespace_ids: UUID, lane: str = CHANGES) -> None:
@@ -35,33 +41,37 @@ def request_reconcile(*namespace_ids: UUID, lane: str = CHANGES) -> None:
     transaction.on_commit(lambda: knock(ids, lane), robust=True)
 
 
-def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
-    """Tell the workers to look now. A broker that is down costs half a second once; the sweep does the rest."""
+def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> bool:
+    """Tell the workers to look now; return whether the broker took it.
+
+    A broker that is down costs half a second once; the sweep does the rest.
+    """
     for namespace_id in namespace_ids:
+        arguments = {"namespace_id": str(namespace_id), "hurry": lane == REVOCATIONS}
         try:
-            asked = {"namespace_id": str(namespace_id), "hurry": lane == REVOCATIONS}
-            reconcile_namespace.apply_async(kwargs=asked, queue=lane)
+            reconcile_namespace.apply_async(kwargs=arguments, queue=lane)
         except OperationalError as error:
             logger.warning(
                 "knock lost; the sweep will find the change", namespace_id=str(namespace_id), error=str(error)
             )
-            return
+            return False
+    return True
 
 
 @shared_task
 def reconcile_namespace(*, namespace_id: str, hurry: bool = False) -> None:
-    """Make one namespace right. One that changes faster than we work, or that owes its proofs after a hurry, comes
-    again, and others have their turn before.
+    """Make one namespace right, if nobody has done it since. One that changes faster than we work, or that owes its
+    proofs after a hurry, comes again, and others have their turn before.
     """
-    lane = reconciliation.reconcile(UUID(namespace_id), hurry=hurry)
+    lane = sweeping.reconcile_if_due(UUID(namespace_id), hurry=hurry)
     if lane is not None:
         knock([UUID(namespace_id)], lane)
 
 
 @shared_task
-def reconcile_due() -> None:
-    """Make right whatever is out of date or due to be looked at again."""
-    sweeping.reconcile_due()
+def reconcile_due(*, alone: bool = False) -> None:
+    """Make right whatever is out of date or due to be looked at again; `alone` where there is no broker."""
+    _share(sweeping.find_due(), alone=alone)
 
 
 @shared_task
@@ -71,6 +81,30 @@ def anchor_clusters() -> None:
 
 
 @shared_task
-def sweep_clusters() -> None:
-    """Compare every cluster as a whole with what was decided, and make right what differs."""
-    sweeping.sweep_clusters()
+def sweep_clusters(*, alone: bool = False) -> None:
+    """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker."""
+    for differing in sweeping.find_differing():
+        _share(differing, alone=alone)
+
+
+def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:
+    """Call all workers to what was found, ends of rights before everything else; or do it here if nobody can be called.
+
+    A lane gets no more messages than it has room for: the next look finds whoever was not called.
+    """
+    lanes = {
+        REVOCATIONS: [each.namespace_id for each in waiting if each.ends],
+        CHANGES: [each.namespace_id for each in waiting if not each.ends],
+    }
+    if alone or not all(knock(ids[: _room(lane)], lane) for lane, ids in lanes.items() if ids):
+        sweeping.reconcile_each(waiting)
+
+
+def _room(lane: str) -> int:
+    """Return how many messages more a lane may hold; as many as ever while the broker does not say."""
+    try:
+        with current_app.producer_or_acquire() as producer:
+            waiting: int = producer.channel.queue_declare(queue=lane, durable=True).message_count
+    except OperationalError:
+        return MOST_MESSAGES
+    return max(0, MOST_MESSAGES - waiting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 from django.conf import settings
@@ -36,6 +37,14 @@ _WEB_TRANSPORT = {
 }
 
 
+# How often at least a worker looks for what is out of date.
+LOOK_SECONDS, LOOK_ALONE_SECONDS = 5.0, 2.0
+
+
+def _every(seconds: float, task: str, **arguments: bool) -> dict[str, Any]:
+    return {"task": f"namespaces.tasks.{task}", "schedule": seconds, "kwargs": arguments}
+
+
 def _configuration() -> dict[str, object]:
     """Everything about Celery, read when the application is first used."""
     return {
@@ -62,15 +71,19 @@ def _configuration() -> dict[str, object]:
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_hijack_root_logger": False,
         "beat_schedule": {
-            "reconcile-due": {"task": "namespaces.tasks.reconcile_due", "schedule": settings.SWEEP_SECONDS},
-            "sweep-clusters": {
-                "task": "namespaces.tasks.sweep_clusters",
-                "schedule": 4 * settings.SWEEP_SECONDS,
-            },
-            "anchor-clusters": {
-                "task": "namespaces.tasks.anchor_clusters",
-                "schedule": settings.ANCHOR_SECONDS,
-            },
+            # It is short, and what it finds may be ends of rights: it does not wait behind a heap.
+            "reconcile-due": _every(min(LOOK_SECONDS, settings.SWEEP_SECONDS), "reconcile_due")
+            | {"options": {"queue": REVOCATIONS}},
+            "sweep-clusters": _every(4 * settings.SWEEP_SECONDS, "sweep_clusters"),
+            "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
+        },
+        # What each worker does of itself while there is no broker. Nobody tells it of a change: it looks more often.
+        "duties": {
+            "reconcile-due": _every(
+                min(LOOK_ALONE_SECONDS, settings.SWEEP_SECONDS), "reconcile_due", alone=True
+            ),
+            "sweep-clusters": _every(4 * settings.SWEEP_SECONDS, "sweep_clusters", alone=True),
+            "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
         },
     }
 

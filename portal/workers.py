@@ -69,13 +69,21 @@ class LiveConsumer(Consumer):
 
 
 class Duties:
-    """The periodic tasks of a worker that no message reaches, in its own process, each as often as beat asks for it."""
+    """What a worker that no message reaches does of itself, in its own process: the periodic tasks, begun at once.
+
+    A comparison of whole clusters takes long and begins a period later, when what is known to be due has been done.
+    """
+
+    LATER = "sweep-clusters"
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._schedule: dict[str, dict[str, Any]] = app.conf.beat_schedule
+        self._schedule: dict[str, dict[str, Any]] = app.conf.duties
         begun = time.monotonic()
-        self._next = {name: begun + entry["schedule"] for name, entry in self._schedule.items()}
+        self._next = {
+            name: begun + (entry["schedule"] if name == self.LATER else 0)
+            for name, entry in self._schedule.items()
+        }
 
     def wait(self) -> None:
         """Show that we are alive, and do what is due; called every second. Raises WorkerShutdown when asked to end."""
@@ -85,12 +93,12 @@ class Duties:
         for name, entry in self._schedule.items():
             if self._next[name] <= now:
                 self._next[name] = now + entry["schedule"]
-                self._do(entry["task"])
+                self._do(entry["task"], entry["kwargs"])
 
-    def _do(self, task: str) -> None:
+    def _do(self, task: str, arguments: dict[str, Any]) -> None:
         """Do it here and now. A database that is away as well is waited for like the broker."""
         try:
-            self._app.tasks[task]()
+            self._app.tasks[task](**arguments)
         except DatabaseError as error:
             logger.error("what is due cannot be done", task=task, error=str(error))  # noqa: TRY400 - no fault of ours
         finally:

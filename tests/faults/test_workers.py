@@ -163,10 +163,10 @@ class TestKilled:
         lab.remove(person)
         point = STEPS["after reading"]
         assert workers.work("reconcile_namespace", point, namespace_id=str(lab.row.pk)).end == "killed"
-        assert workers.work("reconcile_due").end == "done"
+        assert workers.work("reconcile_due", alone=True).end == "done"
         assert lab.stands(person) == State.ENDING
         lab.time_passes()
-        assert workers.work("reconcile_due").end == "done"
+        assert workers.work("reconcile_due", alone=True).end == "done"
         assert lab.stands(person) == State.REVOKED
         until(lambda: not lab.may(person), "the end of the right")
 
@@ -275,7 +275,7 @@ class TestEnvironment:
         person = lab.add()
         with victims(environment | hostile) as workers:
             assert workers.work("reconcile_namespace", namespace_id=str(lab.row.pk)).end == "done"
-            assert workers.work("sweep_clusters").end == "done"
+            assert workers.work("sweep_clusters", alone=True).end == "done"
         assert lab.stands(person) == State.ACTIVE
         with pytest.raises(BlockingIOError):
             decoy.accept()  # nobody waits there

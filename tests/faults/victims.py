@@ -47,7 +47,7 @@ class Victims:
             preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509
         )  # fmt: skip
 
-    def work(self, task: str, *points: Point, **arguments: str) -> Victim:
+    def work(self, task: str, *points: Point, **arguments: str | bool) -> Victim:
         """Let one work at a task of `namespaces.tasks`; return when it has ended, or stands still."""
         given = [asdict(point) for point in points]
         return self._ask({"task": task, "arguments": arguments, "points": given})

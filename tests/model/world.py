@@ -26,7 +26,7 @@ from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Kind, Manifest
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterStatus
 from clusters.roles import binding_name
-from namespaces import sweeping, tasks
+from namespaces import reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import limits, members, namespaces, requests
 from namespaces.lanes import REVOCATIONS
@@ -405,7 +405,7 @@ class World:
         """Return what a worker is to do: `pass` over one namespace, one in a `hurry`, what is `due`, or a `sweep`."""
         known = self.book.places.get(place)
         if name in ("pass", "hurry") and known is not None:
-            return lambda: tasks.reconcile_namespace(namespace_id=str(known.pk), hurry=name == "hurry")
+            return lambda: reconciliation.reconcile(known.pk, hurry=name == "hurry")
         return sweeping.sweep_clusters if name == "sweep" else sweeping.reconcile_due
 
     def work(self, job: str, place: str, fate: Fate) -> None:

@@ -1301,7 +1301,7 @@ class TestDue:
         self, cluster: Cluster, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         factories.NamespaceFactory.create_batch(7, cluster=cluster)
-        _clock_that_jumps(monkeypatch, seconds=10)
+        _clock_that_jumps(monkeypatch, seconds=2)
         left = []
         while sweeping.due().exists():
             sweeping.reconcile_due()
@@ -1438,7 +1438,7 @@ class TestSweep:
             reconciliation.reconcile(lab.pk)
             api.outside.terminate(lab.name)
         api.settle()
-        _clock_that_jumps(monkeypatch, seconds=10)
+        _clock_that_jumps(monkeypatch, seconds=2)
         sweeping.sweep_clusters()
         assert 0 < NamespaceStatus.objects.filter(state="missing").count() < 6
 

@@ -8,6 +8,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -15,17 +17,20 @@ from django.db import transaction
 from kombu import Message
 
 from audit.models import Event
+from clusters.api import ROLE_BINDING
 from localcluster import services
 from localcluster.processes import LOOPBACK, Child, free_ports, wait_until
-from namespaces import tasks
+from namespaces import reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.lanes import CHANGES, REVOCATIONS
-from namespaces.models import Membership, Namespace
+from namespaces.models import Grant, Membership, Namespace
+from namespaces.reconciler.manifests import OPERATION
 from portal import celery as portal_celery
 from portal.celery import app
 from tests import factories
 from tests.conftest import Cast
+from tests.fake_cluster import FakeCluster
 
 Capture = Callable[..., object]
 
@@ -142,9 +147,129 @@ class TestReconcileNamespace:
         """Whoever knocked meanwhile was sent away: without a call the last change would wait for the sweep."""
         knocks: list[tuple[list[object], str]] = []
         monkeypatch.setattr(tasks, "knock", lambda ids, lane: knocks.append((ids, lane)))
-        monkeypatch.setattr("namespaces.reconciliation.reconcile", lambda _id, *, hurry: lane)
+        monkeypatch.setattr("namespaces.sweeping.reconcile", lambda _id, *, hurry: lane)
         tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
         assert knocks == ([([fire.pk], lane)] if lane else [])
+
+    def test_message_for_what_another_worker_has_done_is_no_second_pass(
+        self, fire: Namespace, api: FakeCluster
+    ) -> None:
+        tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+        assert api.writes != []
+        api.calls.clear()
+        tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+        assert api.calls == []
+
+
+class Lanes:
+    """A broker in memory, and the messages in its lanes."""
+
+    def __init__(self, name: str) -> None:
+        self.url = f"memory://{name}"
+
+    def take(self, lane: str) -> list[dict[str, Any]]:
+        """Take all messages out of a lane; return what they are for."""
+        taken = []
+        with app.connection_for_read() as connection, connection.SimpleQueue(lane) as queue:
+            for _message in range(queue.qsize()):
+                message = queue.get(timeout=5)
+                message.ack()
+                taken.append(message.payload[1])
+        return taken
+
+    def count(self, lane: str) -> int:
+        with app.connection_for_read() as connection, connection.SimpleQueue(lane) as queue:
+            return queue.qsize()
+
+
+class TestSharing:
+    """What a look around finds is called out, so that every worker works at it."""
+
+    @pytest.fixture
+    def lanes(self, broker: Callable[[str], None], fire: Namespace) -> Lanes:
+        lanes = Lanes(str(fire.pk))
+        broker(lanes.url)
+        for lane in (REVOCATIONS, CHANGES):
+            lanes.take(lane)
+        return lanes
+
+    @pytest.fixture
+    def made(self, fire: Namespace, api: FakeCluster) -> Namespace:
+        reconciliation.reconcile(fire.pk)
+        return fire
+
+    @staticmethod
+    def removed(namespace: Namespace, cast: Cast) -> None:
+        members.remove(membership=Membership.objects.get(namespace=namespace, person=cast.eda), by=cast.nils)
+
+    def test_those_where_a_right_is_to_end_go_in_front_of_the_others(
+        self, cast: Cast, made: Namespace, api: FakeCluster, lanes: Lanes
+    ) -> None:
+        older = factories.NamespaceFactory.create(cluster=made.cluster, changed_at="2020-01-01T00:00Z")
+        self.removed(made, cast)
+        api.calls.clear()
+        tasks.reconcile_due.run()
+        assert lanes.take(REVOCATIONS) == [{"namespace_id": str(made.pk), "hurry": True}]
+        assert lanes.take(CHANGES) == [{"namespace_id": str(older.pk), "hurry": False}]
+        assert api.calls == []
+
+    def test_what_was_changed_by_hand_is_called_out_too(
+        self, cast: Cast, made: Namespace, api: FakeCluster, lanes: Lanes
+    ) -> None:
+        """In one a binding was deleted; in the other one that a worker made late is to go."""
+        other = factories.NamespaceFactory.create(cluster=made.cluster)
+        factories.MembershipFactory.create(namespace=other, person=cast.otto, role=Role.EDITOR)
+        reconciliation.reconcile(other.pk)
+        held = Grant.objects.get(namespace=other)
+        late = api.get(ROLE_BINDING, held.binding_name, other.name)
+        members.remove(membership=held.membership, by=cast.olga)
+        reconciliation.reconcile(other.pk)
+        late["metadata"]["uid"] = str(uuid4())
+        api.outside.put(late)
+        Grant.objects.update(unanswered=[late["metadata"]["annotations"][OPERATION]])
+        api.outside.remove(ROLE_BINDING, Grant.objects.get(identity__person=cast.eda).binding_name, made.name)
+        api.calls.clear()
+        tasks.sweep_clusters.run()
+        assert [each["namespace_id"] for each in lanes.take(REVOCATIONS)] == [str(other.pk)]
+        assert [each["namespace_id"] for each in lanes.take(CHANGES)] == [str(made.pk)]
+        assert api.writes == []
+        for namespace in (made, other):
+            tasks.reconcile_namespace.run(namespace_id=str(namespace.pk))
+        assert sweeping.sweep(made.cluster).differing == []
+
+    def test_lane_that_is_full_gets_no_more(
+        self, made: Namespace, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        factories.NamespaceFactory.create_batch(5, cluster=made.cluster)
+        monkeypatch.setattr(tasks, "MOST_MESSAGES", 3)
+        for _round in range(3):
+            tasks.reconcile_due.run()
+        assert lanes.count(CHANGES) == 3
+
+    @pytest.mark.parametrize("alone", [True, False])
+    @pytest.mark.parametrize("task", [tasks.reconcile_due, tasks.sweep_clusters], ids=["due", "sweep"])
+    def test_without_a_broker_it_is_done_here(
+        self, cast: Cast, made: Namespace, api: FakeCluster, broker: Callable[[str], None], alone: bool, task: Any
+    ) -> None:  # fmt: skip
+        self.removed(made, cast)
+        broker("redis://127.0.0.1:1/0")
+        task.run(alone=alone)
+        assert Grant.objects.get(identity__person=cast.eda).state == Grant.State.REVOKED
+
+    @pytest.mark.parametrize("task", [tasks.reconcile_due, tasks.sweep_clusters], ids=["due", "sweep"])
+    def test_worker_that_is_alone_asks_no_broker(
+        self, cast: Cast, made: Namespace, lanes: Lanes, task: Any
+    ) -> None:
+        self.removed(made, cast)
+        task.run(alone=True)
+        assert Grant.objects.get(identity__person=cast.eda).state == Grant.State.REVOKED
+        assert (lanes.count(REVOCATIONS), lanes.count(CHANGES)) == (0, 0)
+
+    def test_broker_that_is_sick_is_none(self, cast: Cast, made: Namespace, sick_broker: Listener) -> None:
+        self.removed(made, cast)
+        tasks.reconcile_due.run()
+        assert sick_broker.visits >= 1
+        assert Grant.objects.get(identity__person=cast.eda).state == Grant.State.REVOKED
 
 
 class TestLanes:

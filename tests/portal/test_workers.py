@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -127,20 +128,21 @@ class TestDuties:
         now = 0.0
         monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: now))
         app = Celery("duties", set_as_current=False)
-        app.conf.beat_schedule = {
-            "often": {"task": "often", "schedule": 15.0},
-            "seldom": {"task": "seldom", "schedule": 60.0},
+        app.conf.duties = {
+            "reconcile-due": {"task": "look", "schedule": 2.0, "kwargs": {"alone": True}},
+            "sweep-clusters": {"task": "sweep", "schedule": 6.0, "kwargs": {}},
         }
 
-        @app.task(name="often", shared=False)
-        def often() -> None:
-            done.append("often")
+        @app.task(name="look", shared=False)
+        def look(*, alone: bool) -> None:
+            assert alone
+            done.append("look")
             if len(done) == 2:
                 raise OperationalError("the database is away")
 
-        @app.task(name="seldom", shared=False)
-        def seldom() -> None:
-            done.append("seldom")
+        @app.task(name="sweep", shared=False)
+        def sweep() -> None:
+            done.append("sweep")
 
         made = Duties(app)
 
@@ -152,19 +154,33 @@ class TestDuties:
         yield wait
         app.close()
 
-    def test_each_is_done_as_often_as_beat_would_ask_whatever_became_of_the_last(
+    def test_what_is_due_is_looked_for_at_once(
         self, duties: Callable[[float], None], done: list[str]
     ) -> None:
-        for second in range(15):
+        duties(0)
+        assert done == ["look"]
+
+    def test_each_is_done_as_often_as_said_whatever_became_of_the_last(
+        self, duties: Callable[[float], None], done: list[str]
+    ) -> None:
+        for second in range(7):
             duties(second)
-        assert done == []
-        for second in range(15, 61):
-            duties(second)
-        assert done == ["often", "often", "often", "often", "seldom"]
+        assert done == ["look", "look", "look", "look", "sweep"]
 
     def test_life_is_shown_while_nothing_is_due(
         self, duties: Callable[[float], None], done: list[str], settings: Settings
     ) -> None:
+        duties(0)
+        Path(settings.LIVENESS_FILE).unlink()
         duties(1)
         assert Path(settings.LIVENESS_FILE).exists()
-        assert done == []
+        assert done == ["look"]
+
+    def test_worker_alone_does_what_beat_would_ask_for_and_calls_nobody(self) -> None:
+        asked = {entry["task"] for entry in celery_app.conf.beat_schedule.values()}
+        duties = celery_app.conf.duties.values()
+        assert {entry["task"] for entry in duties} == asked
+        for entry in duties:
+            accepted = inspect.signature(celery_app.tasks[entry["task"]].run).parameters
+            assert set(accepted) == set(entry["kwargs"])
+            assert all(entry["kwargs"].values())

@@ -1,0 +1,163 @@
+"""Who is found to be looked at now, by several workers at once and after a cluster was away.
+
+What a look around then does is in `test_reconciliation.py`, how it is shared out in `test_tasks.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from clusters.api import ClusterError, Throttled, Unauthorized, Unavailable
+from clusters.models import Cluster
+from namespaces import contact, reconciliation, sweeping
+from namespaces.access import Role
+from namespaces.actions import members
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from tests import factories
+from tests.conftest import Cast
+from tests.fake_cluster import FakeCluster
+
+pytestmark = pytest.mark.django_db
+DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
+
+
+@pytest.fixture
+def made(fire: Namespace, api: FakeCluster) -> Namespace:
+    """The namespace avis-fire as decided, in the cluster and proved."""
+    reconciliation.reconcile(fire.pk)
+    api.calls.clear()
+    return fire
+
+
+def removed(namespace: Namespace, cast: Cast) -> None:
+    membership = Membership.objects.current().get(namespace=namespace, person=cast.eda)
+    members.remove(membership=membership, by=cast.nils)
+
+
+def is_over(cast: Cast) -> bool:
+    return Grant.objects.get(identity__person=cast.eda).state == Grant.State.REVOKED
+
+
+class TestSeveralWorkers:
+    def test_who_found_the_same_does_not_do_it_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        factories.NamespaceFactory.create_batch(3, cluster=made.cluster)
+        removed(made, cast)
+        first, second = sweeping.find_due(), sweeping.find_due()
+        assert first == second
+        sweeping.reconcile_each(first)
+        assert is_over(cast)
+        api.calls.clear()
+        sweeping.reconcile_each(second)
+        assert api.calls == []
+
+    def test_namespace_that_another_is_at_is_left_to_them(self, cast: Cast, made: Namespace) -> None:
+        removed(made, cast)
+        NamespaceStatus.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
+        assert sweeping.find_due() == []
+        assert made in sweeping.due()
+        NamespaceStatus.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert [each.namespace_id for each in sweeping.find_due()] == [made.pk]
+
+
+class TestOrder:
+    def test_ends_come_first_whatever_their_cluster(self, cast: Cast, made: Namespace) -> None:
+        other = factories.ClusterFactory.create(name="aaa")
+        Cluster.objects.sync({"aaa": contact.config_of(made.cluster)})
+        contact.note(other, None)
+        newcomer = factories.NamespaceFactory.create(cluster=other, changed_at="2020-01-01T00:00Z")
+        removed(made, cast)
+        found = sweeping.find_due()
+        assert [(each.namespace_id, each.cluster, each.ends) for each in found] == [
+            (made.pk, made.cluster, True),
+            (newcomer.pk, other, False),
+        ]
+
+
+class TestReturn:
+    """A cluster was away: the pauses between the tries were for its absence, and end with it."""
+
+    @staticmethod
+    def missed(namespace: Namespace, cast: Cast, api: FakeCluster, error: ClusterError = DOWN) -> None:
+        """Let an end be decided and not be done: the next try is a minute away."""
+        removed(namespace, cast)
+        api.fail(error)
+        reconciliation.reconcile(namespace.pk)
+        minute = timezone.now() + timedelta(minutes=1)
+        NamespaceStatus.objects.filter(namespace=namespace).update(next_reconcile_at=minute)
+        assert is_due(namespace) is False
+
+    def test_end_is_due_as_soon_as_the_cluster_is_seen_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        self.missed(made, cast, api)
+        assert contact.is_back(made.cluster)
+        assert is_due(made)
+
+    def test_whoever_sees_it_lets_all_others_be_due(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """A change elsewhere gets through before anybody asks whether the cluster is back."""
+        self.missed(made, cast, api)
+        lab = factories.NamespaceFactory.create(cluster=made.cluster)
+        reconciliation.reconcile(lab.pk)
+        assert is_due(made)
+        sweeping.reconcile_due()
+        assert is_over(cast)
+
+    def test_it_ends_the_waits_once(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        self.missed(made, cast, api)
+        contact.note(made.cluster, None)
+        later = timezone.now() + timedelta(minutes=1)
+        NamespaceStatus.objects.update(next_reconcile_at=later)
+        contact.note(made.cluster, None)
+        assert not is_due(made)
+
+    def test_cluster_that_refused_us_has_been_away_too(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        self.missed(made, cast, api, Unauthorized("The credential is not accepted."))
+        assert contact.is_back(made.cluster)
+        assert is_due(made)
+
+    def test_what_was_done_waits_as_before(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        lab = factories.NamespaceFactory.create(cluster=made.cluster)
+        reconciliation.reconcile(lab.pk)
+        self.missed(made, cast, api)
+        assert contact.is_back(made.cluster)
+        assert not is_due(lab)
+
+    def test_pause_that_the_server_asked_for_is_kept(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        self.missed(made, cast, api, Throttled("Too many requests.", retry_after=60))
+        contact.note(made.cluster, DOWN)
+        assert contact.is_back(made.cluster)
+        assert not is_due(made)
+
+    def test_other_cluster_is_another_matter(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        self.missed(made, cast, api)
+        other = factories.ClusterFactory.create(name="aaa")
+        Cluster.objects.sync({"aaa": contact.config_of(made.cluster)})
+        contact.note(other, DOWN)
+        contact.note(other, None)
+        assert not is_due(made)
+
+
+def is_due(namespace: Namespace) -> bool:
+    return sweeping.due().filter(pk=namespace.pk).exists()
+
+
+def test_end_that_is_decided_while_others_wait_is_next(cast: Cast, made: Namespace, api: FakeCluster) -> None:
+    """Each look around begins with the ends, and none takes long: a heap of grants cannot hold them up."""
+    factories.NamespaceFactory.create_batch(3, cluster=made.cluster)
+    members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+    assert [each.ends for each in sweeping.find_due()] == [False] * 4
+    removed(made, cast)
+    first, *others = sweeping.find_due()
+    assert (first.namespace_id, first.ends) == (made.pk, True)
+    assert [each.ends for each in others] == [False] * 3
