@@ -27,6 +27,7 @@ from clusters.api import (
     Throttled,
     Unauthorized,
     Unavailable,
+    WatchEvent,
 )
 from clusters.names import FIELD_MANAGER
 from clusters.raw import Answer
@@ -98,6 +99,37 @@ def read_list(body: bytes, kind: Kind) -> tuple[list[Manifest], str, str]:
         item.setdefault("apiVersion", kind.api_version)
         _without_bookkeeping(item)
     return items, metadata["resourceVersion"], metadata.get("continue") or ""
+
+
+def read_event(line: bytes, kind: Kind) -> WatchEvent:
+    """Return one change that a watch tells; raise the error that an `ERROR` in its place stands for.
+
+    A watch that is too old is answered by 200, and by such an error of code 410.
+    """
+    document = _document(line)
+    change = (document or {}).get("type")
+    found = (document or {}).get("object")
+    if document is None or not isinstance(found, dict):
+        raise _nonsense(f"no change of {kind.plural}")
+    if change == "ERROR":
+        code = found.get("code")
+        raise error(code if isinstance(code, int) else 0, {}, json.dumps(found).encode())
+    metadata = found.get("metadata") or {}
+    if (
+        change not in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+        or (found.get("kind"), found.get("apiVersion")) != (kind.name, kind.api_version)
+        or not metadata.get("resourceVersion")
+    ):
+        raise _nonsense(f"no change of {kind.plural}")
+    if change != "BOOKMARK":
+        if (
+            not metadata.get("uid")
+            or not metadata.get("name")
+            or (kind.namespaced and not metadata.get("namespace"))
+        ):
+            raise _nonsense(f"no change of {kind.plural}")
+        _without_bookkeeping(found)
+    return WatchEvent(change, found)
 
 
 def _without_bookkeeping(found: Manifest) -> Manifest:

@@ -62,6 +62,22 @@ class Page:
     last: bool
 
 
+@dataclass(frozen=True)
+class WatchEvent:
+    """One change that a watch tells: to an object, which a deletion shows as it was last.
+
+    A `BOOKMARK` is about no object: it only says with its resourceVersion how far the watch has come.
+    """
+
+    change: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Manifest = field(repr=False)
+
+    @property
+    def resource_version(self) -> str:
+        """Where a watch goes on that is to tell what comes after this."""
+        return str(self.object["metadata"]["resourceVersion"])
+
+
 class ClusterError(Exception):
     """The cluster did not do what was asked. `code` is a stable slug, `message` is for people, without secrets.
 
@@ -143,6 +159,14 @@ class ClusterApi(Protocol):
 
         Raises `Gone` when the list can no longer be continued consistently: what came before must be thrown away.
         Objects are never filtered by the server, so that a missing one is missing.
+        """
+        ...
+
+    def watch(self, kind: Kind, since: str, *, seconds: int) -> Iterator[WatchEvent]:
+        """Yield what happens to the objects of a kind in the whole cluster after this resourceVersion, as it happens.
+
+        Ends after so many seconds. Raises `Gone` where the version is too old, and `Unavailable` where the watch broke,
+        kept silent beyond its end or ended before it. What it tells is a hint: changes may be missing.
         """
         ...
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from clusters.api import (
     Page,
     Unauthorized,
     Unavailable,
+    WatchEvent,
 )
 from clusters.config import ClusterConfig
 from clusters.credentials import Credential, Token
@@ -47,8 +48,10 @@ from clusters.raw import Answer, Request
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 CALL_SECONDS = 15  # a whole call, however slowly the answer drips
+WATCH_MARGIN_SECONDS = 5  # how much longer than it was asked for a watch may last
 POOL_SIZE = 16  # connections kept open per account: as many as threads that work at once
 _MAX_ANSWER_BYTES = 64 << 20
+_MAX_LINE_BYTES = 8 << 20  # of a watch; etcd takes no object of more than 1.5 MiB
 _CHUNK_BYTES = 1 << 16
 _Loader: Any = KubeConfigLoader  # this part of the library has no types
 _WRITTEN_BY = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
@@ -97,6 +100,25 @@ class KubeCluster:
             if not following:
                 return
             token, version = following, this_version
+
+    def watch(self, kind: Kind, since: str, *, seconds: int) -> Iterator[WatchEvent]:
+        query = {
+            "watch": "1",
+            "resourceVersion": since,
+            "timeoutSeconds": str(seconds),
+            "allowWatchBookmarks": "true",
+        }
+        begun = time.monotonic()
+        response = self._open(Request("GET", _path(kind, None)), query)
+        with self._broken_is_unavailable():
+            if response.status != 200:
+                raise answers.error(response.status, response.headers, _read(response, begun + CALL_SECONDS))
+            longest = seconds + WATCH_MARGIN_SECONDS
+            with contextlib.closing(_chunks(response, begun + longest, longest)) as chunks:
+                for line in _lines(chunks):
+                    yield answers.read_event(line, kind)
+        if time.monotonic() - begun < seconds - 1:
+            raise Unavailable("The API server ended a watch before its time.")
 
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         name, namespace = guard.place(kind, manifest)
@@ -163,6 +185,13 @@ class KubeCluster:
         self, sent: Request, query: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send one request; return status, headers and body of its answer, or raise Unavailable."""
+        deadline = time.monotonic() + CALL_SECONDS
+        response = self._open(sent, query)
+        with self._broken_is_unavailable():
+            return response.status, response.headers, _read(response, deadline)
+
+    def _open(self, sent: Request, query: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+        """Send one request; return its answer as soon as it begins, or raise Unavailable."""
         api = self._current_client()
         request = api.param_serialize(
             sent.method,
@@ -176,15 +205,20 @@ class KubeCluster:
             body=sent.body,
             auth_settings=["BearerToken"],
         )
-        deadline = time.monotonic() + CALL_SECONDS
+        with self._broken_is_unavailable():
+            answer = api.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            response: urllib3.BaseHTTPResponse = answer.response
+            return response
+
+    @contextlib.contextmanager
+    def _broken_is_unavailable(self) -> Iterator[None]:
+        """Inside, what the libraries say of a connection that does not come or breaks is raised as Unavailable."""
         try:
-            response = api.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)).response
-            answer = _read(response, deadline)
+            yield
         except ApiException as problem:  # TLS: there was no answer
             raise Unavailable(f"{self._config.server} cannot be trusted: {_short(problem)}") from None
         except urllib3.exceptions.HTTPError as problem:
             raise Unavailable(_network_problem(problem)) from None
-        return response.status, response.headers, answer
 
     def _current_client(self) -> ApiClient:
         with self._lock:
@@ -273,18 +307,39 @@ def _configuration(loaded: Credential) -> Configuration:
 def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     """Return the whole body, within the deadline and a size; raise Unavailable otherwise."""
     body = bytearray()
+    for chunk in _chunks(response, deadline, READ_SECONDS):
+        body += chunk
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise Unavailable(f"The API server answered with more than {_MAX_ANSWER_BYTES >> 20} MiB.")
+    return bytes(body)
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield whole lines as they come; raise Unavailable for one that is too long, or that breaks off."""
+    begun = b""
+    for chunk in chunks:
+        *whole, begun = (begun + chunk).split(b"\n")
+        yield from filter(None, whole)
+        if len(begun) > _MAX_LINE_BYTES:
+            raise Unavailable(f"The API server told one change in more than {_MAX_LINE_BYTES >> 20} MiB.")
+    if begun:
+        raise Unavailable("A watch broke off in the middle of a change.")
+
+
+def _chunks(response: urllib3.BaseHTTPResponse, deadline: float, most_wait: float) -> Generator[bytes]:
+    """Yield the body as it comes; raise Unavailable when the deadline passes. No wait is longer than `most_wait`."""
+    late = Unavailable("The API server did not finish its answer in time.")
     with contextlib.closing(response):  # the connection of a whole answer is back in the pool by then
-        while True:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise Unavailable(f"The API server did not finish its answer within {CALL_SECONDS} seconds.")
-            _limit_wait(response, min(remaining, READ_SECONDS))
-            chunk = response.read1(_CHUNK_BYTES)
+        while (remaining := deadline - time.monotonic()) > 0:
+            _limit_wait(response, min(remaining, most_wait))
+            try:
+                chunk = response.read1(_CHUNK_BYTES)
+            except urllib3.exceptions.ReadTimeoutError:
+                raise late from None
             if not chunk:
-                return bytes(body)
-            body += chunk
-            if len(body) > _MAX_ANSWER_BYTES:
-                raise Unavailable(f"The API server answered with more than {_MAX_ANSWER_BYTES >> 20} MiB.")
+                return
+            yield chunk
+    raise late
 
 
 def _limit_wait(response: urllib3.BaseHTTPResponse, seconds: float) -> None:

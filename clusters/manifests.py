@@ -33,7 +33,8 @@ _OBSERVER = (
     Rule(("events.k8s.io",), ("events",), _READ),
 )  # fmt: skip
 _WORKER = (
-    Rule(("",), ("namespaces",), (*_READ, "create")),
+    Rule(("",), ("namespaces",), ("get", "list", "create")),
+    # To watch is for `manage.py watch` alone, which nothing depends on.
     Rule((_RBAC,), ("rolebindings",), (*_READ, "create", "delete")),
     Rule(("",), ("resourcequotas", "limitranges"), (*_READ, "create", "update", "delete")),
     Rule(("authorization.k8s.io",), ("subjectaccessreviews",), ("create",)),

@@ -11,10 +11,12 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from clusters import guard, manifests, names
 from clusters.api import (
@@ -36,6 +38,7 @@ from clusters.api import (
     NotFound,
     Page,
     Unavailable,
+    WatchEvent,
 )
 from clusters.config import ClusterConfig
 from tests.fake_rules import Rules, invalid_labels
@@ -97,20 +100,41 @@ class _State:
     dropped: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    told: deque[WatchEvent] = field(default_factory=lambda: deque(maxlen=500))
+    forgotten: int = 0
+    news: threading.Condition = field(default_factory=threading.Condition)
 
     def of(self, kind: Kind) -> dict[_Key, Manifest]:
         return self.objects[kind.name]
 
-    def stamp(self, manifest: Manifest) -> Manifest:
+    def stamp(
+        self, manifest: Manifest, change: Literal["ADDED", "MODIFIED", "DELETED"] = "MODIFIED"
+    ) -> Manifest:
+        """Give what was written its version, and tell those who watch."""
         manifest["metadata"]["resourceVersion"] = str(next(self.version))
+        with self.news:
+            if len(self.told) == self.told.maxlen:
+                self.forgotten = int(self.told[0].resource_version)
+            self.told.append(WatchEvent(change, copy.deepcopy(manifest)))
+            self.news.notify_all()
         return manifest
+
+    def drop(self, kind: Kind, key: _Key) -> None:
+        """Let an object be gone."""
+        self.stamp(self.of(kind).pop(key), "DELETED")
+
+    def forget_news(self) -> None:
+        """Let every version up to now be too old for a watch."""
+        with self.news:
+            self.told.clear()
+            self.forgotten = next(self.version)
 
     def store(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Keep a new object, with what the API server adds to it."""
         stored = copy.deepcopy(manifest)
         stored["metadata"].update(uid=str(uuid.uuid4()), creationTimestamp="2026-01-01T00:00:00Z")
         _complete(kind, stored)
-        self.of(kind)[_key(stored)] = self.stamp(stored)
+        self.of(kind)[_key(stored)] = self.stamp(stored, "ADDED")
         return stored
 
 
@@ -127,6 +151,7 @@ class FakeCluster:
                 self.outside.put(manifest)
             for name in ("default", "kube-system"):
                 self.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            self._state.forget_news()
 
     def acting_as(self, account: Account) -> FakeCluster:
         """Return the same cluster as seen by another account."""
@@ -158,6 +183,22 @@ class FakeCluster:
             if number > 1:
                 self._fail(call, page=number)
             yield Page(items[start : start + limit], version, last=start == starts[-1])
+
+    def watch(self, kind: Kind, since: str, *, seconds: int) -> Iterator[WatchEvent]:
+        with self._call(Call("watch", kind, "", "")):
+            state, last, end = self._state, int(since), time.monotonic() + seconds
+        while (remaining := end - time.monotonic()) > 0:
+            with state.news:
+                if last < state.forgotten:
+                    raise Gone(f"too old resource version: {last}", cause="Expired")
+                news = [each for each in state.told if int(each.resource_version) > last]
+                if not news:
+                    state.news.wait(remaining)
+                    continue
+            for event in news:
+                last = int(event.resource_version)
+                if event.object["kind"] == kind.name:
+                    yield copy.deepcopy(event)
 
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         name, namespace = guard.place(kind, manifest)
@@ -197,7 +238,7 @@ class FakeCluster:
             if kind is NAMESPACE:
                 self.outside.terminate(name)
             else:
-                del self._state.of(kind)[_key(current)]
+                self._state.drop(kind, _key(current))
 
     def review_access(self, username: str, namespace: str, question: AccessQuestion) -> AccessAnswer:
         if not username or not namespace:
@@ -231,9 +272,9 @@ class FakeCluster:
             for name in [key[1] for key, item in self._state.of(NAMESPACE).items() if _ending(item)]:
                 for kind in KINDS:
                     for key in [key for key in self._state.of(kind) if kind.namespaced and key[0] == name]:
-                        del self._state.of(kind)[key]
+                        self._state.drop(kind, key)
                 if name not in self._state.held:
-                    del self._state.of(NAMESPACE)["", name]
+                    self._state.drop(NAMESPACE, ("", name))
 
     def fail(
         self,
@@ -377,7 +418,7 @@ class Outside:
         self._state.stamp(written)
 
     def remove(self, kind: Kind, name: str, namespace: str | None = None) -> None:
-        del self._state.of(kind)[namespace or "", name]
+        self._state.drop(kind, (namespace or "", name))
 
     def remove_role(self, name: str) -> None:
         """Delete a ClusterRole."""

@@ -38,7 +38,7 @@ def rights(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
 
 def test_worker_has_exactly_these_rights(manifests: list[Manifest]) -> None:
     assert rights(named(manifests, "ClusterRole", "berth:worker")["rules"]) == {
-        ("", "namespaces"): READ | {"create"},
+        ("", "namespaces"): {"get", "list", "create"},
         (RBAC, "rolebindings"): READ | {"create", "delete"},
         (RBAC, "clusterroles"): {"bind", "get"},
         ("", "resourcequotas"): READ | {"create", "update", "delete"},
