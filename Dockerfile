@@ -1,4 +1,4 @@
-# One image for web, worker and beat; what a container does is decided by its command.
+# One image for web, worker, beat and watch; what a container does is decided by its command.
 FROM python:3.13-slim AS build
 
 WORKDIR /srv/berth

@@ -226,6 +226,7 @@ class Demonstration:
                 _python(*celery, "beat", "--scheduler", "portal.workers:LiveScheduler", "--loglevel", "WARNING"),
                 is_worker=True,
             ),
+            Program("watch", [sys.executable, "manage.py", "watch"], is_worker=True),
         ]  # fmt: skip
         if not self.other_cluster:
             documents = ["--manifests", str(self._manifests), "--authentication", str(self._authentication)]

@@ -110,6 +110,40 @@ async def swallow(exchange: Exchange) -> None:
     raise Ended
 
 
+async def mute(exchange: Exchange) -> None:
+    """The answer begins, and nothing more comes, until who asked gives up."""
+    _source, head = await exchange.link.send(exchange.request)
+    exchange.writer.write(wire.head_bytes(head))
+    await swallow(exchange)
+
+
+def break_off(seconds: float = 0.2) -> Effect:
+    """The answer comes for so long, and then the connection breaks."""
+
+    async def effect(exchange: Exchange) -> None:
+        try:
+            await asyncio.wait_for(exchange.relay(), seconds)
+        except TimeoutError:
+            raise Ended from None
+
+    return effect
+
+
+async def only_bookmarks(exchange: Exchange) -> None:
+    """A watch tells how far it has come, and no change."""
+    source, head = await exchange.link.send(exchange.request)
+    exchange.writer.write(wire.head_bytes(head))
+    begun = b""
+    async for piece in wire.read_body(source, head.headers):
+        *lines, begun = (begun + piece).split(b"\n")
+        for line in lines:
+            if json.loads(line)["type"] == "BOOKMARK":
+                exchange.writer.write(b"%x\r\n%b\n\r\n" % (len(line) + 1, line))
+                await exchange.writer.drain()
+    exchange.writer.write(b"0\r\n\r\n")
+    await exchange.writer.drain()
+
+
 def status(code: int, body: bytes = b"", **headers: str) -> Effect:
     """Somebody on the way answers, with this status, body and these headers (`Retry_After="7"`)."""
 

@@ -11,6 +11,7 @@ ANSWERS = "faults/test_answers.py"
 BROKER = "faults/test_broker.py"
 HANDS = "faults/test_hands.py"
 PLANE = "faults/test_control_plane.py"
+WATCH = "faults/test_watch.py"
 WORKERS = "faults/test_workers.py"
 KUBE = "clusters/test_kube.py"
 BAD_LUCK = "e2e/test_bad_luck.py"
@@ -79,7 +80,17 @@ TABLE: dict[str, Row] = {
             f"{ANSWERS}::TestFilteredLists::test_end_is_not_said_to_be_one_because_the_list_lacked_it",
         ),
     ),
-    "F-07": Row("watch dropped or silent", missing="There is no watch: every sweep lists everything."),
+    "F-07": Row(
+        "watch dropped, too old, silent or refused",
+        (
+            f"{WATCH}::TestBrokenWatches::test_it_begins_anew_and_the_sweep_finds_what_it_missed",
+            f"{WATCH}::TestBrokenWatches::test_it_comes_back_with_the_cluster",
+            f"{WATCH}::TestProcess::test_binding_deleted_by_hand_is_back_without_a_sweep",
+            f"{PLANE}::TestWatchThatIsTooOld::test_is_gone_and_begins_anew_after_a_restart",
+            "clusters/test_kube_watch.py::test_watch_that_is_none_is_an_error",
+            "clusters/test_kube_watch.py::test_silence_beyond_the_end_is_an_error",
+        ),
+    ),
     "F-08": Row(
         "401",
         (

@@ -16,7 +16,7 @@ import pytest
 from pytest_django import Settings
 
 from clusters import kube
-from clusters.api import NAMESPACE, ClusterApi, Gone, Page, Unauthorized
+from clusters.api import NAMESPACE, ROLE_BINDING, ClusterApi, Gone, Page, Unauthorized
 from clusters.config import ClusterConfig
 from clusters.kube import KubeCluster
 from clusters.models import Cluster, ClusterStatus
@@ -26,7 +26,7 @@ from localcluster import bootstrap
 from localcluster.certificates import Authority, signing_key
 from localcluster.layout import CLUSTER, write_kubeconfig
 from localcluster.processes import LOOPBACK
-from namespaces import sweeping
+from namespaces import contact, sweeping
 from namespaces.access import Role
 from namespaces.models import NamespaceStatus
 from namespaces.standing import State
@@ -155,6 +155,25 @@ class TestListThatExpired:
             assert lab.row.pk in sweeping.sweep(lab.row.cluster).differing
             lab.reconcile()
         assert lab.stands(leaves) == State.REVOKED
+
+
+class TestWatchThatIsTooOld:
+    """F-07."""
+
+    def test_is_gone_and_begins_anew_after_a_restart(self, plane: FrailPlane, lab: Lab) -> None:
+        """An API server that has started anew knows nothing of what was before: 200, and an error in the stream."""
+        api = contact.connect(contact.config_of(lab.row.cluster))
+        before = next(api.list_pages(ROLE_BINDING, limit=1)).resource_version
+        lab.member()
+        plane.kill_api_server()
+        plane.start_api_server()
+        with pytest.raises(Gone):
+            list(api.watch(ROLE_BINDING, before, seconds=5))
+        lab.time_passes()
+        now = next(api.list_pages(ROLE_BINDING, limit=1)).resource_version
+        person = lab.member()
+        told = next(each for each in api.watch(ROLE_BINDING, now, seconds=30) if each.change == "ADDED")
+        assert told.object["metadata"]["name"] == lab.binding(person, "editor")
 
 
 class _SmallPages:

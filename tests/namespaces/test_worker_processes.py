@@ -122,12 +122,13 @@ class Installation:
         )
 
     def start(self, name: str) -> None:
-        """Start `redis`, `worker` or `beat`."""
+        """Start `redis`, `worker`, `beat` or `watch`."""
         celery = [sys.executable, "-m", "celery", "--app", "portal"]
         command = {
             "redis": services.redis(self.directory / "redis", self.redis_port),
             "worker": [*celery, "worker", "--concurrency", "2"],
             "beat": [*celery, "beat", "--schedule", str(self.directory / "beat")],
+            "watch": [sys.executable, str(ROOT / "manage.py"), "watch"],
         }[name]
         log = self.directory / f"{name}.log"
         self.children[name] = Child(name, command, log, env=self.environment)
@@ -141,7 +142,7 @@ class Installation:
         child.stop()
 
     def stop(self) -> None:
-        for name in ("beat", "worker", "redis"):
+        for name in ("watch", "beat", "worker", "redis"):
             if child := self.children.pop(name, None):
                 child.stop(patience=20)
 

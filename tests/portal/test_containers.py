@@ -33,8 +33,8 @@ def mounts(service: str) -> dict[str, str]:
     return {inside: outside for outside, inside, *_ in found}
 
 
-def test_web_worker_and_beat_are_one_image() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "beat"}
+def test_all_processes_are_one_image() -> None:
+    assert set(OURS) == {"migrate", "web", "worker", "beat", "watch"}
     assert len({COMPOSE["services"][name]["image"] for name in OURS}) == 1
 
 
@@ -72,8 +72,12 @@ def test_secrets_come_from_files_only() -> None:
         assert not re.search(r"://[^/\s]*:[^/\s]+@", (ROOT / name).read_text()), name
 
 
-def test_only_the_worker_holds_credentials_of_clusters() -> None:
-    assert [name for name in OURS if "/etc/berth/credentials" in mounts(name)] == ["worker"]
+def test_only_worker_and_watch_hold_credentials_of_clusters() -> None:
+    assert [name for name in OURS if "/etc/berth/credentials" in mounts(name)] == ["worker", "watch"]
+
+
+def test_only_the_watch_is_optional() -> None:
+    assert [name for name in OURS if "profiles" in COMPOSE["services"][name]] == ["watch"]
 
 
 def test_only_web_can_log_people_in() -> None:
@@ -86,6 +90,7 @@ def test_the_web_process_is_the_only_one_that_says_so() -> None:
         "web": "web",
         "worker": "worker",
         "beat": "worker",
+        "watch": "worker",
         "migrate": "worker",
     }
 
