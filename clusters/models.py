@@ -40,6 +40,7 @@ class Cluster(models.Model):
 class ClusterStatus(models.Model):
     """What the workers saw of a cluster. Only reconciliation writes here.
 
+    `worked_at` is when all that was due there had last been done, `swept_at` when it was last compared as a whole.
     `anchored_at` is when the mark in the cluster was last found to be ours (see `namespaces.anchor`), `accepted` are
     the lines of `restore diff` that an operator accepted, `barred` maps roles that nobody may be given now to the
     reason, `unexplained` is how many bindings of ours no row explains and the guard keeps.
@@ -57,6 +58,7 @@ class ClusterStatus(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.UNKNOWN)
     since = models.DateTimeField(db_default=Now())
     contacted_at = models.DateTimeField(null=True, blank=True)
+    worked_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)

@@ -82,6 +82,7 @@ def find_due() -> list[Waiting]:
     Cluster.objects.sync(configured_clusters())
     clusters = {cluster.pk: cluster for cluster in Cluster.objects.all() if _answers(cluster)}
     found = due_to_us().filter(cluster__in=clusters).values_list("pk", "cluster", _ends())
+    ClusterStatus.objects.filter(cluster__in=clusters).update(worked_at=Now())
     return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in found]
 
 

@@ -70,11 +70,12 @@ def _configuration() -> dict[str, object]:
         "worker_soft_shutdown_timeout": 20,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_hijack_root_logger": False,
+        # Each is one of namespaces.duties, which says how long it may stay away.
         "beat_schedule": {
             # It is short, and what it finds may be ends of rights: it does not wait behind a heap.
             "reconcile-due": _every(min(LOOK_SECONDS, settings.SWEEP_SECONDS), "reconcile_due")
             | {"options": {"queue": REVOCATIONS}},
-            "sweep-clusters": _every(4 * settings.SWEEP_SECONDS, "sweep_clusters"),
+            "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters"),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
         },
         # What each worker does of itself while there is no broker. Nobody tells it of a change: it looks more often.
@@ -82,7 +83,7 @@ def _configuration() -> dict[str, object]:
             "reconcile-due": _every(
                 min(LOOK_ALONE_SECONDS, settings.SWEEP_SECONDS), "reconcile_due", alone=True
             ),
-            "sweep-clusters": _every(4 * settings.SWEEP_SECONDS, "sweep_clusters", alone=True),
+            "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters", alone=True),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
         },
     }

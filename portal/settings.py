@@ -227,6 +227,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 BROKER_URL = env.str("BERTH_BROKER_URL", default="redis://127.0.0.1:16379/0")
 SWEEP_SECONDS = env.float("BERTH_SWEEP_SECONDS", default=15.0)
+COMPARE_SECONDS = 4 * SWEEP_SECONDS  # how often whole clusters are compared with the decisions
 # A worker, and beat, touch it while they are alive.
 LIVENESS_FILE = env.str("BERTH_LIVENESS_FILE", default="")
 LEASE_SECONDS = 60

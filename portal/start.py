@@ -10,7 +10,7 @@ from django.core import checks
 from django.db import DatabaseError, connections
 
 from portal.checks import is_demonstration
-from portal.health import unapplied_migrations, unknown_migrations
+from portal.schema import unapplied_migrations, unknown_migrations
 
 
 def refuse_unsafe_settings() -> None:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
-from portal.health import touch
+from portal.liveness import touch
 from portal.start import refuse_unsafe_settings
 
 logger = structlog.get_logger(__name__)

@@ -23,7 +23,7 @@ from namespaces.actions import members, namespaces
 from namespaces.models import Membership, Namespace
 from portal.checks import is_demonstration
 from portal.demonstration_content import NAMESPACES, DemoNamespace
-from portal.health import unapplied_migrations
+from portal.schema import unapplied_migrations
 
 # Everybody but the operator and Ana Kim, whose first login is a part of what is demonstrated.
 LEVELS = (

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from clusters.registry import configured_clusters
 from namespaces import watching
-from portal.health import touch
+from portal.liveness import touch
 from portal.start import refuse_unsafe_settings
 
 

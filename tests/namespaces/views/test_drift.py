@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.record import record
-from clusters.models import ClusterStatus
+from clusters.models import Cluster, ClusterStatus
 from clusters.roles import binding_name
 from namespaces import drift
 from namespaces.models import (
@@ -58,6 +59,31 @@ def test_nothing_that_differs_is_said_in_words(browse: Browse, cast: Cast, fire:
     page = browse(cast.olga).get("/drift/").content.decode()
     assert "Nothing differs that needs a decision" in page
     assert page.count("<h2>") == 0
+
+
+def test_what_workers_should_have_done_and_have_not_is_told(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    statuses = ClusterStatus.objects.filter(cluster=fire.cluster)
+    statuses.update(worked_at=Now(), swept_at=Now() - timedelta(minutes=7), anchored_at=Now())
+    page = " ".join(browse(cast.olga).get("/drift/").content.decode().split())
+    assert (
+        "Nautilus is not being compared with the decisions as a whole.</strong> It was last done <time"
+        in page
+    )
+    assert "7 min ago</time> and should be every 60 seconds." in page
+    assert "The mark in" not in page
+    assert "Nothing differs" not in page
+    statuses.update(swept_at=Now())
+    page = browse(cast.olga).get("/drift/").content.decode()
+    assert "is not being compared" not in page
+    assert "Nothing differs" in page
+
+
+def test_what_was_never_done_is_told_as_that(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    Cluster.objects.update(created_at=Now() - timedelta(days=1))
+    page = browse(cast.olga).get("/drift/").content.decode()
+    assert page.count("It has never been done and should be every") == 3
 
 
 def test_what_the_guard_keeps_and_what_is_given_to_nobody_is_told(

@@ -1,0 +1,23 @@
+"""Whether the database has the tables that this code needs."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def unapplied_migrations() -> list[str]:
+    """Return the names of migrations that the database still needs. Raises DatabaseError if it does not answer."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
+
+
+def unknown_migrations() -> list[str]:
+    """Return the names of applied migrations that this code does not have: the database belongs to a newer version."""
+    loader = MigrationExecutor(connection).loader
+    known = set(loader.disk_migrations or ()) | set(loader.graph.nodes)
+    apps = {app for app, _name in known}
+    return sorted(
+        f"{app}.{name}" for app, name in loader.applied_migrations if app in apps and (app, name) not in known
+    )
