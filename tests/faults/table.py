@@ -216,10 +216,10 @@ TABLE: dict[str, Row] = {
     "F-27": Row(
         "older backup",
         (
+            "faults/test_backup.py::test_older_database_writes_nothing_until_an_operator_has_accepted_each_line",
             "namespaces/test_anchor.py::TestOlderDatabase::test_nothing_is_written_by_any_way",
             "namespaces/actions/test_restoring.py::TestAccepting::test_all_lines_let_the_workers_go_on",
         ),
-        missing="The database is not dumped and restored for real: the mark is moved ahead in the cluster in memory.",
     ),
     "F-28": Row(
         "empty or wrong database",
