@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 
 from namespaces import sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
-from namespaces.models import Namespace
+from namespaces.models import Namespace, NamespaceStatus
 from namespaces.sweeping import Waiting
 
 logger = structlog.get_logger(__name__)
@@ -56,6 +56,12 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> bool:
             )
             return False
     return True
+
+
+def request_look(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
+    """Let namespaces be due for which nothing was decided, and knock: somebody may have changed their cluster."""
+    NamespaceStatus.objects.filter(pk__in=namespace_ids).update(next_reconcile_at=Now())
+    knock(namespace_ids, lane)
 
 
 @shared_task

@@ -32,7 +32,7 @@ from namespaces import contact, desired_state
 from namespaces.hints import Bell, Hint, Sieve
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Grant, Namespace, NamespaceStatus
-from namespaces.tasks import knock
+from namespaces.tasks import request_look
 
 logger = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class Watch:
         self._put_back({row.name: hints[row.name] for row in rows if row.pk in held})
         for lane in (REVOCATIONS, CHANGES):
             here = [row for row in rows if row.pk not in held and hints[row.name].lane == lane]
-            knock([row.pk for row in here], lane)
+            request_look([row.pk for row in here], lane)
             for row in here:
                 self._bell.rung(row.name, time.monotonic())
 

@@ -161,6 +161,17 @@ class TestReconcileNamespace:
         assert api.calls == []
 
 
+def test_look_that_is_asked_for_is_had_although_nothing_was_decided(
+    fire: Namespace, api: FakeCluster, broker: Callable[[str], None]
+) -> None:
+    broker(f"memory://{fire.pk}")
+    tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+    api.calls.clear()
+    tasks.request_look([fire.pk])
+    tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+    assert api.calls != []
+
+
 class Lanes:
     """A broker in memory, and the messages in its lanes."""
 

@@ -34,7 +34,7 @@ Knock = tuple[UUID, str]
 def knocks(monkeypatch: pytest.MonkeyPatch) -> list[Knock]:
     """Who was knocked for, in which lane."""
     made: list[Knock] = []
-    monkeypatch.setattr(watching, "knock", lambda ids, lane: made.extend((each, lane) for each in ids))
+    monkeypatch.setattr(watching, "request_look", lambda ids, lane: made.extend((each, lane) for each in ids))
     return made
 
 

@@ -107,7 +107,7 @@ def test_no_step_of_the_start_sends_to_the_broker_what_it_would_repeat_for_ever(
     consumer = workers.LiveConsumer(
         lambda: None, app=celery_app, timer=Timer(), controller=controller, worker_options=options
     )
-    steps = {step.alias for step in consumer.steps}
+    steps = {step.alias for step in consumer.steps}  # type: ignore[attr-defined]
     assert {"Connection", "Tasks", "event loop"} <= steps
     assert steps & {"Heart", "Events", "Gossip", "Mingle"} == set()
 
