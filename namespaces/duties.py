@@ -54,7 +54,7 @@ def duties() -> tuple[Duty, ...]:
     return (
         Duty(
             "reconcile-due", "worked_at", settings.SWEEP_SECONDS,
-            _("Nobody looks for what is due in %(cluster)s."),
+            _("In %(cluster)s not all is done that is due."),
         ),
         Duty(
             "sweep-clusters", "swept_at", settings.COMPARE_SECONDS,

@@ -10,10 +10,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -58,9 +60,13 @@ def due() -> QuerySet[Namespace]:
 
     Those where somebody's right is to end come first.
     """
-    changed = Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation"))
-    namespaces = Namespace.objects.filter(changed | Q(status__next_reconcile_at__lte=Now()))
-    return namespaces.order_by(_ends().desc(), "changed_at")
+    again = Namespace.objects.filter(status__next_reconcile_at__lte=Now())
+    return (_untried() | again).order_by(_ends().desc(), "changed_at")
+
+
+def _untried() -> QuerySet[Namespace]:
+    """Return the namespaces that nobody has tried to make right since they were changed."""
+    return Namespace.objects.filter(Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation")))
 
 
 def _ends() -> Exists:
@@ -77,12 +83,17 @@ def due_to_us() -> QuerySet[Namespace]:
 def find_due() -> list[Waiting]:
     """Return who is due, in order, in the clusters that answer. One that is down is asked once, not once a namespace.
 
+    Unless somebody was not taken up for long, that is a duty done (`duties`).
+
     The first who sees it answer again lets all that was not done be due (`contact.note`).
     """
     Cluster.objects.sync(configured_clusters())
     clusters = {cluster.pk: cluster for cluster in Cluster.objects.all() if _answers(cluster)}
     found = due_to_us().filter(cluster__in=clusters).values_list("pk", "cluster", _ends())
-    ClusterStatus.objects.filter(cluster__in=clusters).update(worked_at=Now())
+    behind = (
+        _untried().filter(changed_at__lt=Now() - timedelta(seconds=settings.SWEEP_SECONDS)).values("cluster")
+    )
+    ClusterStatus.objects.filter(cluster__in=clusters).exclude(cluster__in=behind).update(worked_at=Now())
     return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in found]
 
 

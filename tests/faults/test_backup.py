@@ -31,7 +31,7 @@ from tests.namespaces.test_worker_processes import _database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LEAVING = 20
-TASKS = ("reconcile_due", "sweep_clusters", "anchor_clusters")
+TASKS = {"reconcile_due": {"alone": True}, "sweep_clusters": {"alone": True}, "anchor_clusters": {}}
 
 
 class Backup:
@@ -124,8 +124,8 @@ def work(workers: Victims, rounds: int = 1) -> None:
     """Let everything be due, and do whatever workers do of themselves."""
     for _round in range(rounds):
         NamespaceStatus.objects.update(next_reconcile_at="2020-01-01T00:00:00Z")
-        for task in TASKS:
-            assert workers.work(task).end == "done"
+        for task, arguments in TASKS.items():
+            assert workers.work(task, **arguments).end == "done"
 
 
 def restore(*arguments: str) -> str:

@@ -66,7 +66,7 @@ class TestBrokenWatches:
     @pytest.fixture
     def knocks(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made: list[str] = []
-        monkeypatch.setattr(watching, "knock", lambda ids, lane: made.extend([lane] * len(ids)))
+        monkeypatch.setattr(watching, "request_look", lambda ids, lane: made.extend([lane] * len(ids)))
         return made
 
     @pytest.fixture
