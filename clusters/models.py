@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from clusters.config import ClusterConfig
+from clusters.roles import ROLES
 
 
 class ClusterManager(models.Manager["Cluster"]):
@@ -86,6 +87,6 @@ class ClusterStatus(models.Model):
     def barred_by_reason(self) -> dict[str, str]:
         """Return for each reason the roles that are given to nobody now, as words."""
         return {
-            reason: ", ".join(role for role, its_reason in self.barred.items() if its_reason == reason)
+            reason: ", ".join(role for role in ROLES if self.barred.get(role) == reason)
             for reason in self.barred.values()
         }

@@ -45,6 +45,11 @@ def _every(seconds: float, task: str, **arguments: bool) -> dict[str, Any]:
     return {"task": f"namespaces.tasks.{task}", "schedule": seconds, "kwargs": arguments}
 
 
+def be_impatient() -> None:
+    """Let this process, which asks for work and does none, wait for a broker no longer than a page does."""
+    app.conf.broker_transport_options = _WEB_TRANSPORT
+
+
 def _configuration() -> dict[str, object]:
     """Everything about Celery, read when the application is first used."""
     return {

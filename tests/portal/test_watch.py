@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from localcluster.processes import free_ports
+from portal import celery
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0
@@ -59,6 +61,22 @@ def test_shows_life_again_and_again_and_ends_at_once(environment: dict[str, str]
     told = [line for line in said.splitlines() if "not watched" in line]
     assert len(told) == 3, said  # once for each kind, however often they were tried
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def patient_broker() -> Iterator[None]:
+    """Inside, Celery is configured as in a worker."""
+    before = celery.app.conf.broker_transport_options
+    celery.app.conf.broker_transport_options = celery._WORKER_TRANSPORT
+    yield
+    celery.app.conf.broker_transport_options = before
+
+
+def test_broker_that_says_nothing_is_waited_for_no_longer_than_by_a_page(patient_broker: None) -> None:
+    """Else two knocks would take longer than a probe waits for a sign of life."""
+    celery.be_impatient()
+    assert celery.app.conf.broker_transport_options["socket_timeout"] <= 0.5
+    assert celery.app.conf.broker_transport_options["max_retries"] == 0
 
 
 def test_cluster_that_is_not_known_is_named(environment: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from clusters.registry import configured_clusters
 from namespaces import watching
+from portal.celery import be_impatient
 from portal.liveness import touch
 from portal.start import refuse_unsafe_settings
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         names: list[str] = options["cluster"]
         if unknown := sorted(set(names) - set(configured_clusters())):
             raise CommandError(f"The clusters file names no cluster {', '.join(unknown)}.")
+        be_impatient()
         signal.signal(signal.SIGTERM, _end)
         watching.run(names, lambda: touch(settings.LIVENESS_FILE))
 
