@@ -69,19 +69,19 @@ class LiveConsumer(Consumer):
 
 
 class Duties:
-    """What a worker that no message reaches does of itself, in its own process: the periodic tasks, begun at once.
+    """What a worker that no message reaches does of itself, in its own process: the periodic tasks.
 
-    A comparison of whole clusters takes long and begins a period later, when what is known to be due has been done.
+    What is due is looked for at once: the message about it may have been lost with the broker.
     """
 
-    LATER = "sweep-clusters"
+    AT_ONCE = "reconcile-due"
 
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._schedule: dict[str, dict[str, Any]] = app.conf.duties
         begun = time.monotonic()
         self._next = {
-            name: begun + (entry["schedule"] if name == self.LATER else 0)
+            name: begun + (0 if name == self.AT_ONCE else entry["schedule"])
             for name, entry in self._schedule.items()
         }
 
