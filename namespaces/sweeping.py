@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from clusters import diagnosis, soundness
@@ -39,11 +39,15 @@ from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Foreign, ForeignKeys, Observed, compare, keys_of_others
 from namespaces.reconciliation import reconcile
+from namespaces.verdicts import UNPROVED
 
 logger = structlog.get_logger(__name__)
 
 MOST_SECONDS_AT_ONCE = 5
 """How long one process works off what was found, before it looks again who is first now."""
+
+OWES_PROOFS = Q(status__error_code=UNPROVED, status__attempted_generation=F("generation"))
+"""Of a namespace: everything was done, and the cluster has not confirmed all of it."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,13 @@ def _untried() -> QuerySet[Namespace]:
     return Namespace.objects.filter(Q(status__isnull=True) | ~Q(status__attempted_generation=F("generation")))
 
 
-def _ends() -> Exists:
-    """Of a namespace: whether somebody's right is to end there."""
+def _ends() -> Case:
+    """Of a namespace: whether somebody's right is to end there. Where only proofs are owed, it has ended."""
     held = Grant.objects.exclude(state=Grant.State.REVOKED)
-    return Exists(held.filter(desired_state.OVER, namespace=OuterRef("pk")))
+    return Case(
+        When(OWES_PROOFS, then=Value(False)),
+        default=Exists(held.filter(desired_state.OVER, namespace=OuterRef("pk"))),
+    )
 
 
 def due_to_us() -> QuerySet[Namespace]:
@@ -118,15 +125,26 @@ def find_differing() -> Iterator[list[Waiting]]:
         _in_turn((cluster, partial(reconcile, each, prune=uids)) for each, uids in swept.prunable.items())
 
 
-def reconcile_each(waiting: Iterable[Waiting]) -> None:
-    """Make these namespaces right, one after the other, as far as they are still due when their turn comes."""
-    _in_turn((each.cluster, partial(reconcile_if_due, each.namespace_id)) for each in waiting)
+def reconcile_each(waiting: Iterable[Waiting], *, hurry: bool = False) -> None:
+    """Make these namespaces right, one after the other, as far as they are still due when their turn comes.
+
+    In a `hurry`, no end of a right waits for the proof of another: those are due again at once.
+    """
+    _in_turn(
+        (each.cluster, partial(reconcile_if_due, each.namespace_id, hurry=hurry and each.ends))
+        for each in waiting
+    )
 
 
 def reconcile_if_due(namespace_id: UUID, *, hurry: bool = False) -> str | None:
-    """Make a namespace right unless somebody else has done so, or is at it. Return what `reconcile` returns."""
-    is_due = due_to_us().filter(pk=namespace_id).exists()
-    return reconcile(namespace_id, hurry=hurry) if is_due else None
+    """Make a namespace right unless somebody else has done so, or is at it. Return what `reconcile` returns.
+
+    In a `hurry`, one that only owes proofs is left to whoever has time.
+    """
+    waiting = due_to_us().filter(pk=namespace_id)
+    if hurry:
+        waiting = waiting.exclude(OWES_PROOFS)
+    return reconcile(namespace_id, hurry=hurry) if waiting.exists() else None
 
 
 def reconcile_due() -> None:

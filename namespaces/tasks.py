@@ -103,7 +103,7 @@ def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:
         CHANGES: [each.namespace_id for each in waiting if not each.ends],
     }
     if alone or not all(knock(ids[: _room(lane)], lane) for lane, ids in lanes.items() if ids):
-        sweeping.reconcile_each(waiting)
+        sweeping.reconcile_each(waiting, hurry=True)
 
 
 def _room(lane: str) -> int:

@@ -18,6 +18,9 @@ BACKOFF_BASE_SECONDS = 5
 UNPROVED_BASE_SECONDS = 2
 BACKOFF_LIMIT_SECONDS = 60
 
+UNPROVED = "unproved"
+"""The slug of a namespace in which everything was done, and the cluster has not confirmed all of it."""
+
 _States = NamespaceStatus.State
 
 
@@ -52,9 +55,7 @@ def of_outcome(outcome: Outcome, *, name: str, attempts: int) -> Verdict:
         error = outcome.errors[0]
         return Verdict(_state_of(error), error.code, error.message, min(waits))
     if waits:
-        return Verdict(
-            _States.WAITING, "unproved", "The cluster has not confirmed everything yet.", min(waits)
-        )
+        return Verdict(_States.WAITING, UNPROVED, "The cluster has not confirmed everything yet.", min(waits))
     if residual:
         return Verdict(_States.READY, "residual", "", WAITING_WAIT)
     wait = PROOF_AGE * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load, guards nothing

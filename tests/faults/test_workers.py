@@ -167,6 +167,10 @@ class TestKilled:
         assert lab.stands(person) == State.ENDING
         lab.time_passes()
         assert workers.work("reconcile_due", alone=True).end == "done"
+        assert lab.holds() == decided(lab)
+        assert (
+            workers.work("reconcile_due", alone=True).end == "done"
+        )  # the proof, when nobody else waits for an end
         assert lab.stands(person) == State.REVOKED
         until(lambda: not lab.may(person), "the end of the right")
 

@@ -15,6 +15,7 @@ from clusters.models import Cluster
 from namespaces import contact, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import members
+from namespaces.lanes import CHANGES
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
 from tests import factories
 from tests.conftest import Cast
@@ -161,3 +162,48 @@ def test_end_that_is_decided_while_others_wait_is_next(cast: Cast, made: Namespa
     first, *others = sweeping.find_due()
     assert (first.namespace_id, first.ends) == (made.pk, True)
     assert [each.ends for each in others] == [False] * 3
+
+
+class TestOwedProofs:
+    """In a hurry a right ends, and that it has ended is proved when there is time."""
+
+    def test_end_that_is_only_to_be_proved_goes_in_front_of_nobody(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        assert sweeping.reconcile_if_due(made.pk, hurry=True) == CHANGES
+        assert [call.verb for call in api.writes] == ["delete"]
+        assert [(each.namespace_id, each.ends) for each in sweeping.find_due()] == [(made.pk, False)]
+        api.calls.clear()
+        assert sweeping.reconcile_if_due(made.pk, hurry=True) is None
+        assert api.calls == []
+        assert sweeping.reconcile_if_due(made.pk) is None
+        assert is_over(cast)
+
+    def test_next_end_in_the_same_namespace_is_one_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        sweeping.reconcile_if_due(made.pk, hurry=True)
+        vera = Membership.objects.current().get(namespace=made, person=cast.vera)
+        members.remove(membership=vera, by=cast.nils)
+        assert [each.ends for each in sweeping.find_due()] == [True]
+        api.calls.clear()
+        sweeping.reconcile_if_due(made.pk, hurry=True)
+        assert [call.verb for call in api.writes] == ["delete"]
+
+    def test_worker_alone_ends_all_rights_before_it_proves_one(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        lab = factories.NamespaceFactory.create(cluster=made.cluster)
+        membership = factories.MembershipFactory.create(namespace=lab, person=cast.otto, role=Role.EDITOR)
+        reconciliation.reconcile(lab.pk)
+        members.remove(membership=membership, by=cast.olga)
+        removed(made, cast)
+        api.calls.clear()
+        sweeping.reconcile_each(sweeping.find_due(), hurry=True)
+        assert [call.verb for call in api.writes] == ["delete", "delete"]
+        assert not any(call.verb == "review" for call in api.calls)
+        sweeping.reconcile_each(sweeping.find_due(), hurry=True)
+        ended = Grant.objects.filter(identity__person__in=(cast.eda, cast.otto))
+        assert set(ended.values_list("state", flat=True)) == {Grant.State.REVOKED}
