@@ -20,6 +20,7 @@ from clusters.api import (
     Manifest,
     Page,
     Unavailable,
+    WatchEvent,
 )
 from clusters.config import ClusterConfig
 from tests.model import crew
@@ -146,6 +147,9 @@ class Door:
             yield Page(items, page.resource_version, page.last)
             if page.last:
                 return
+
+    def watch(self, kind: Kind, since: str, *, seconds: int) -> Iterator[WatchEvent]:
+        return self._api.watch(kind, since, seconds=seconds)
 
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         metadata = manifest["metadata"]

@@ -28,6 +28,7 @@ from clusters.api import (
     Kind,
     Manifest,
     Page,
+    WatchEvent,
 )
 from clusters.config import ClusterConfig
 from localcluster.admin_api import AdminApi
@@ -188,6 +189,9 @@ class _Watched:
 
     def list_pages(self, kind: Kind, namespace: str | None = None, *, limit: int = 500) -> Iterator[Page]:
         return self._api.list_pages(kind, namespace, limit=limit)
+
+    def watch(self, kind: Kind, since: str, *, seconds: int) -> Iterator[WatchEvent]:
+        return self._api.watch(kind, since, seconds=seconds)
 
     def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         return self._written(lambda: self._api.create(kind, manifest, dry_run=dry_run))
