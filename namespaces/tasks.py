@@ -22,6 +22,7 @@ from namespaces import sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace, NamespaceStatus
 from namespaces.sweeping import Waiting
+from namespaces.verdicts import UNPROVED
 
 logger = structlog.get_logger(__name__)
 
@@ -59,8 +60,13 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> bool:
 
 
 def request_look(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
-    """Let namespaces be due for which nothing was decided, and knock: somebody may have changed their cluster."""
-    NamespaceStatus.objects.filter(pk__in=namespace_ids).update(next_reconcile_at=Now())
+    """Let namespaces be due for which nothing was decided, and knock: somebody may have changed their cluster.
+
+    One that owed no more than proofs may owe more now, or a hurry would pass it by.
+    """
+    statuses = NamespaceStatus.objects.filter(pk__in=namespace_ids)
+    statuses.filter(error_code=UNPROVED).update(error_code="")
+    statuses.update(next_reconcile_at=Now())
     knock(namespace_ids, lane)
 
 

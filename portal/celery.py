@@ -73,7 +73,8 @@ def _configuration() -> dict[str, object]:
         "worker_prefetch_multiplier": 1,
         "worker_max_tasks_per_child": 1000,
         "worker_soft_shutdown_timeout": 20,
-        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # A pass that is ended on its way holds its lease for a minute; one that is done twice does no harm.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         # Each is one of namespaces.duties, which says how long it may stay away.
         "beat_schedule": {

@@ -64,6 +64,15 @@ class LiveConsumer(Consumer):
         self.first_connection_attempt = False
         return connection
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give no message back to a broker that is away: kombu tries to, and the whole worker ends where that fails.
+
+        One that nobody acknowledged comes again in time, and what it was for is found sooner.
+        """
+        if self.task_consumer is not None:
+            self.task_consumer.channel.do_restore = False
+        super().on_connection_error_after_connected(exc)
+
     def _say_that_it_is_away(self, error: Exception, interval: float) -> None:
         logger.error("the broker does not answer", error=str(error), next_try_in_seconds=interval)
 

@@ -24,8 +24,9 @@ from namespaces import reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.lanes import CHANGES, REVOCATIONS
-from namespaces.models import Grant, Membership, Namespace
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.manifests import OPERATION
+from namespaces.verdicts import UNPROVED
 from portal import celery as portal_celery
 from portal.celery import app
 from tests import factories
@@ -170,6 +171,28 @@ def test_look_that_is_asked_for_is_had_although_nothing_was_decided(
     tasks.request_look([fire.pk])
     tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
     assert api.calls != []
+
+
+def test_look_that_is_asked_for_in_a_hurry_is_had_although_proofs_are_owed(
+    fire: Namespace, api: FakeCluster, broker: Callable[[str], None]
+) -> None:
+    """What was made may have been undone by hand since: then there is more to do than to ask for proofs."""
+    broker(f"memory://{fire.pk}")
+    tasks.reconcile_namespace.run(namespace_id=str(fire.pk))
+    NamespaceStatus.objects.filter(namespace=fire).update(error_code=UNPROVED)
+    api.calls.clear()
+    tasks.request_look([fire.pk], REVOCATIONS)
+    tasks.reconcile_namespace.run(namespace_id=str(fire.pk), hurry=True)
+    assert api.calls != []
+
+
+def test_look_that_is_asked_for_leaves_what_an_operator_has_to_confirm(
+    fire: Namespace, broker: Callable[[str], None]
+) -> None:
+    broker(f"memory://{fire.pk}")
+    NamespaceStatus.objects.create(namespace=fire, error_code="missing")
+    tasks.request_look([fire.pk])
+    assert NamespaceStatus.objects.get(namespace=fire).error_code == "missing"
 
 
 class Lanes:

@@ -141,6 +141,10 @@ class Installation:
         os.killpg(child.pid, signal.SIGKILL)
         child.stop()
 
+    def log(self, name: str) -> str:
+        """Return what a process has said."""
+        return (self.directory / f"{name}.log").read_text()
+
     def stop(self) -> None:
         for name in ("watch", "beat", "worker", "redis"):
             if child := self.children.pop(name, None):
@@ -300,3 +304,25 @@ def test_work_is_done_later_whatever_was_lost(
     installation.until(lambda: first.stands(unheard) == State.REVOKED)
     assert not first.may(unheard)
     assert second.may(forgotten)
+
+
+def test_work_in_hand_is_finished_when_the_broker_dies(
+    installation: Installation, control_plane: ControlPlane
+) -> None:
+    """The lease of this pass does not run out here: nobody else can end the right."""
+    installation.start("redis")
+    installation.start("worker")
+    lab = Lab(control_plane)
+    newcomer = lab.approve_guest()
+    installation.until(lambda: lab.stands(newcomer) == State.ACTIVE)
+    installation.gate.shut()
+    lab.remove(newcomer)
+    status = NamespaceStatus.objects.filter(namespace=lab.row)
+    installation.until(lambda: status.exclude(lease_holder=None).exists())
+    status.update(lease_until=timezone.now() + timedelta(days=1))
+    installation.kill("redis")
+    installation.until(lambda: "the broker does not answer" in installation.log("worker"))
+    installation.gate.open()
+    installation.until(lambda: status.filter(lease_holder=None).exists())
+    assert not lab.may(newcomer)
+    installation.until(lambda: lab.stands(newcomer) == State.REVOKED)
