@@ -69,8 +69,9 @@ class LiveConsumer(Consumer):
 
         One that nobody acknowledged comes again in time, and what it was for is found sooner.
         """
-        if self.task_consumer is not None:
-            self.task_consumer.channel.do_restore = False
+        tasks: Any = getattr(self, "task_consumer", None)
+        if tasks is not None:
+            tasks.channel.do_restore = False
         super().on_connection_error_after_connected(exc)
 
     def _say_that_it_is_away(self, error: Exception, interval: float) -> None:
