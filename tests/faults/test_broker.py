@@ -119,10 +119,11 @@ class TestHeap:
         with client(installation) as broker:
             assert broker.llen(REVOCATIONS) == 1
         installation.start("worker")
-        installation.until(lambda: lab.stands(leaves) == State.REVOKED)
+        installation.until(lambda: not lab.may(leaves))
         made = NamespaceStatus.objects.filter(namespace__in=[each.row.pk for each in others]).exclude(
             cluster_uid=""
         )
         assert made.count() < HEAP / 2
         ready = Namespace.objects.filter(status__state=NamespaceStatus.State.READY)
         installation.until(lambda: ready.count() == HEAP + 1)
+        installation.until(lambda: lab.stands(leaves) == State.REVOKED)
