@@ -166,6 +166,7 @@ def fake_cluster(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
 ) -> Iterator[FakeCluster]:
     """The cluster `nautilus` in memory, which reconciliation finds behind the door."""
+    fake_connection.forget()  # a test without this fixture may have spoken to one, too
     settings.CLUSTER_CONNECT = fake_connection.CONNECT
     monkeypatch.setattr(reconcile, "PROOF_DELAYS", (0.0,))  # what it says first it says after every wait
     fake = fake_connection.of(configured_clusters()[cluster.name])
