@@ -46,6 +46,9 @@ logger = structlog.get_logger(__name__)
 MOST_SECONDS_AT_ONCE = 5
 """How long one process works off what was found, before it looks again who is first now."""
 
+NEGLECTED_SECONDS = 10
+"""How long something is due before nobody else can be believed to come: two looks of beat."""
+
 OWES_PROOFS = Q(status__error_code=UNPROVED, status__attempted_generation=F("generation"))
 """Of a namespace: everything was done, and the cluster has not confirmed all of it."""
 
@@ -102,6 +105,19 @@ def find_due() -> list[Waiting]:
     )
     ClusterStatus.objects.filter(cluster__in=clusters).exclude(cluster__in=behind).update(worked_at=Now())
     return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in found]
+
+
+def find_neglected() -> list[Waiting]:
+    """Return, in order, who is due for long in clusters that answer; nobody while some worker is at something."""
+    if NamespaceStatus.objects.filter(lease_until__gt=Now()).exists():
+        return []
+    clusters = Cluster.objects.filter(status__state=ClusterStatus.State.REACHABLE).in_bulk()
+    past = Now() - timedelta(seconds=NEGLECTED_SECONDS)
+    neglected = due().filter(
+        Q(changed_at__lt=past) | Q(status__next_reconcile_at__lt=past), cluster__in=clusters
+    )
+    rows = neglected.values_list("pk", "cluster", _ends())
+    return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in rows]
 
 
 def find_differing() -> Iterator[list[Waiting]]:

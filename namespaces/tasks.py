@@ -87,6 +87,12 @@ def reconcile_due(*, alone: bool = False) -> None:
 
 
 @shared_task
+def reconcile_neglected() -> None:
+    """Make right here what is due for long and nobody is at: no beat may run, or the broker take no message."""
+    sweeping.reconcile_each(sweeping.find_neglected(), hurry=True)
+
+
+@shared_task
 def anchor_clusters() -> None:
     """Let the mark in each cluster follow the database."""
     sweeping.anchor_clusters()

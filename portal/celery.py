@@ -73,6 +73,7 @@ def _configuration() -> dict[str, object]:
         "worker_prefetch_multiplier": 1,
         "worker_max_tasks_per_child": 1000,
         "worker_soft_shutdown_timeout": 20,
+        "broker_channel_error_retry": True,  # a Redis that is full refuses; that is no reason for a worker to end
         # A pass that is ended on its way holds its lease for a minute; one that is done twice does no harm.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
@@ -92,6 +93,8 @@ def _configuration() -> dict[str, object]:
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters", alone=True),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
         },
+        # What each worker does of itself while there is one, in case that no message reaches anybody.
+        "attention": {"reconcile-neglected": _every(LOOK_SECONDS, "reconcile_neglected")},
     }
 
 

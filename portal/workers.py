@@ -47,6 +47,27 @@ class Liveness(bootsteps.StartStopStep):
             self._timer.cancel()
 
 
+class Attention(bootsteps.StartStopStep):
+    """A timer of the worker itself does what has waited for long: the broker may be there and take no message (it is
+    full), or beat be gone. Not while there is no broker at all: then this timer stands still, and `Duties` are done.
+    """
+
+    requires = ("celery.worker.components:Timer",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self._timers: list[Any] = []
+
+    def start(self, parent: Any) -> None:
+        for entry in parent.app.conf.attention.values():
+            arguments = (parent.app, entry["task"], entry["kwargs"])
+            self._timers.append(parent.timer.call_repeatedly(entry["schedule"], _do, arguments))
+
+    def stop(self, parent: Any) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+
 class LiveConsumer(Consumer):
     """The worker's connection to the broker. Its timer stands still while the broker is away; we do not.
 
@@ -56,10 +77,19 @@ class LiveConsumer(Consumer):
 
     def __init__(self, on_task_request: Any, *, worker_options: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(on_task_request, worker_options=worker_options | WITHOUT, **kwargs)
+        self._duties: Duties | None = None
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Return the connection once the broker answers; until then show every second that we are alive, and work."""
-        duties = Duties(self.app)
+        """Return the connection once the broker answers; until then show every second that we are alive, and work.
+
+        Likewise where it answers and then sends us away again and again, because it is full.
+        """
+        duties = self._duties
+        if duties is None or duties.are_over():
+            duties = self._duties = Duties(self.app)
+        else:
+            time.sleep(1)
+            duties.wait()
         connection = conn.ensure_connection(self._say_that_it_is_away, callback=duties.wait)
         self.first_connection_attempt = False
         return connection
@@ -89,7 +119,7 @@ class Duties:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._schedule: dict[str, dict[str, Any]] = app.conf.duties
-        begun = time.monotonic()
+        begun = self._last = time.monotonic()
         self._next = {
             name: begun + (0 if name == self.AT_ONCE else entry["schedule"])
             for name, entry in self._schedule.items()
@@ -103,17 +133,23 @@ class Duties:
         for name, entry in self._schedule.items():
             if self._next[name] <= now:
                 self._next[name] = now + entry["schedule"]
-                self._do(entry["task"], entry["kwargs"])
+                _do(self._app, entry["task"], entry["kwargs"])
+        self._last = time.monotonic()
 
-    def _do(self, task: str, arguments: dict[str, Any]) -> None:
-        """Do it here and now. A database that is away as well is waited for like the broker."""
-        try:
-            self._app.tasks[task](**arguments)
-        except DatabaseError as error:
-            logger.error("what is due cannot be done", task=task, error=str(error))  # noqa: TRY400 - no fault of ours
-        finally:
-            connections.close_all()  # the children that the pool forks later have none of ours
-        touch(settings.LIVENESS_FILE)
+    def are_over(self) -> bool:
+        """Whether nobody has asked for them for some seconds: the broker was there in between."""
+        return time.monotonic() - self._last > LIVENESS_SECONDS
+
+
+def _do(app: Celery, task: str, arguments: dict[str, Any]) -> None:
+    """Do a task here and now. A database that is away is waited for like the broker."""
+    try:
+        app.tasks[task](**arguments)
+    except DatabaseError as error:
+        logger.error("what is due cannot be done", task=task, error=str(error))  # noqa: TRY400 - no fault of ours
+    finally:
+        connections.close_all()  # the children that the pool forks later have none of ours
+    touch(settings.LIVENESS_FILE)
 
 
 class LiveScheduler(Scheduler):
@@ -128,7 +164,7 @@ class LiveScheduler(Scheduler):
 
 def install(app: Celery) -> None:
     """Register all of this with the Celery application."""
-    app.steps["worker"].add(Liveness)
+    app.steps["worker"].update((Liveness, Attention))
     app.add_defaults(lambda: {"worker_consumer": f"{__name__}:LiveConsumer"})
     worker_init.connect(_refuse_unsafe_settings, weak=False)
     worker_init.connect(_load_cluster_client, weak=False)

@@ -208,10 +208,11 @@ TABLE: dict[str, Row] = {
         (
             f"{BROKER}::TestBroker::test_worker_goes_on_without_a_broker",
             f"{BROKER}::TestBroker::test_work_goes_on_after_redis_forgot_everything_was_full_or_refused_us",
+            f"{BROKER}::TestBroker::test_worker_that_a_full_redis_sends_away_lives_and_goes_on",
+            "namespaces/test_sweeping.py::TestNeglect::test_end_that_nobody_was_told_of_is_made_here",
             "namespaces/test_tasks.py::TestSickBroker::test_change_is_saved_and_nobody_sees_an_error",
             f"{BAD_LUCK}::test_broker_that_is_down_delays_the_work_and_not_the_page",
         ),
-        missing="While Redis is full, but answers, nothing is done: beat cannot say so, and workers wait for it.",
     ),
     "F-27": Row(
         "older backup",

@@ -93,9 +93,9 @@ class TestBroker:
             broker.flushall()
             follows(installation, lab)
             broker.config_set("maxmemory", "1")
-            waits = lab.add()  # saved, whatever the broker says
+            follows(installation, lab)  # saved, whatever the broker says
             broker.config_set("maxmemory", "0")
-            installation.until(lambda: lab.stands(waits) == State.ACTIVE)
+            follows(installation, lab)
             broker.config_set("requirepass", "another")
             broker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             follows(installation, lab)
@@ -103,6 +103,20 @@ class TestBroker:
             follows(installation, lab)
         for child in installation.children.values():
             child.check()
+
+    def test_worker_that_a_full_redis_sends_away_lives_and_goes_on(
+        self, installation: Installation, lab: Lab
+    ) -> None:
+        """To take a message is a write: Redis refuses it, and is no less there than before."""
+        installation.start("redis")
+        waits = lab.add()
+        tasks.knock([lab.row.pk])
+        with client(installation) as broker:
+            broker.config_set("maxmemory", "1")
+        installation.start("worker")
+        installation.until(lambda: lab.stands(waits) == State.ACTIVE)
+        follows(installation, lab)
+        installation.children["worker"].check()
 
 
 class TestHeap:

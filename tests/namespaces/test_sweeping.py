@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clusters.api import ClusterError, Throttled, Unauthorized, Unavailable
 from clusters.models import Cluster
-from namespaces import contact, reconciliation, sweeping
+from namespaces import contact, reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.lanes import CHANGES
@@ -162,6 +162,52 @@ def test_end_that_is_decided_while_others_wait_is_next(cast: Cast, made: Namespa
     first, *others = sweeping.find_due()
     assert (first.namespace_id, first.ends) == (made.pk, True)
     assert [each.ends for each in others] == [False] * 3
+
+
+class TestNeglect:
+    """No message reaches a worker that does have a broker: what waits for long is done by itself."""
+
+    LONG_AGO = timedelta(seconds=sweeping.NEGLECTED_SECONDS + 1)
+
+    def waits_for(self, namespace: Namespace, time: timedelta) -> None:
+        Namespace.objects.filter(pk=namespace.pk).update(changed_at=timezone.now() - time)
+
+    def test_end_that_nobody_was_told_of_is_made_here(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        self.waits_for(made, self.LONG_AGO)
+        tasks.reconcile_neglected.run()
+        assert [call.verb for call in api.writes] == ["delete"]
+
+    def test_who_is_due_again_for_long_is_neglected_too(self, made: Namespace) -> None:
+        NamespaceStatus.objects.update(next_reconcile_at=timezone.now() - self.LONG_AGO)
+        assert [each.namespace_id for each in sweeping.find_neglected()] == [made.pk]
+
+    def test_what_was_only_just_decided_is_left_to_its_message(self, cast: Cast, made: Namespace) -> None:
+        removed(made, cast)
+        assert sweeping.find_neglected() == []
+
+    def test_what_was_changed_long_ago_and_done_is_not_due(self, made: Namespace) -> None:
+        self.waits_for(made, self.LONG_AGO)
+        assert sweeping.find_neglected() == []
+
+    def test_nobody_is_neglected_while_a_worker_is_at_another(self, cast: Cast, made: Namespace) -> None:
+        removed(made, cast)
+        self.waits_for(made, self.LONG_AGO)
+        other = factories.NamespaceFactory.create(cluster=made.cluster)
+        lease_until = timezone.now() + timedelta(seconds=30)
+        NamespaceStatus.objects.create(namespace=other, lease_until=lease_until)
+        assert sweeping.find_neglected() == []
+        NamespaceStatus.objects.filter(pk=other.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert made.pk in {each.namespace_id for each in sweeping.find_neglected()}
+
+    def test_cluster_that_is_away_is_not_asked(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        removed(made, cast)
+        self.waits_for(made, self.LONG_AGO)
+        contact.note(made.cluster, DOWN)
+        tasks.reconcile_neglected.run()
+        assert api.calls == []
 
 
 class TestOwedProofs:

@@ -184,3 +184,8 @@ class TestDuties:
             accepted = inspect.signature(celery_app.tasks[entry["task"]].run).parameters
             assert set(accepted) == set(entry["kwargs"])
             assert all(entry["kwargs"].values())
+
+    def test_attention_names_a_task_that_asks_for_nothing(self) -> None:
+        (entry,) = celery_app.conf.attention.values()
+        assert not inspect.signature(celery_app.tasks[entry["task"]].run).parameters
+        assert entry["kwargs"] == {}
