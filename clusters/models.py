@@ -44,7 +44,8 @@ class ClusterStatus(models.Model):
     `worked_at` is when all that was due there had last been done, `swept_at` when it was last compared as a whole.
     `anchored_at` is when the mark in the cluster was last found to be ours (see `namespaces.anchor`), `accepted` are
     the lines of `restore diff` that an operator accepted, `barred` maps roles that nobody may be given now to the
-    reason, `unexplained` is how many bindings of ours no row explains and the guard keeps.
+    reason, `unexplained` is how many bindings of ours no row explains and the guard keeps. Until `throttled_until` the
+    API server asked us to slow down: only ends of rights are made there.
     """
 
     class State(models.TextChoices):
@@ -59,6 +60,7 @@ class ClusterStatus(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.UNKNOWN)
     since = models.DateTimeField(db_default=Now())
     contacted_at = models.DateTimeField(null=True, blank=True)
+    throttled_until = models.DateTimeField(null=True, blank=True)
     worked_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=20, blank=True)

@@ -66,6 +66,8 @@ def note(cluster: Cluster, error: ClusterError | None) -> None:
     elif isinstance(error, Unavailable):
         state = states.UNREACHABLE
     else:
+        if isinstance(error, Throttled):
+            _slow_down(cluster, error)
         return
     values = {
         "state": state,
@@ -80,6 +82,13 @@ def note(cluster: Cluster, error: ClusterError | None) -> None:
     if error is None:
         old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
         statuses.filter(old).update(contacted_at=Now())
+
+
+def _slow_down(cluster: Cluster, error: Throttled) -> None:
+    """Let all workers keep the pause that the API server asked one of them for."""
+    until = Now() + timedelta(seconds=error.retry_after)
+    shorter = Q(throttled_until__isnull=True) | Q(throttled_until__lt=until)
+    ClusterStatus.objects.filter(shorter, cluster=cluster).update(throttled_until=until)
 
 
 def _end_waits(cluster: Cluster) -> None:

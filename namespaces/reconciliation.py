@@ -17,9 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from audit.record import record
-from clusters.api import (
-    ClusterError,
-)
+from clusters.api import ClusterError, Throttled
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
@@ -90,6 +88,8 @@ def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str], *, hurry: bo
         contact.note(namespace.cluster, error)
         return False
     contact.note(namespace.cluster, None)
+    for slowed_by in (error for error in outcome.errors if isinstance(error, Throttled)):
+        contact.note(namespace.cluster, slowed_by)
     _store(namespace, lease, spec, outcome, prune)
     return outcome.owes_proofs
 

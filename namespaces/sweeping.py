@@ -86,8 +86,12 @@ def _ends() -> Case:
 
 
 def due_to_us() -> QuerySet[Namespace]:
-    """Narrow that to the namespaces that no other worker is at."""
-    return due().exclude(status__lease_until__gt=Now())
+    """Narrow that to the namespaces that no other worker is at.
+
+    In a cluster that asked us to slow down, only ends of rights do not wait.
+    """
+    ours = due().exclude(status__lease_until__gt=Now()).alias(ends=_ends())
+    return ours.exclude(cluster__status__throttled_until__gt=Now(), ends=False)
 
 
 def find_due() -> list[Waiting]:
@@ -113,7 +117,7 @@ def find_neglected() -> list[Waiting]:
         return []
     clusters = Cluster.objects.filter(status__state=ClusterStatus.State.REACHABLE).in_bulk()
     past = Now() - timedelta(seconds=NEGLECTED_SECONDS)
-    neglected = due().filter(
+    neglected = due_to_us().filter(
         Q(changed_at__lt=past) | Q(status__next_reconcile_at__lt=past), cluster__in=clusters
     )
     rows = neglected.values_list("pk", "cluster", _ends())
@@ -126,7 +130,7 @@ def find_differing() -> Iterator[list[Waiting]]:
     What the guard lets go is pruned here, after the others were taken up: that it may go is true of what this
     comparison has counted, and a message that said so could come twice, or late.
     """
-    for cluster in Cluster.objects.all():
+    for cluster in Cluster.objects.exclude(status__throttled_until__gt=Now()):
         try:
             swept = sweep(cluster)
         except ClusterError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from accounts.models import Level, User
 from clusters.api import Manifest
 from clusters.config import load
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterStatus
 from clusters.raw import Request
 from clusters.roles import binding_name
 from localcluster.admin_api import AdminApi
@@ -83,6 +83,7 @@ class Lab:
         past = "2020-01-01T00:00:00Z"
         NamespaceStatus.objects.filter(namespace=self.row, lease_until__isnull=False).update(lease_until=past)
         NamespaceStatus.objects.filter(namespace=self.row).update(next_reconcile_at=past)
+        ClusterStatus.objects.filter(cluster=self.row.cluster).update(throttled_until=None)
 
     # --- What the cluster says ---------------------------------------------------------------------------------------
 

@@ -173,6 +173,22 @@ class TestThrottling:
         assert (lab.stands(leaves), lab.stands(comes)) == (State.REVOKED, State.WAITING)
         until(lambda: not lab.may(leaves), "the end of the right")
 
+    def test_other_namespaces_of_the_cluster_keep_the_pause_too(self, lab: Lab, proxy: Proxy) -> None:
+        second, third = (Lab(proxy.layout, lab.row.cluster) for _each in range(2))
+        leaves = third.member()
+        lab.add()
+        comes = second.add()
+        third.remove(leaves)
+        with proxy.breaking(exchange.status(429, Retry_After="30"), "GET", lab.row.name):
+            lab.reconcile()
+        proxy.calls.clear()
+        sweeping.reconcile_due()
+        assert proxy.made("GET", second.row.name) == []
+        assert (second.stands(comes), third.stands(leaves)) == (State.WAITING, State.REVOKED)
+        second.time_passes()
+        sweeping.reconcile_due()
+        assert second.stands(comes) == State.ACTIVE
+
 
 class TestFilteredLists:
     """F-06."""

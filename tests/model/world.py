@@ -450,7 +450,8 @@ class World:
         ago = timedelta(seconds=seconds)
         NamespaceStatus.objects.update(next_reconcile_at=F("next_reconcile_at") - ago)
         NamespaceStatus.objects.filter(lease_until__isnull=False).update(lease_until=F("lease_until") - ago)
-        ClusterStatus.objects.filter(contacted_at__isnull=False).update(contacted_at=F("contacted_at") - ago)
+        for moment in ("contacted_at", "throttled_until"):
+            ClusterStatus.objects.filter(**{f"{moment}__isnull": False}).update(**{moment: F(moment) - ago})
 
     # --- What the others need ----------------------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ def let_time_pass(namespace: Namespace) -> None:
     NamespaceStatus.objects.filter(namespace=namespace).update(
         next_reconcile_at=timezone.now() - timedelta(seconds=1)
     )
+    ClusterStatus.objects.update(throttled_until=None)
 
 
 class TestPass:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from clusters.api import ClusterError, Throttled, Unauthorized, Unavailable
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterStatus
 from namespaces import contact, reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
@@ -162,6 +162,56 @@ def test_end_that_is_decided_while_others_wait_is_next(cast: Cast, made: Namespa
     first, *others = sweeping.find_due()
     assert (first.namespace_id, first.ends) == (made.pk, True)
     assert [each.ends for each in others] == [False] * 3
+
+
+class TestThrottledCluster:
+    """F-04. The pause that the API server asked one worker for is kept by all, in every namespace of the cluster."""
+
+    @pytest.fixture
+    def slow(self, made: Namespace, api: FakeCluster) -> Namespace:
+        """Another namespace, in which a worker was asked to slow down."""
+        other = factories.NamespaceFactory.create(cluster=made.cluster)
+        api.fail(Throttled("Too many requests.", retry_after=40), name=other.name)
+        reconciliation.reconcile(other.pk)
+        api.calls.clear()
+        return other
+
+    def test_what_was_only_just_decided_waits_in_every_namespace(
+        self, cast: Cast, made: Namespace, slow: Namespace, api: FakeCluster
+    ) -> None:
+        person = factories.MembershipFactory.create(namespace=made, person=cast.otto)
+        tasks.request_reconcile(made.pk)
+        sweeping.reconcile_due()
+        tasks.reconcile_namespace.run(namespace_id=str(made.pk))
+        sweeping.sweep_clusters()
+        assert api.calls == []
+        ClusterStatus.objects.update(throttled_until=timezone.now() - timedelta(seconds=1))
+        sweeping.reconcile_due()
+        assert Grant.objects.get(membership=person).state == Grant.State.ACTIVE
+
+    def test_end_does_not_wait(self, cast: Cast, made: Namespace, slow: Namespace) -> None:
+        removed(made, cast)
+        sweeping.reconcile_due()
+        assert is_over(cast)
+
+    def test_pause_is_kept_from_one_write_too(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+        factories.MembershipFactory.create(namespace=made, person=cast.otto)
+        api.fail(Throttled("Too many requests.", retry_after=40), verb="create")
+        reconciliation.reconcile(made.pk)
+        until = ClusterStatus.objects.get(cluster=made.cluster).throttled_until
+        assert until is not None
+        assert 35 < (until - timezone.now()).total_seconds() <= 40
+
+    def test_shorter_pause_ends_no_longer_one(self, made: Namespace, slow: Namespace) -> None:
+        before = ClusterStatus.objects.get(cluster=made.cluster).throttled_until
+        contact.note(made.cluster, Throttled("Too many requests.", retry_after=1))
+        assert ClusterStatus.objects.get(cluster=made.cluster).throttled_until == before
+
+    def test_other_cluster_is_another_matter(self, slow: Namespace) -> None:
+        elsewhere = factories.NamespaceFactory.create(
+            cluster=factories.ClusterFactory.create(name="elsewhere")
+        )
+        assert elsewhere in sweeping.due_to_us()
 
 
 class TestNeglect:
