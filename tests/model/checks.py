@@ -9,6 +9,7 @@ from collections import Counter
 
 from audit.models import Event
 from clusters.api import KINDS, NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Kind
+from clusters.roles import ROLES, binding_name
 from namespaces import standing
 from namespaces.models import DriftDecision, Grant, Namespace, NamespaceStatus
 from namespaces.standing import State
@@ -131,8 +132,14 @@ def pages_are_true(world: World) -> None:
                 assert any(_lets_in(truth, str(stands.role)) for truth in truths), (
                     f"I-7: {who} is called active in {name}; the cluster has {truths}"
                 )
-            if stands.state == State.REVOKED:
+            if stands.state == State.REVOKED and stands.moment is not None:
                 assert not any(truths), f"I-7: {who} is called revoked in {name}; the cluster has {truths}"
+            if stands.state == State.REVOKED and stands.moment is None:  # nothing of it was in the cluster
+                ours = {binding_name(role, world.issuer, user) for role in ROLES for user in person.subjects}
+                made = [
+                    act.name for act in world.noted.made.values() if act.place == name and act.name in ours
+                ]
+                assert made == [], f"I-7: {who} is said to have had nothing in {name}; there was {made}"
 
 
 def nobody_is_back(world: World) -> None:

@@ -113,6 +113,16 @@ def test_create_that_arrives_after_another_one_of_its_kind_was_made_and_ended_is
         assert not happens.world.noted.resurrected
 
 
+def test_member_removed_before_anything_was_made_is_not_called_revoked_whatever_others_gave_them() -> None:
+    """The page says that the membership has ended and nothing of it was in the cluster, which is true."""
+    with history() as happens:
+        happens.hand_makes_namespace(FIRE, labelled=False)
+        happens.remove(FIRE, "nils", "olga")
+        happens.hand_makes(FIRE, "ana", "ana", "editor", ours=True)
+        happens.hand_edits(6, "add", "nils")
+        happens.work("pass", FIRE, Fate())
+
+
 def _lets_late_workers_in(happens: Happens) -> None:
     happens.add(FIRE, "ana", "viewer", "paula")
     happens.begin("pass", FIRE, Fate(stands_at="list"))
