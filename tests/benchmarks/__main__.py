@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -118,10 +119,15 @@ USUAL = ("access", "sweep", "directory", "demonstration", "revocation")
 
 def main() -> None:
     signal.signal(signal.SIGTERM, _end)
-    chosen = sys.argv[1:] or [*USUAL]
+    every = [*ON_A_STACK, *ON_ITS_OWN]
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(every)}; or full: all of them at full size")
+    chosen: list[str] = parser.parse_args().names or [*USUAL]
+    if unknown := set(chosen) - {"full", *every}:
+        parser.error(f"there is nothing named {', '.join(sorted(unknown))} to measure")
     if chosen == ["full"]:
         os.environ[sizes.FULL] = "1"
-        chosen = [*ON_A_STACK, *ON_ITS_OWN]
+        chosen = every
     print(f"{os.cpu_count()} processors, load before: {os.getloadavg()[0]:.1f}", flush=True)
     found: list[Figure] = []
     try:
