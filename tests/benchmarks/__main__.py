@@ -29,6 +29,7 @@ from tests.benchmarks import (
     demonstration,
     directory,
     figures,
+    leaks,
     outage,
     resurrection,
     revocation,
@@ -51,6 +52,7 @@ ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "resurrection": resurrection.measure,
     "scale": scale.measure,
     "throughput": throughput.measure,
+    "leaks": leaks.measure,
 }
 
 

@@ -249,7 +249,7 @@ TABLE: dict[str, Row] = {
             f"{PASSES}::TestDue::test_those_where_a_right_is_to_end_come_first",
         ),
     ),
-    "F-33": Row("leaks", missing="Hours of work are no test; the soak of the benchmarks measures it."),
+    "F-33": Row("leaks", missing="Hours of work are no test: `python -m tests.benchmarks leaks` measures."),
     "F-34": Row(
         "DNS, authority changed",
         (
