@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Now
 
 from accounts.models import Identity, Level
 from clusters.config import ClusterConfig
@@ -103,6 +105,9 @@ def _decisions(ids: list[UUID]) -> dict[tuple[UUID, str], list[str]]:
     return found
 
 
+FRESH = timedelta(minutes=5)
+"""How old the proof of a right may be that nobody asks for again, because nothing of it changed."""
+
 OVER = (
     Q(membership__ended_at__isnull=False)
     | ~Q(membership__role=F("role"))
@@ -113,10 +118,21 @@ OVER = (
 """Of a grant: the rows say positively that it is over. A missing row, or a changed file, says nothing."""
 
 
+def _is_fresh() -> Q:
+    """Of a grant: whether its proof is of minutes ago, and of the membership as it is now."""
+    return Q(
+        state=Grant.State.ACTIVE,
+        error_message="",
+        proved_at__gt=Now() - FRESH,
+        proved_at__gte=F("membership__changed_at"),
+    )
+
+
 def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
     found: dict[UUID, dict[str, KnownBinding]] = defaultdict(dict)
-    over = ExpressionWrapper(OVER, output_field=BooleanField())
-    for grant in Grant.objects.filter(namespace__in=ids).annotate(is_over=over).iterator(chunk_size=2000):
+    over, fresh = (ExpressionWrapper(each, output_field=BooleanField()) for each in (OVER, _is_fresh()))
+    grants = Grant.objects.filter(namespace__in=ids).annotate(is_over=over, is_fresh=fresh)
+    for grant in grants.iterator(chunk_size=2000):
         revoked = grant.is_over
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,
@@ -126,5 +142,6 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
             revoked=revoked,
             # That it was seen to work proves nothing about its end, nor the other way round.
             proved=grant.state == (Grant.State.REVOKED if revoked else Grant.State.ACTIVE),
+            fresh=grant.is_fresh and not revoked,
         )
     return found

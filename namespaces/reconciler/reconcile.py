@@ -77,6 +77,8 @@ class Revoked:
 class Outcome:
     """Everything one pass found and did. `writes` counts what the cluster was asked to change.
 
+    `granted` says nothing of a right that was proved minutes ago and is as it was.
+
     `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed;
     `are_limits_made` says that both are as decided, or somebody is asked. `seen_uid` is that of the namespace that was
     there, whosever it is. `owes_proofs` says that nobody has been asked yet: `granted` holds only what was made, and
@@ -374,10 +376,11 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     ends = {
         name: _proof_of_end(spec, known, outcome) for name, known in _unproved_ends(spec, outcome).items()
     }
+    fresh = _fresh(spec, outcome)
     rights = {
         name: _proof_of_right(spec, name, outcome)
         for name, granted in outcome.granted.items()
-        if granted.uid and granted.is_proved
+        if granted.uid and granted.is_proved and name not in fresh
     }
     waiting = [*ends.values(), *rights.values()]
     for delay in PROOF_DELAYS:
@@ -390,6 +393,23 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         name: proof.as_revoked(_way_in(spec, proof.username, outcome)) for name, proof in ends.items()
     }
     outcome.granted |= {name: proof.as_granted(outcome.granted[name]) for name, proof in rights.items()}
+    for name in fresh:  # what is known of it is as true as before
+        del outcome.granted[name]
+
+
+def _fresh(spec: NamespaceSpec, outcome: Outcome) -> set[str]:
+    """Return the rights that stand as they stood at their proof, which is not old. Large namespaces have many.
+
+    Not of a role that was altered in the cluster: what it allows now, that proof does not say.
+    """
+    return {
+        binding.name
+        for binding, seen in outcome.drift.correct
+        if binding.role not in spec.barred
+        and (known := spec.known.get(binding.name))
+        and known.fresh
+        and known.uid == seen.uid
+    }
 
 
 def _way_in(spec: NamespaceSpec, username: str, outcome: Outcome) -> str:

@@ -25,7 +25,8 @@ class KnownBinding:
     `uid` is empty until it was seen; `operations` are the uuids of the creates, one of which is in its annotation, that
     were begun and to which nobody has seen the answer: a worker that stood still may send one late. `revoked` says that
     the rows explain why it is not wanted any more: without that, its absence from the wishes is no reason to delete it.
-    `proved` says that the API server has answered as it should since then: yes, or no if it is revoked.
+    `proved` says that the API server has answered as it should since then: yes, or no if it is revoked. `fresh` says
+    that it was a yes of minutes ago, to the membership as it is now: nobody need ask again.
     """
 
     uid: str
@@ -34,6 +35,7 @@ class KnownBinding:
     username: str
     revoked: bool
     proved: bool
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from accounts.actions import people
 from accounts.claims import Claims
@@ -74,6 +75,7 @@ class World:
         self.workers: list[Worker] = []
         self.messages: deque[tuple[UUID, str]] = deque(maxlen=_MESSAGES)
         self.disturbed = set(book.places)
+        self.roles_changed = False
         self.rules = {name: copy.deepcopy(rules) for name, rules in grounds.roles().items()}
         self.desk = Desk(grounds.connect, book.rights, self._truth, self._judge, self._effect, self._seen)
         self.foreign_keys: dict[str, str] = {}
@@ -374,6 +376,7 @@ class World:
         rules = {"delete": None, "empty": [], "restore": self.rules[name]}[how]
         with self.hands(*self.book.places):
             self.grounds.set_rules(name, rules)
+        self.roles_changed = True
 
     # --- Faults ------------------------------------------------------------------------------------------------
 
@@ -512,11 +515,15 @@ class World:
                 self.workers.remove(worker)
 
     def _worked(self, job: str, place: str) -> None:
-        """An undisturbed worker has ended: a pass leaves nothing open, and a sweep no right that came back."""
-        if job == "pass" and place not in self.leases():
+        """An undisturbed worker has ended: a pass leaves nothing open, and a sweep no right that came back.
+
+        Of a role that somebody changed a pass knows after the next sweep.
+        """
+        if job == "pass" and place not in self.leases() and not self.roles_changed:
             self.disturbed.discard(place)
-        if job != "sweep":
+        if job != "sweep" or ClusterStatus.objects.filter(throttled_until__gt=Now()).exists():
             return
+        self.roles_changed = False
         for uid in self.noted.resurrected:
             self.noted.resurrected[uid] += 1
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Identity, Level, User
@@ -231,7 +233,7 @@ class TestKnown:
         assert known == {
             grant.binding_name: KnownBinding(
                 uid=grant.binding_uid, operations=frozenset(), role="viewer", username=grant.username,
-                revoked=False, proved=True,
+                revoked=False, proved=True, fresh=True,
             )
         }  # fmt: skip
 
@@ -258,6 +260,39 @@ class TestKnown:
         assert desired_state.namespace_spec(lab, config).known[grant.binding_name].proved is proved_if_wanted
         _end(grant)
         assert desired_state.namespace_spec(lab, config).known[grant.binding_name].proved is proved_if_over
+
+    @pytest.mark.parametrize(
+        "grant",
+        [
+            {"proved_at": timezone.now() - desired_state.FRESH},
+            {"proved_at": None},
+            {"state": Grant.State.FAILING},
+            {"state": Grant.State.PENDING},
+            {"error_message": "the API server does not let them list pods"},
+        ],
+        ids=["old", "never", "failing", "pending", "doubted"],
+    )
+    def test_what_was_not_proved_a_moment_ago_is_asked_about_again(
+        self, lab: Namespace, config: ClusterConfig, grant: dict[str, object]
+    ) -> None:
+        name = join(lab).binding_name
+        assert desired_state.namespace_spec(lab, config).known[name].fresh
+        Grant.objects.update(**grant)
+        assert not desired_state.namespace_spec(lab, config).known[name].fresh
+
+    def test_proof_from_before_the_last_change_of_the_membership_is_not_fresh(
+        self, lab: Namespace, config: ClusterConfig
+    ) -> None:
+        grant = join(lab)
+        Membership.objects.update(changed_at=timezone.now() + timedelta(seconds=1))
+        assert not desired_state.namespace_spec(lab, config).known[grant.binding_name].fresh
+
+    def test_proof_that_somebody_got_in_is_none_of_their_end(
+        self, lab: Namespace, config: ClusterConfig
+    ) -> None:
+        grant = join(lab)
+        _end(grant)
+        assert not desired_state.namespace_spec(lab, config).known[grant.binding_name].fresh
 
     def test_grants_of_other_namespaces_are_not_known_here(
         self, lab: Namespace, config: ClusterConfig

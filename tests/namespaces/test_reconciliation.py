@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -120,6 +121,12 @@ def let_time_pass(namespace: Namespace) -> None:
     ClusterStatus.objects.update(throttled_until=None)
 
 
+def let_proofs_age(namespace: Namespace) -> None:
+    """Every proof of a right was made a while ago."""
+    old = F("proved_at") - desired_state.FRESH - timedelta(seconds=1)
+    Grant.objects.filter(namespace=namespace).update(proved_at=old)
+
+
 class TestPass:
     def test_what_was_decided_is_made_and_proved(self, cast: Cast, fire: Namespace, api: FakeCluster) -> None:
         reconciliation.reconcile(fire.pk)
@@ -152,7 +159,19 @@ class TestPass:
         reconciliation.reconcile(made.pk)
         assert api.writes == []
 
-    def test_proof_is_made_anew_in_every_pass(self, cast: Cast, made: Namespace) -> None:
+    def test_right_that_was_proved_just_now_is_not_asked_about_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        before = grant(made, cast.eda, "editor").proved_at
+        api.calls.clear()
+        members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert len([call for call in api.calls if call.verb == "review"]) == len(probes("viewer"))
+        assert grant(made, cast.eda, "editor").proved_at == before
+        assert stands(made, cast.eda) == stands(made, cast.otto) == State.ACTIVE
+
+    def test_proof_of_a_while_ago_is_made_anew(self, cast: Cast, made: Namespace) -> None:
+        let_proofs_age(made)
         before = grant(made, cast.eda, "editor").proved_at
         reconciliation.reconcile(made.pk)
         after = grant(made, cast.eda, "editor").proved_at
@@ -379,6 +398,7 @@ class TestErrors:
     ) -> None:
         """A role in the cluster that lost a rule makes every proof of every namespace fail until somebody mends it."""
         api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+        let_proofs_age(made)
         waits = []
         for _attempt in range(8):
             reconciliation.reconcile(made.pk)
@@ -552,6 +572,7 @@ def test_refusal_that_waits_for_people_does_not_hold_up_what_waits_for_the_clust
     members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
     api.fail(Forbidden("you may not"), verb="create")
     api._state.rules.roles["", cluster_role("editor")]["rules"] = []
+    let_proofs_age(made)
     reconciliation.reconcile(made.pk)
     assert status(made).state == NamespaceStatus.State.DEGRADED
     assert seconds_until_next(made) <= 2
@@ -682,6 +703,7 @@ class TestChangesMeanwhile:
     def test_change_during_a_pass_is_followed_at_once(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
+        let_proofs_age(made)
         self.once(
             "review_access",
             lambda: members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils),
@@ -695,6 +717,7 @@ class TestChangesMeanwhile:
         self, cast: Cast, made: Namespace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reconciliation, "MOST_ROUNDS", 1)
+        let_proofs_age(made)
         self.once(
             "review_access",
             lambda: members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils),
@@ -1051,6 +1074,7 @@ class TestResidualAccess:
         put_by_hand(api, "sneaky", cast.eda.identities.get().subject, place=made.name)
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         api._state.rules.roles["", cluster_role("viewer")]["rules"] = []
+        let_proofs_age(made)
         reconciliation.reconcile(made.pk)
         assert stands(made, cast.eda) == State.RESIDUAL
         assert status(made).state == NamespaceStatus.State.WAITING

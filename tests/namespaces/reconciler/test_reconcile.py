@@ -25,7 +25,7 @@ from clusters.api import (
 )
 from clusters.config import load
 from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
-from clusters.roles import cluster_role, probes
+from clusters.roles import cluster_role, probes, probes_beyond
 from namespaces.reconciler import reconcile as module
 from namespaces.reconciler.diff import Obstacle, Seen
 from namespaces.reconciler.manifests import OPERATION
@@ -525,6 +525,58 @@ class TestProofOfARight:
     ) -> None:
         api.outside.remove_role(cluster_role("editor"))
         assert not book.run(api).granted[EDA.name].is_proved
+
+    def asked(self, api: FakeCluster) -> set[str]:
+        return {call.name for call in api.calls if call.verb == "review"}
+
+    def freshly(self, book: Book) -> NamespaceSpec:
+        """Return the namespace as decided, with both rights proved a moment ago."""
+        decided = book.spec()
+        return replace(
+            decided, known={name: replace(known, fresh=True) for name, known in decided.known.items()}
+        )
+
+    def test_fresh_one_is_not_asked_about_and_nothing_is_said_of_it(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        api.calls.clear()
+        outcome = reconcile(api, self.freshly(book), book.rows())
+        assert outcome.granted == {}
+        assert self.asked(api) == set()
+
+    def test_fresh_one_of_a_role_that_was_altered_is_asked_about(self, api: FakeCluster, book: Book) -> None:
+        altered = replace(self.freshly(book), barred={EDA.role: "The ClusterRole is altered."})
+        api.calls.clear()
+        assert reconcile(api, altered, book.rows()).granted.keys() == {EDA.name}
+        assert self.asked(api) == {EDA.username}
+
+    def test_fresh_one_in_whose_place_there_is_another_is_asked_about(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        decided = self.freshly(book)
+        other = replace(decided.known[EDA.name], uid="another-uid", operations=frozenset({"1"}))
+        decided = replace(decided, known={**decided.known, EDA.name: other})
+        api.calls.clear()
+        assert reconcile(api, decided, book.rows()).granted.keys() == {EDA.name}
+        assert self.asked(api) == {EDA.username}
+
+    def test_fresh_one_that_is_kept_still_limits_what_an_end_is_asked_about(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        """Who goes from editor to viewer, and was proved to be a viewer a moment ago, is asked only beyond that."""
+        known = book.spec().known
+        decided = replace(
+            book.spec(),
+            bindings=(VERA,),
+            known={
+                VERA.name: replace(known[VERA.name], fresh=True),
+                EDA.name: replace(known[EDA.name], revoked=True, proved=False, username=VERA.username),
+            },
+        )
+        api.calls.clear()
+        reconcile(api, decided, book.rows())
+        asked = [call for call in api.calls if call.verb == "review"]
+        assert len(asked) == len(probes_beyond("editor", "viewer"))
 
     def test_what_worked_is_asked_again_in_every_pass(self, api: FakeCluster, book: Book) -> None:
         role = api._state.rules.roles["", cluster_role("viewer")]
