@@ -149,6 +149,55 @@ class TestContainers:
         assert beside.manifest["spec"]["limits"] == [other]
 
 
+class TestDifferences:
+    """What the page of drift shows of our own object: as decided, and as it is there."""
+
+    @staticmethod
+    def of(limits: Sequence[LimitSpec], kind: Kind, found: Manifest) -> list[tuple[str, str, str, str]]:
+        return quotas.differences(replace(spec(), limits=tuple(limits)), kind, found)
+
+    def test_each_key_of_a_quota_that_differs_is_told_with_both(self) -> None:
+        limits = (PODS, CPU, LimitSpec("", "secrets", None), LimitSpec("", "services", "5"))
+        found = quota({"pods": "30", "requests.cpu": "4000m", "secrets": "1", "configmaps": "2"})
+        assert self.of(limits, RESOURCE_QUOTA, found) == [
+            ("", "configmaps", "", "2"),
+            ("", "pods", "20", "30"),
+            ("", "secrets", "", "1"),
+            ("", "services", "5", ""),
+        ]
+
+    def test_each_kind_is_held_against_its_own_decisions(self) -> None:
+        limits = (PODS, LimitSpec("max", "cpu", "4"))
+        found = ranges(container(max={"cpu": "3"}), {"type": "Pod", "max": {"cpu": "8"}})
+        assert self.of(limits, LIMIT_RANGE, found) == [("Pod.max", "cpu", "", "8"), ("max", "cpu", "4", "3")]
+
+    def test_what_the_api_server_fills_in_is_nobodys_and_what_differs_from_it_is_somebodys(self) -> None:
+        limits = (LimitSpec("max", "cpu", "4"), LimitSpec("default", "memory", "1Gi"))
+        said = container(
+            max={"cpu": "4"},
+            default={"cpu": "4", "memory": "1Gi"},
+            defaultRequest={"cpu": "4", "memory": "1Gi"},
+        )
+        assert self.of(limits, LIMIT_RANGE, ranges(said)) == []
+        said["default"]["cpu"] = "2"
+        assert self.of(limits, LIMIT_RANGE, ranges(said)) == [
+            ("default", "cpu", "", "2"), ("defaultRequest", "cpu", "", "4"),
+        ]  # fmt: skip
+
+    def test_decided_one_that_equals_what_would_be_filled_in_stays(self) -> None:
+        limits = (LimitSpec("max", "cpu", "4"), LimitSpec("default", "cpu", "4"))
+        found = ranges(container(max={"cpu": "4"}, default={"cpu": "4"}, defaultRequest={"cpu": "4"}))
+        assert self.of(limits, LIMIT_RANGE, found) == []
+        wanted = change((replace(limits[0], quantity="5"), limits[1]), LIMIT_RANGE, found)
+        assert wanted is not None
+        assert wanted.manifest["spec"]["limits"] == [container(max={"cpu": "5"}, default={"cpu": "4"})]
+
+    def test_value_as_somebody_spelled_it_stays_when_another_key_is_replaced(self) -> None:
+        wanted = change((PODS, CPU), RESOURCE_QUOTA, quota({"pods": "30", "requests.cpu": "4000m"}))
+        assert wanted is not None
+        assert wanted.manifest["spec"]["hard"] == {"pods": "20", "requests.cpu": "4000m"}
+
+
 _QUANTITIES = st.one_of(st.none(), st.integers(1, 8).map(str))
 _LIMITS = st.lists(
     st.builds(

@@ -643,6 +643,21 @@ class TestProofOfAnEnd:
         book.end(person)
         assert "sneaky" in book.run(api).revoked[person.name].residual
 
+    @pytest.mark.parametrize("of", ["theirs", "another's"])
+    def test_role_of_somebody_else_is_a_way_in_although_it_gives_nothing_that_ours_give(
+        self, api: FakeCluster, book: Book, of: str
+    ) -> None:
+        rule = {"apiGroups": ["example.org"], "resources": ["telescopes"], "verbs": ["get"]}
+        api.outside.put({"kind": "Role", "metadata": {"name": "one", "namespace": PLACE}, "rules": [rule]})
+        made = put_by_hand(api, "sneaky", EDA.username if of == "theirs" else "somebody-else")
+        made["roleRef"] |= {"kind": "Role", "name": "one"}
+        api.outside.put(made)
+        book.end(EDA)
+        revoked = book.run(api).revoked[EDA.name]
+        words = f'RoleBinding "sneaky/{PLACE}" gives rights to this user'
+        assert revoked.residual == (words if of == "theirs" else "")
+        assert revoked.is_proved is (of != "theirs")
+
     def test_residual_access_that_ends_is_proved_later(self, api: FakeCluster, book: Book) -> None:
         put_by_hand(api, "sneaky", EDA.username)
         book.end(EDA)
