@@ -122,6 +122,25 @@ class Identity(models.Model):
         return account_uid(self.issuer, self.subject)[:16]
 
 
+class Submission(models.Model):
+    """A form that was done: written with it in one transaction by `accounts.submissions`, kept for a day.
+
+    `location` is where the answer led.
+    """
+
+    key = models.CharField(primary_key=True, max_length=64)
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    location = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("submission")
+        verbose_name_plural = _("submissions")
+
+    def __str__(self) -> str:
+        return self.location
+
+
 def account_uid(issuer: str, subject: str) -> str:
     """The key under which allauth keeps an identity: SHA-256 of issuer, NUL, subject, in hex.
 

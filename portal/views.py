@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.redirects import is_own_path
+from accounts.submissions import repeatable
 from namespaces import checklist, directory, inbox
 from namespaces.models import Membership, Namespace
 from namespaces.views import state
@@ -53,6 +54,7 @@ def _mine(person: User) -> dict[str, Any]:
     }
 
 
+@repeatable
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark or automatic in a cookie, and go back to where the reader was."""

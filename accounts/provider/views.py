@@ -26,6 +26,7 @@ from accounts.provider import admission, discovery, id_token
 from accounts.provider.calls import ProviderCalls
 from accounts.provider.errors import LoginError, Refused
 from accounts.redirects import login_address
+from accounts.submissions import repeatable
 
 _LONGEST_CODE = 4096
 
@@ -130,6 +131,7 @@ class CallbackView(OAuth2CallbackView):
         return state, response
 
 
+@repeatable
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:

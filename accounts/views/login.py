@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.redirects import is_own_path
+from accounts.submissions import repeatable
 
 
 @never_cache
@@ -35,6 +36,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     return page(request)
 
 
+@repeatable
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def logout(request: HttpRequest) -> HttpResponse:

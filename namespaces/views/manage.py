@@ -17,6 +17,7 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
 from accounts.policy import may_create_namespaces
+from accounts.submissions import repeatable
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
 from namespaces.access import Role
@@ -57,6 +58,7 @@ def create(request: KnownRequest) -> HttpResponse:
     )
 
 
+@repeatable
 @login_needed
 @require_POST
 def name_check(request: KnownRequest) -> HttpResponse:

@@ -124,6 +124,20 @@ def test_every_address_is_in_the_table() -> None:
     assert names(get_resolver().url_patterns) == set(TABLE) | ELSEWHERE
 
 
+def test_all_forms_are_done_once_but_those_that_decide_nothing() -> None:
+    def marked(patterns: list[URLPattern | URLResolver]) -> set[str | None]:
+        found: set[str | None] = set()
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                found |= marked(pattern.url_patterns)
+            elif getattr(pattern.callback, "is_repeatable", False):
+                found.add(pattern.name)
+        return found
+
+    names_of_login = {"account_logout", "openid_connect_login"}
+    assert marked(get_resolver().url_patterns) == {"theme", "name_check"} | names_of_login
+
+
 @pytest.mark.parametrize("number", range(len(WHO)), ids=[who or "anonymous" for who in WHO])
 @pytest.mark.parametrize("name", TABLE)
 def test_answer(cast: Cast, addresses: dict[str, str], name: str, number: int) -> None:
