@@ -47,7 +47,11 @@ def handler500(request: HttpRequest) -> HttpResponse:
     status = 503 if is_away else 500
     body = render_to_string(
         f"errors/{status}.html",
-        {"request_id": getattr(request, "request_id", ""), "site_name": settings.SITE_NAME},
+        {
+            "request_id": getattr(request, "request_id", ""),
+            "site_name": settings.SITE_NAME,
+            "was_form": request.method == "POST",
+        },
     )
     return HttpResponse(body, status=status, headers={"Retry-After": "30"} if is_away else None)
 

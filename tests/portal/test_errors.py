@@ -96,3 +96,18 @@ def test_fault_of_ours_has_a_page_without_database_and_detail(
     assert str(fault) not in page
     assert answer.headers["X-Request-Id"] in page
     assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(("method", "path"), [("get", "/"), ("post", "/theme/")])
+def test_who_sent_a_form_is_told_to_send_it_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    def fail(*_args: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("portal.views.directory.current", fail)
+    monkeypatch.setattr("portal.views.is_own_path", fail)
+    client.raise_request_exception = False
+    answer = getattr(client, method)(path, {"theme": "dark"})
+    assert answer.status_code == 503
+    assert ("send it again" in answer.content.decode()) == (method == "post")
