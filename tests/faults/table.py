@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 ANSWERS = "faults/test_answers.py"
 BROKER = "faults/test_broker.py"
+COMMIT = "faults/test_commit.py"
 HANDS = "faults/test_hands.py"
 PLANE = "faults/test_control_plane.py"
 WATCH = "faults/test_watch.py"
@@ -17,6 +18,7 @@ KUBE = "clusters/test_kube.py"
 BAD_LUCK = "e2e/test_bad_luck.py"
 REAL = "namespaces/test_reconciliation_real.py"
 PASSES = "namespaces/test_reconciliation.py"
+TWICE = "namespaces/views/test_sent_twice.py"
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,18 @@ TABLE: dict[str, Row] = {
             "namespaces/test_anchor.py::TestOtherInstallation::test_nothing_is_written",
         ),
     ),
-    "F-30": Row("outcome of COMMIT unknown", missing="Forms carry no key yet that tells a repetition."),
+    "F-30": Row(
+        "outcome of COMMIT unknown",
+        (
+            f"{COMMIT}::TestSentAgain::test_member_is_added_once",
+            f"{COMMIT}::TestSentAgain::test_person_asks_once",
+            f"{COMMIT}::TestSentAgain::test_request_is_approved_once",
+            f"{COMMIT}::TestSentAgain::test_who_leaves_left_once",
+            f"{COMMIT}::test_while_nobody_can_know_it_is_not_done_a_second_time",
+            f"{TWICE}::test_form_that_comes_twice_is_done_once",
+            f"{TWICE}::TestDoubleClick::test_of_two_at_once_one_is_done_and_the_other_told",
+        ),
+    ),
     "F-31": Row("read replica behind", missing="There is no replica: one database is configured, and read."),
     "F-32": Row(
         "a heap of work",
