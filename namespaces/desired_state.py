@@ -18,7 +18,8 @@ from django.db.models.functions import Now
 from accounts.models import Identity, Level
 from clusters.config import ClusterConfig
 from clusters.models import ClusterStatus
-from clusters.roles import binding_name
+from clusters.roles import ROLES, binding_name
+from namespaces import epoch
 from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 
@@ -35,10 +36,12 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
     statuses = NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid", "limits_version")
     made = {namespace: (uid, version) for namespace, uid, version in statuses}
     bindings = _bindings(ids, config)
+    unknown_roles = _unknown_roles(ids)
     known = _known(ids)
     limits = _limits(ids)
     decided = _decisions(ids)
     barred = dict(ClusterStatus.objects.values_list("cluster", "barred"))
+    barred_here = epoch.barred()
     acts = DriftDecision.Act
     for namespace in rows:
         uid, limits_version = made.get(namespace.pk, ("", 0))
@@ -53,7 +56,8 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
             limits=tuple(limits[namespace.pk]),
             confirmed=frozenset(decided[namespace.pk, acts.CONFIRM]),
             condemned=frozenset(decided[namespace.pk, acts.REVERT]),
-            barred=barred.get(namespace.cluster_id, {}),
+            barred=barred.get(namespace.cluster_id, {}) | barred_here,
+            unknown_roles=frozenset(unknown_roles[namespace.pk]),
             limits_version=namespace.limits_version,
             limits_settled=settings.LIMITS_DRIFT == "ask" and limits_version == namespace.limits_version,
         )
@@ -72,7 +76,7 @@ def with_effect(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
 def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[BindingSpec]]:
     found: dict[UUID, list[BindingSpec]] = defaultdict(list)
     memberships = with_effect(Membership.objects.filter(namespace__in=ids)).filter(
-        person__identities__state=Identity.State.ACTIVE
+        role__in=ROLES, person__identities__state=Identity.State.ACTIVE
     )
     columns = (
         "namespace",
@@ -87,6 +91,15 @@ def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[Binding
         if username is not None:
             name = binding_name(role, issuer, subject)
             found[namespace].append(BindingSpec(name, role, username, issuer, str(identity), str(membership)))
+    return found
+
+
+def _unknown_roles(ids: list[UUID]) -> dict[UUID, set[str]]:
+    """Return the roles that somebody was given and that only a newer version of Berth knows."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    memberships = with_effect(Membership.objects.filter(namespace__in=ids)).exclude(role__in=ROLES)
+    for namespace, role in memberships.values_list("namespace", "role"):
+        found[namespace].add(role)
     return found
 
 

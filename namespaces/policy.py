@@ -11,11 +11,14 @@ from namespaces.models import Membership, Namespace, Request, Visibility
 
 
 def role_of(reader: Reader, namespace: Namespace) -> Role | None:
-    """Return the reader's current role in the namespace, or None. A guest's membership is without effect."""
+    """Return the reader's current role in the namespace, or None.
+
+    A guest's membership is without effect, and so is one with a role that only a newer version of Berth knows.
+    """
     if not isinstance(reader, User) or not reader.is_active or reader.is_guest:
         return None
     membership = Membership.objects.current().filter(namespace=namespace, person=reader).first()
-    return Role(membership.role) if membership else None
+    return Role(membership.role) if membership and membership.role in Role.values else None
 
 
 def permissions(reader: Reader, namespace: Namespace) -> frozenset[Permission]:
@@ -36,7 +39,11 @@ def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
         return namespaces.filter(visibility=Visibility.LISTED)
     if reader.is_superuser:
         return namespaces
-    own = Membership.objects.current().filter(person=reader.pk).exclude(person__level="guest")
+    own = (
+        Membership.objects.current()
+        .filter(person=reader.pk, role__in=Role.values)
+        .exclude(person__level="guest")
+    )
     return namespaces.filter(Q(visibility=Visibility.LISTED) | Q(pk__in=own.values("namespace")))
 
 

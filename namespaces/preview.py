@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Identity
 from clusters.registry import configured_clusters
-from clusters.roles import binding_name
+from clusters.roles import ROLES, binding_name
 from namespaces import seen_limits
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Namespace, Request
@@ -36,7 +36,7 @@ def of_request(request: Request) -> Preview:
         "created_at"
     ):
         username = config.username(identity.issuer, identity.subject) if config else None
-        if username is not None:
+        if username is not None and request.role in ROLES:  # a newer version may have others
             name = binding_name(request.role, identity.issuer, identity.subject)
             bindings.append(
                 BindingSpec(

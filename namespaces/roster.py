@@ -61,4 +61,6 @@ def of(namespace: Namespace, *, now: datetime) -> Roster:
 
 
 def _place(row: Row) -> tuple[int, str]:
-    return -list(Role).index(Role(row.membership.role)), row.person.name.casefold()
+    role = row.membership.role
+    rank = Role.values.index(role) if role in Role.values else -1  # only a newer version knows it
+    return -rank, row.person.name.casefold()

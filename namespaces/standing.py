@@ -13,6 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from accounts.models import Identity, User
 from clusters.models import ClusterStatus
@@ -42,12 +43,20 @@ FINAL = frozenset({State.NONE, State.GUEST, State.UNUSABLE, State.ACTIVE, State.
 
 @dataclass(frozen=True)
 class Standing:
-    """`moment` is when it was proved, or since when it is so; `message` is what the cluster said, if it said no."""
+    """`moment` is when it was proved, or since when it is so; `message` is what the cluster said, if it said no.
+
+    `role` is what the row says: a newer version may have written one that this one does not know.
+    """
 
     state: State
-    role: Role | None = None
+    role: str = ""
     moment: datetime | None = None
     message: str = ""
+
+    @property
+    def role_label(self) -> str:
+        """The role as a word."""
+        return str(Role(self.role).label) if self.role in Role.values else self.role
 
     @property
     def is_final(self) -> bool:
@@ -124,7 +133,7 @@ def _judge(
     namespace: Namespace,
     cluster: ClusterStatus | None,
 ) -> Standing:
-    role = Role(membership.role)
+    role = membership.role
     if cluster is not None and cluster.state == ClusterStatus.State.QUARANTINED:
         # Whatever these rows prove was true of an earlier day.
         state = State.FAILING if membership.ended_at is None else State.ENDING
@@ -143,6 +152,9 @@ def _judge(
     active = [grant for grant in current if _is_proved(grant, membership)]
     if active and len(active) == len(current) and not _is_held_as_another(role, grants):
         return Standing(State.ACTIVE, role, min(grant.proved_at for grant in active if grant.proved_at))
+    if role not in Role.values:
+        words = _("This version of Berth does not know the role %(role)s.") % {"role": role}
+        return Standing(State.FAILING, role, membership.changed_at, words)
     if status is not None and status.observed_generation == namespace.generation and not current:
         return Standing(State.UNUSABLE, role, membership.changed_at)
     trouble = _trouble(status, cluster)
@@ -165,7 +177,7 @@ def _is_proved(grant: Grant, membership: Membership) -> bool:
     )
 
 
-def _is_held_as_another(role: Role, grants: list[Grant]) -> bool:
+def _is_held_as_another(role: str, grants: list[Grant]) -> bool:
     """Whether a role that was changed is still in the cluster. What somebody else gives is not ours to wait for."""
     held = (grant for grant in grants if grant.role != role and grant.state != Grant.State.REVOKED)
     return any(not _is_residual(grant) for grant in held)
@@ -177,7 +189,7 @@ def _is_residual(grant: Grant) -> bool:
 
 
 def _judge_ended(membership: Membership, grants: list[Grant]) -> Standing:
-    role = Role(membership.role)
+    role = membership.role
     held = [grant for grant in grants if grant.state != Grant.State.REVOKED]
     residual = [grant for grant in held if _is_residual(grant)]
     if residual:

@@ -50,11 +50,15 @@ def ask_to_join(*, namespace: Namespace, role: Role, reason: str, by: User) -> R
 def approve(*, request: Request, note: str = "", by: User) -> Request:
     """Let the asker in with the role asked for, and vouch for a guest.
 
-    Raises NotAllowed, StateConflict if decided already.
+    Raises NotAllowed, StateConflict if decided already, or for a role that only a newer version knows.
     """
     people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
     lock(request.namespace)
     _may_decide(request, by)
+    if request.role not in Role.values:
+        raise StateConflict(
+            _("This version of Berth does not know the role %(role)s.") % {"role": request.role}
+        )
     decided = _decide(request, Request.State.APPROVED, note, by)
     grant_membership(namespace=decided.namespace, person=decided.person, role=Role(decided.role), by=by)
     return decided

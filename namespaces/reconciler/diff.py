@@ -175,7 +175,10 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
         ),
         delete=_ended(spec, unwanted),
         unexplained=tuple(
-            as_seen(found) for found, known in ours if not known.revoked and not _is_condemned(spec, found)
+            as_seen(found)
+            for found, known in ours
+            # A role that only a newer version knows is explained by that.
+            if known.role in ROLES and not known.revoked and not _is_condemned(spec, found)
         ),
         foreign=foreign,
         returned=tuple(

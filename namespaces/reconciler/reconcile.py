@@ -7,7 +7,7 @@ API server; nothing here remembers anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from clusters.api import (
@@ -22,7 +22,7 @@ from clusters.api import (
     Manifest,
     NotFound,
 )
-from clusters.roles import HIGHEST_ROLE, probes, probes_beyond
+from clusters.roles import HIGHEST_ROLE, ROLES, probes, probes_beyond
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import (
     Drift,
@@ -150,6 +150,7 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
         _put_off(outcome)
     else:
         _prove(api, spec, outcome)
+    outcome.errors += [Forbidden(unknown_role_words(role)) for role in sorted(spec.unknown_roles)]
     return outcome
 
 
@@ -373,8 +374,15 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
 
     The waits are shared, so that a pass waits no longer for a hundred answers than for one.
     """
+    unproved = _unproved_ends(spec, outcome)
+    for name, role in _unprovable(spec, unproved).items():
+        error = Forbidden(unknown_role_words(role))
+        outcome.errors.append(error)
+        outcome.revoked[name] = Revoked(gone=True, error=error)
     ends = {
-        name: _proof_of_end(spec, known, outcome) for name, known in _unproved_ends(spec, outcome).items()
+        name: _proof_of_end(spec, known, outcome)
+        for name, known in unproved.items()
+        if name not in outcome.revoked
     }
     fresh = _fresh(spec, outcome)
     rights = {
@@ -433,6 +441,23 @@ def _unproved_ends(spec: NamespaceSpec, outcome: Outcome) -> dict[str, KnownBind
     }
 
 
+def _unprovable(spec: NamespaceSpec, ends: Mapping[str, KnownBinding]) -> dict[str, str]:
+    """Return those of these ends whose proof is left to a newer version, with the role that only that knows.
+
+    What the role allowed, or allows who goes on in it, decides what is to be asked.
+    """
+    goes_on = {
+        known.username: known.role
+        for known in spec.known.values()
+        if known.role not in ROLES and not known.revoked
+    }
+    roles = {
+        name: goes_on.get(known.username, "") if known.role in ROLES else known.role
+        for name, known in ends.items()
+    }
+    return {name: role for name, role in roles.items() if role}
+
+
 def _proof_of_right(spec: NamespaceSpec, name: str, outcome: Outcome) -> _Proof:
     """Ask one question per rule of the role; where nothing changed since all were answered, the last one is enough."""
     binding = next(binding for binding in spec.bindings if binding.name == name)
@@ -454,6 +479,11 @@ def _proof_of_end(spec: NamespaceSpec, known: KnownBinding, outcome: Outcome) ->
     )
     questions = probes_beyond(known.role, kept) if kept else probes(HIGHEST_ROLE)
     return _Proof(known.username, expected=False, questions=list(questions))
+
+
+def unknown_role_words(role: str) -> str:
+    """Return what a role means that only a newer version knows, for people."""
+    return f"This version of Berth does not know the role {role}: it gives and proves nothing of it."
 
 
 def obstacle_words(obstacle: Obstacle, name: str) -> str:

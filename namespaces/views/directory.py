@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.policy import Reader, is_operator
+from namespaces.access import Role
 from namespaces.directory import FACETS, SORTS, Card, Found, Query, current, find
 from namespaces.models import Membership, Visibility
 from namespaces.views import parameters
@@ -55,7 +56,8 @@ def _hidden_of(reader: Reader) -> frozenset[UUID]:
     """Return the namespaces that are not listed, but that this reader is a member of."""
     if not isinstance(reader, User) or reader.is_guest:
         return frozenset()
-    memberships = Membership.objects.current().filter(person=reader, namespace__visibility=Visibility.MEMBERS)
+    own = Membership.objects.current().filter(person=reader, role__in=Role.values)
+    memberships = own.filter(namespace__visibility=Visibility.MEMBERS)
     return frozenset(memberships.values_list("namespace", flat=True))
 
 

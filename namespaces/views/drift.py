@@ -20,7 +20,7 @@ from accounts.errors import Refusal, StateConflict
 from accounts.guards import KnownRequest, login_needed
 from accounts.policy import is_operator
 from clusters.models import ClusterStatus
-from namespaces import drift, duties
+from namespaces import drift, duties, epoch
 from namespaces.access import Role
 from namespaces.actions import drift as actions
 from namespaces.drift_form import AdoptForm, ConfirmForm, LeaveForm, ReasonForm, role_of
@@ -221,7 +221,8 @@ def _show(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpRespo
         "residual": list(drift.residual()[: drift.MOST_LINES]),
     }
     late = duties.late()
-    held_back = late or any(status.unexplained or status.barred for status in clusters)
+    newer = epoch.reason()
+    held_back = late or newer or any(status.unexplained or status.barred for status in clusters)
     context = {
         **{kind.value: [line for line in lines if line.kind == kind] for kind in SeenBinding.Kind},
         **to_decide,
@@ -229,6 +230,7 @@ def _show(request: KnownRequest, *, refusal: Refusal | None = None) -> HttpRespo
         "decided": drift.decided(),
         "clusters": clusters,
         "late": late,
+        "newer": newer,
         "is_quiet": not (held_back or lines or any(to_decide.values())),
         "are_more": len(lines) > drift.MOST_LINES,
         "most": drift.MOST_LINES,

@@ -79,7 +79,7 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
         decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
     except Refusal as refusal:
         return _one(request, wish, approve_form=form, refusal=refusal)
-    texts = {"person": decided.person, "role": Role(decided.role).label, "namespace": decided.namespace}
+    texts = {"person": decided.person, "role": decided.get_role_display(), "namespace": decided.namespace}
     messages.success(request, _("You approved: %(person)s becomes %(role)s in %(namespace)s.") % texts)
     return redirect(decided)
 
@@ -127,7 +127,8 @@ def _one(
     context: dict[str, Any] = {
         "wish": wish,
         "namespace": wish.namespace,
-        "role": Role(wish.role),
+        "role": wish.get_role_display(),
+        "can": Role(wish.role).can if wish.role in Role.values else "",  # a newer version may have others
         "identities": wish.person.identities.filter(state="active").order_by("created_at"),
         "admins": inbox.admins_of([wish.namespace], request.user)[wish.namespace_id],
         "is_own": wish.person_id == request.user.pk,

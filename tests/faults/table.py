@@ -10,6 +10,7 @@ from dataclasses import dataclass
 ANSWERS = "faults/test_answers.py"
 BROKER = "faults/test_broker.py"
 COMMIT = "faults/test_commit.py"
+NEWER = "faults/test_newer_schema.py"
 HANDS = "faults/test_hands.py"
 PLANE = "faults/test_control_plane.py"
 WATCH = "faults/test_watch.py"
@@ -206,7 +207,25 @@ TABLE: dict[str, Row] = {
             f"{WORKERS}::TestStopped::test_lease_of_who_sleeps_is_respected_until_it_is_over",
         ),
     ),
-    "F-25": Row("two versions at once", missing="There is no earlier release that could be rolled back to."),
+    "F-25": Row(
+        "two versions at once",
+        (
+            f"{NEWER}::TestNewerDatabase::test_nobody_is_let_in_from_the_next_pass_on_and_ends_are_made_and_proved",
+            f"{NEWER}::TestNewerDatabase::test_role_that_was_changed_ends_and_the_new_one_is_not_made",
+            f"{NEWER}::TestNewerDatabase::test_sweep_heals_nothing_and_takes_back_what_is_over",
+            f"{NEWER}::TestNewerDatabase::test_what_these_rows_do_not_explain_is_not_let_go",
+            f"{NEWER}::TestNewerDatabase::test_later_version_grants_meanwhile_and_so_does_this_one_once_its_migration_is_taken_back",
+            f"{NEWER}::TestUnknownRole::test_gives_nothing_and_everything_else_goes_on",
+            f"{NEWER}::TestUnknownRole::test_database_of_the_same_version_lets_others_in_beside_it",
+            f"{NEWER}::TestUnknownRole::test_what_the_later_worker_made_of_it_stays_and_is_no_stray",
+            f"{NEWER}::TestUnknownRole::test_end_of_the_role_before_is_not_judged_by_rights_that_nobody_here_knows",
+            f"{NEWER}::TestUnknownRole::test_its_end_is_made_and_its_proof_left_to_the_later_version",
+            f"{NEWER}::TestUnknownRole::test_pages_show_it_and_let_nobody_do_more_by_it",
+            f"{NEWER}::TestTwoVersions::test_worker_of_this_version_starts_ends_rights_and_gives_none",
+            "portal/test_start.py::test_newer_database_stops_a_web_process_and_no_worker",
+        ),
+        missing="The checkout of an earlier release: there is none yet, and this code plays it.",
+    ),
     "F-26": Row(
         "Redis down, restarted, emptied, full, refusing",
         (

@@ -114,7 +114,7 @@ class TestSpec:
             for _member in range(3):
                 join(lab)
         rows = list(Namespace.objects.select_related("cluster"))
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             specs = list(desired_state.namespace_specs(rows, config))
         assert [len(spec.bindings) for spec in specs] == [3, 3, 3]
         assert [len(spec.known) for spec in specs] == [3, 3, 3]

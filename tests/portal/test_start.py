@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from pytest_django import Settings
 
 from localcluster.processes import free_ports
+from portal import start as start_of_processes
 
 ROOT = Path(__file__).parents[2]
 FACTS = ROOT / "tests" / "facts"
@@ -66,6 +70,21 @@ def test_a_worker_needs_no_identity_provider(tmp_path: Path) -> None:
     ended = start("worker", tmp_path, BERTH_ISSUERS="")
     assert "accounts.W001" not in ended.stderr
     assert "portal.E020" in ended.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("is_worker", "refused"), [(False, ["portal.E021"]), (True, [])])
+def test_newer_database_stops_a_web_process_and_no_worker(
+    settings: Settings, is_worker: bool, refused: list[str]
+) -> None:
+    """Workers go on with what ends (`namespaces.epoch`)."""
+    settings.IS_WORKER = is_worker
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("accounts", "9999_from_the_future")
+    try:
+        assert [message.id for message in start_of_processes._migrations()] == refused
+    finally:
+        recorder.record_unapplied("accounts", "9999_from_the_future")
 
 
 def test_even_a_demonstration_does_not_start_with_the_key_of_the_source_code(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
 from clusters.api import ClusterError
-from namespaces import differences, pruning, reconciliation
+from namespaces import differences, epoch, pruning, reconciliation
 from namespaces.differences import Difference
 from namespaces.models import Namespace, NamespaceStatus
 from namespaces.reconciler.diff import Drift
@@ -58,6 +58,8 @@ class Command(BaseCommand):
 
     def _allowed(self, namespaces: Iterable[Namespace], most: int) -> dict[UUID, frozenset[str]]:
         """Return the uids that may be pruned, by namespace; raise CommandError if they are more than were allowed."""
+        if why := epoch.reason():
+            raise CommandError(why)
         found = {}
         for namespace in namespaces:
             try:
