@@ -7,7 +7,7 @@ else reaches it. Everything else is production. docs/settings.md names the varia
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -198,6 +198,20 @@ def check_broker(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.security)
+def check_one_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a second database, as a replica would be, and whatever could send a query there."""
+    return database_problems(settings.DATABASES, settings.DATABASE_ROUTERS)
+
+
+def database_problems(databases: Mapping[str, Any], routers: Sequence[object]) -> list[CheckMessage]:
+    """Return what is wrong if there is more than the one database, or a router."""
+    if not routers and list(databases) == ["default"]:
+        return []
+    hint = "Permissions, decisions and what should be in a cluster are read where they are written: a replica is late."
+    return [_wrong(12, "there is more than one database, or a router between them", hint)]
 
 
 @register(Tags.database)

@@ -6,12 +6,14 @@ import sys
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+
+READ_ONLY = "25006"  # read_only_sql_transaction, in the table of error codes of PostgreSQL
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -42,18 +44,24 @@ def handler429(request: HttpRequest) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """A fault of ours. The page uses neither the database nor the session; a database that is away is a 503."""
-    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    """A fault of ours. The page uses neither the database nor the session; a database that cannot serve is a 503."""
+    error = sys.exc_info()[1]
+    is_read_only = _is_read_only(error)
+    is_away = is_read_only or isinstance(error, (OperationalError, InterfaceError))
     status = 503 if is_away else 500
-    body = render_to_string(
-        f"errors/{status}.html",
-        {
-            "request_id": getattr(request, "request_id", ""),
-            "site_name": settings.SITE_NAME,
-            "was_form": request.method == "POST",
-        },
-    )
+    context = {
+        "request_id": getattr(request, "request_id", ""),
+        "site_name": settings.SITE_NAME,
+        "is_read_only": is_read_only,
+        "was_form": request.method == "POST",
+    }
+    body = render_to_string(f"errors/{status}.html", context)
     return HttpResponse(body, status=status, headers={"Retry-After": "30"} if is_away else None)
+
+
+def _is_read_only(error: BaseException | None) -> bool:
+    """Whether PostgreSQL refused a write because it takes none, as a standby does."""
+    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", "") == READ_ONLY
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

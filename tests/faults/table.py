@@ -10,6 +10,7 @@ from dataclasses import dataclass
 ANSWERS = "faults/test_answers.py"
 BROKER = "faults/test_broker.py"
 COMMIT = "faults/test_commit.py"
+STANDBY = "faults/test_standby.py"
 NEWER = "faults/test_newer_schema.py"
 HANDS = "faults/test_hands.py"
 PLANE = "faults/test_control_plane.py"
@@ -272,7 +273,17 @@ TABLE: dict[str, Row] = {
             f"{TWICE}::TestDoubleClick::test_of_two_at_once_one_is_done_and_the_other_told",
         ),
     ),
-    "F-31": Row("read replica behind", missing="There is no replica: one database is configured, and read."),
+    "F-31": Row(
+        "read replica behind",
+        (
+            "portal/test_checks.py::test_there_is_one_database_and_nothing_sends_queries_elsewhere",
+            "portal/test_checks.py::test_second_database_and_a_router_are_refused",
+            f"{STANDBY}::test_worker_writes_nothing_to_the_cluster_and_goes_on_afterwards",
+            f"{STANDBY}::test_worker_without_a_broker_waits_for_it",
+            f"{STANDBY}::test_page_is_shown_and_a_decision_ends_in_a_page_of_ours_with_nothing_changed",
+        ),
+        missing="A replica 30 s behind: none can be configured, and a database that takes no writes plays it.",
+    ),
     "F-32": Row(
         "a heap of work",
         (

@@ -148,6 +148,24 @@ def sqlite(directory: Path, **options: object) -> list[str | None]:
     return [message.id for message in checks.sqlite_problems(database)]
 
 
+def test_there_is_one_database_and_nothing_sends_queries_elsewhere(settings: Settings) -> None:
+    assert list(settings.DATABASES) == ["default"]
+    assert settings.DATABASE_ROUTERS == []
+    assert checks.check_one_database(None) == []
+
+
+@pytest.mark.parametrize(
+    ("databases", "routers"),
+    [
+        ({"default": {}, "replica": {}}, []),
+        ({"default": {}}, ["elsewhere.Router"]),
+        ({"default": {}, "replica": {}}, ["elsewhere.Router"]),
+    ],
+)
+def test_second_database_and_a_router_are_refused(databases: dict[str, object], routers: list[str]) -> None:
+    assert [message.id for message in checks.database_problems(databases, routers)] == ["portal.E012"]
+
+
 @pytest.mark.parametrize("option", ["transaction_mode", "timeout", "init_command"])
 def test_sqlite_without_one_of_its_options_is_refused(
     settings: Settings, tmp_path: Path, option: str
