@@ -46,6 +46,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("BERTH_")]:
         del os.environ[name]
     os.environ |= ENVIRONMENT
+    # Whoever serves static files warns of a directory that is not there, and a warning is an error here.
+    Path(ENVIRONMENT["BERTH_DATA_DIR"], "static").mkdir(parents=True, exist_ok=True)
     if early_config.known_args_namespace.db == "postgres":
         # Workers of xdist inherit the address from the process that started the server.
         if "TEST_POSTGRES" not in os.environ:
