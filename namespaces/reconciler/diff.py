@@ -6,7 +6,7 @@ binding is deleted only if it is ours by name and recorded uid *and* the rows ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -145,7 +145,13 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     if obstacle is not None:
         # A namespace may be on its way out for hours: whoever was removed from it does not wait for that.
         ending = obstacle == Obstacle.TERMINATING
-        return Drift(obstacle=obstacle, delete=_ended(spec, observed.bindings) if ending else ())
+        return Drift(
+            obstacle=obstacle,
+            delete=_ended(spec, observed.bindings) if ending else (),
+            returned=_returned(
+                spec, (_foreign(spec, found) for found in _of_others(spec, observed.bindings))
+            ),
+        )
     if observed.namespace is None:
         limits, _asked = _limits(spec, dict.fromkeys(quotas.KINDS, ()))
         return Drift(create_namespace=True, create=spec.bindings, limits=limits)
@@ -155,12 +161,8 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
     wanted = [(binding, by_name.get(binding.name)) for binding in spec.bindings]
     judged = [(binding, found, _verdict(spec, binding, found)) for binding, found in wanted]
     ours = [(found, known) for found in unwanted if (known := _our(spec, found)) is not None]
-    foreign = tuple(
-        _foreign(spec, found)
-        for found in unwanted
-        if _our(spec, found) is None and _gives_people_rights(found) and not _is_condemned(spec, found)
-    )
-    let_in = {user for each in foreign for user in each.users}
+    others = _of_others(spec, unwanted)
+    foreign = tuple(_foreign(spec, found) for found in others if not _is_condemned(spec, found))
     limits, asked = _limits(spec, observed.limits)
     return Drift(
         correct=tuple(
@@ -181,13 +183,24 @@ def compare(spec: NamespaceSpec, observed: Observed) -> Drift:
             if known.role in ROLES and not known.revoked and not _is_condemned(spec, found)
         ),
         foreign=foreign,
-        returned=tuple(
-            name
-            for name, known in spec.known.items()
-            if known.revoked and known.proved and known.username in let_in
-        ),
+        returned=_returned(spec, foreign),
         limits=limits,
         asked=asked,
+    )
+
+
+def _of_others(spec: NamespaceSpec, bindings: Sequence[Manifest]) -> list[Manifest]:
+    """Return the bindings that somebody else made and that give people rights."""
+    return [found for found in bindings if _our(spec, found) is None and _gives_people_rights(found)]
+
+
+def _returned(spec: NamespaceSpec, foreign: Iterable[Foreign]) -> tuple[str, ...]:
+    """Return what was proved to be over, of users whom somebody else lets in since."""
+    let_in = {user for each in foreign for user in each.users}
+    return tuple(
+        name
+        for name, known in spec.known.items()
+        if known.revoked and known.proved and known.username in let_in
     )
 
 

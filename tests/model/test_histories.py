@@ -123,6 +123,18 @@ def test_member_removed_before_anything_was_made_is_not_called_revoked_whatever_
         happens.work("pass", FIRE, Fate())
 
 
+def test_former_member_whom_others_let_in_to_a_namespace_of_theirs_is_not_called_revoked() -> None:
+    with history() as happens:
+        happens.hand_makes_namespace("quiet-lab", labelled=True)
+        happens.create_namespace("quiet-lab", "paula")
+        happens.add("quiet-lab", "olga", "editor", "olga")
+        happens.work("pass", "quiet-lab", Fate())
+        happens.remove("quiet-lab", "olga", "olga")
+        happens.work("pass", "quiet-lab", Fate())
+        happens.hand_makes("quiet-lab", "ana", "olga", "editor", ours=True)
+        happens.work("pass", "quiet-lab", Fate())
+
+
 def _lets_late_workers_in(happens: Happens) -> None:
     happens.add(FIRE, "ana", "viewer", "paula")
     happens.begin("pass", FIRE, Fate(stands_at="list"))

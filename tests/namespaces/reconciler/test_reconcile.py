@@ -801,6 +801,17 @@ class TestObstacles:
         assert outcome.revoked[EDA.name].is_proved
         assert written(api) == []
 
+    def test_whom_somebody_lets_in_again_is_not_left_as_proved(self, api: FakeCluster, book: Book) -> None:
+        """Nothing is written to a namespace that is not ours, and still we look who is let in there."""
+        book.end(EDA)
+        self.obstruct(api, Obstacle.REPLACED)
+        assert book.run(api).revoked[EDA.name].is_proved
+        put_by_hand(api, "sneaky", EDA.username)
+        outcome = book.run(api)
+        assert outcome.drift.obstacle == Obstacle.REPLACED
+        assert "sneaky" in outcome.revoked[EDA.name].residual
+        assert written(api) == []
+
     def test_end_does_not_wait_for_a_namespace_on_its_way_out(self, api: FakeCluster, book: Book) -> None:
         book.end(EDA)
         self.obstruct(api, Obstacle.TERMINATING)
