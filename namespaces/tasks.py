@@ -8,7 +8,8 @@ What a look around finds is shared out by the same messages: all workers work at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import structlog
@@ -121,8 +122,19 @@ def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:
 def _room(lane: str) -> int:
     """Return how many messages more a lane may hold; as many as ever while the broker does not say."""
     try:
-        with current_app.producer_or_acquire() as producer:
+        with current_app.producer_or_acquire() as producer, _library_errors():
             waiting: int = producer.channel.queue_declare(queue=lane, durable=True).message_count
     except OperationalError:
         return MOST_MESSAGES
     return max(0, MOST_MESSAGES - waiting)
+
+
+@contextlib.contextmanager
+def _library_errors() -> Iterator[None]:
+    """Raise OperationalError for whatever the transport raises, as sending a message does."""
+    broker = current_app.connection_for_write()  # it knows what that is, and is not connected by being asked
+    errors: tuple[type[BaseException], ...] = broker.connection_errors + broker.channel_errors
+    try:
+        yield
+    except errors as error:
+        raise OperationalError(str(error)) from error

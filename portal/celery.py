@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_process_init
 from django.conf import settings
 from kombu import Exchange, Queue
 
@@ -45,8 +46,8 @@ def _every(seconds: float, task: str, **arguments: bool) -> dict[str, Any]:
     return {"task": f"namespaces.tasks.{task}", "schedule": seconds, "kwargs": arguments}
 
 
-def be_impatient() -> None:
-    """Let this process, which asks for work and does none, wait for a broker no longer than a page does."""
+def be_impatient(**_kwargs: object) -> None:
+    """Let this process, which sends messages and takes none, wait for a broker no longer than a page does."""
     app.conf.broker_transport_options = _WEB_TRANSPORT
 
 
@@ -101,3 +102,4 @@ def _configuration() -> dict[str, object]:
 app.add_defaults(_configuration)
 app.autodiscover_tasks(["namespaces"])
 workers.install(app)
+worker_process_init.connect(be_impatient, weak=False)  # a child of a worker: what it does, its parent took

@@ -95,17 +95,23 @@ class LiveConsumer(Consumer):
         return connection
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Give no message back to a broker that is away: kombu tries to, and the whole worker ends where that fails.
+        """Give no message back to a broker that is away, and acknowledge none that came over a connection that is no
+        more: kombu tries both, and the whole worker ends where it fails.
 
         One that nobody acknowledged comes again in time, and what it was for is found sooner.
         """
         tasks: Any = getattr(self, "task_consumer", None)
         if tasks is not None:
             tasks.channel.do_restore = False
+            tasks.channel.basic_ack = tasks.channel.basic_reject = _leave_unanswered
         super().on_connection_error_after_connected(exc)
 
     def _say_that_it_is_away(self, error: Exception, interval: float) -> None:
         logger.error("the broker does not answer", error=str(error), next_try_in_seconds=interval)
+
+
+def _leave_unanswered(_delivery_tag: str, **_options: bool) -> None:
+    """Say nothing to the broker about a message."""
 
 
 class Duties:

@@ -306,6 +306,16 @@ class TestSharing:
         assert not holds(api, made, cast)
         assert (lanes.count(REVOCATIONS), lanes.count(CHANGES)) == (0, 0)
 
+    def test_broker_that_is_full_is_none(
+        self, cast: Cast, made: Namespace, api: FakeCluster, broker: Callable[[str], None], redis_address: str
+    ) -> None:
+        self.removed(made, cast)
+        broker(redis_address)
+        with redis.Redis.from_url(redis_address) as client:
+            client.config_set("maxmemory", "1")
+        tasks.reconcile_due.run()
+        assert not holds(api, made, cast)
+
     def test_broker_that_is_sick_is_none(
         self, cast: Cast, made: Namespace, api: FakeCluster, sick_broker: Listener
     ) -> None:

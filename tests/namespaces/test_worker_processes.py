@@ -324,5 +324,9 @@ def test_work_in_hand_is_finished_when_the_broker_dies(
     installation.until(lambda: "the broker does not answer" in installation.log("worker"))
     installation.gate.open()
     installation.until(lambda: status.filter(lease_holder=None).exists())
-    assert not lab.may(newcomer)
+    installation.until(lambda: not lab.may(newcomer))
     installation.until(lambda: lab.stands(newcomer) == State.REVOKED)
+    installation.start("redis")  # what was in hand is acknowledged now, over a connection that is no more
+    other = lab.approve_guest()
+    installation.until(lambda: lab.stands(other) == State.ACTIVE)
+    installation.children["worker"].check()

@@ -14,13 +14,14 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery
+from celery.signals import worker_process_init
 from celery.utils.timer2 import Timer
 from django.db import OperationalError
 from pytest_django import Settings
 
 from localcluster import services
 from localcluster.processes import free_ports
-from portal import celery_app, workers
+from portal import celery, celery_app, workers
 from portal.workers import Duties
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +111,17 @@ def test_no_step_of_the_start_sends_to_the_broker_what_it_would_repeat_for_ever(
     steps = {step.alias for step in consumer.steps}  # type: ignore[attr-defined]
     assert {"Connection", "Tasks", "event loop"} <= steps
     assert steps & {"Heart", "Events", "Gossip", "Mingle"} == set()
+
+
+def test_child_of_a_worker_waits_for_a_broker_no_longer_than_a_page() -> None:
+    """It only sends: a broker that has died meanwhile would hold it until its time is over."""
+    before = celery_app.conf.broker_transport_options
+    celery_app.conf.broker_transport_options = celery._WORKER_TRANSPORT
+    try:
+        worker_process_init.send(sender=None)
+        assert celery_app.conf.broker_transport_options["max_retries"] == 0
+    finally:
+        celery_app.conf.broker_transport_options = before
 
 
 class TestDuties:
