@@ -387,7 +387,8 @@ class SeenKeys(models.Model):
 class DriftDecision(models.Model):
     """What somebody decided about one object in a cluster that is not as the rows say. It holds for that uid alone.
 
-    Only `actions.drift` writes here. Rows are never deleted; one that is taken back has ended.
+    Only `actions.drift` writes here, and reconciliation ends a confirmation that has had its effect. Rows are never
+    deleted; one that is taken back has ended.
     """
 
     class Act(models.TextChoices):

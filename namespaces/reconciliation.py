@@ -23,7 +23,7 @@ from clusters.models import Cluster
 from clusters.registry import configured_clusters
 from namespaces import anchor, contact, desired_state, drift, grants, seen_limits, verdicts
 from namespaces.lanes import CHANGES, REVOCATIONS
-from namespaces.models import Grant, Namespace, NamespaceStatus
+from namespaces.models import DriftDecision, Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Obstacle, compare, keys_of_others
 from namespaces.reconciler.reconcile import Outcome, Rows, observe
@@ -127,6 +127,10 @@ def _store(
     if outcome.namespace_uid and outcome.namespace_uid != spec.uid:
         made = {"uid": outcome.namespace_uid}
         record("namespace.made", by=None, about=namespace, namespace_id=namespace.pk, after=made)
+    if outcome.namespace_uid and spec.confirmed:  # an operator's word holds for what it was said of, and once
+        said_of = DriftDecision.objects.filter(namespace=namespace, act=DriftDecision.Act.CONFIRM)
+        done = said_of.filter(uid__in=(spec.uid, outcome.namespace_uid), ended_at__isnull=True)
+        done.update(ended_at=Now())
     grants.store(namespace, spec, outcome, prune)
     if outcome.drift.obstacle in (None, Obstacle.MISSING):  # what is gone holds nothing
         drift.store({namespace.pk: outcome.drift.strays})

@@ -922,6 +922,24 @@ class TestNamespaceInTheWay:
         assert api.writes == []  # the one that was made since is another matter
         assert status(made).state == "missing"
 
+    def test_confirmation_of_another_one_does_not_make_that_again_when_it_is_deleted_in_turn(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        api.outside.terminate(made.name)
+        api.settle()
+        spec = desired_state.namespace_spec(made, configured_clusters()["nautilus"])
+        uid = api.outside.put(namespace_manifest(spec))["metadata"]["uid"]
+        reconciliation.reconcile(made.pk)
+        self.confirm(made, uid)
+        reconciliation.reconcile(made.pk)
+        assert status(made).cluster_uid == uid
+        api.outside.terminate(made.name)
+        api.settle()
+        api.calls.clear()
+        reconciliation.reconcile(made.pk)
+        assert api.writes == []
+        assert status(made).state == "missing"
+
     def confirm(self, namespace: Namespace, uid: str) -> None:
         DriftDecision.objects.create(
             namespace=namespace,
