@@ -65,6 +65,8 @@ def store(namespace: Namespace, spec: NamespaceSpec, outcome: Outcome, prune: fr
         decided = seen.uid in spec.condemned - prune
         act = "binding.reverted" if decided else pruning.PRUNED if seen.uid in prune else "binding.ended"
         _record_deleted(rows.get(seen.name) or namespace, seen, act)
+        if seen.name in rows and seen.name not in outcome.revoked:  # it is gone, and its proof is owed
+            _write(rows[seen.name], _States.REVOKING, {})
     bindings = {binding.name: binding for binding in spec.bindings}
     proved = [
         *_store_granted(namespace, rows, bindings, outcome.granted),

@@ -1009,6 +1009,18 @@ class TestHurry:
         assert stands(made, cast.eda) == State.REVOKED
         assert Event.objects.filter(act="binding.ended", object_text=name_of(cast.eda, "editor")).count() == 1
 
+    def test_right_that_is_given_back_is_not_called_active_by_the_proof_from_before_its_end(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Its membership was the same all the time, and the cluster went away before anybody proved the end."""
+        people.set_level(person=cast.eda, level=Level.GUEST, by=cast.olga)
+        reconciliation.reconcile(made.pk, hurry=True)
+        assert not bound(api, made, cast.eda, "editor")
+        people.vouch(person=cast.eda, by=cast.paula)
+        assert stands(made, cast.eda) == State.WAITING
+        reconciliation.reconcile(made.pk, hurry=True)
+        assert stands(made, cast.eda) == State.ACTIVE
+
     def test_limits_that_changed_meanwhile_are_not_said_to_be_made(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
