@@ -136,7 +136,11 @@ def find_differing() -> Iterator[list[Waiting]]:
         except ClusterError as error:
             contact.note(cluster, error)
             continue
-        NamespaceStatus.objects.filter(pk__in=swept.differing).update(next_reconcile_at=Now())
+        differing = NamespaceStatus.objects.filter(pk__in=swept.differing)
+        differing.filter(pk__in=swept.ends, error_code=UNPROVED).update(
+            error_code=""
+        )  # it owes more than proofs
+        differing.update(next_reconcile_at=Now())
         yield [
             Waiting(namespace_id, cluster, namespace_id in swept.ends)
             for namespace_id in swept.differing

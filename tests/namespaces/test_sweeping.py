@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from clusters.api import ClusterError, Throttled, Unauthorized, Unavailable
+from clusters.api import ROLE_BINDING, ClusterError, Throttled, Unauthorized, Unavailable
 from clusters.models import Cluster, ClusterStatus
 from namespaces import contact, reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.lanes import CHANGES
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.verdicts import UNPROVED
 from tests import factories
 from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
@@ -286,6 +287,25 @@ class TestOwedProofs:
         assert [each.ends for each in sweeping.find_due()] == [True]
         api.calls.clear()
         sweeping.reconcile_if_due(made.pk, hurry=True)
+        assert [call.verb for call in api.writes] == ["delete"]
+
+    def test_end_that_a_sweep_finds_there_is_one_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """A worker that stood still makes what is over, in a namespace in which somebody's proof is owed for long."""
+        eda = Grant.objects.get(identity__person=cast.eda)
+        late = api.get(ROLE_BINDING, eda.binding_name, made.name)
+        removed(made, cast)
+        reconciliation.reconcile(made.pk)
+        Grant.objects.filter(pk=eda.pk).update(unanswered=[str(eda.operation)])
+        NamespaceStatus.objects.update(
+            error_code=UNPROVED, next_reconcile_at=timezone.now() + timedelta(minutes=1)
+        )
+        api.outside.put(late)
+        api.calls.clear()
+        for waiting in sweeping.find_differing():
+            assert [each.ends for each in waiting] == [True]
+            sweeping.reconcile_each(waiting, hurry=True)
         assert [call.verb for call in api.writes] == ["delete"]
 
     def test_worker_alone_ends_all_rights_before_it_proves_one(
