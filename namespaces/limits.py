@@ -36,6 +36,9 @@ _LEAST_BYTES = 1 << 20
 _DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+"
 _NAME = r"[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?"
 _EXTENDED = re.compile(rf"{_DOMAIN}/{_NAME}")
+_NOT_EXTENDED = re.compile(r"^requests\.|\.storageclass\.|kubernetes\.io/")
+"""Of a name with a slash: no extended resource, nothing would enforce it (Kubernetes, IsExtendedResourceName)."""
+_LONGEST, _LONGEST_PART = 253, 63
 _COUNTED = re.compile(rf"count/[a-z][a-z0-9]{{0,62}}(\.{_DOMAIN}|\.[a-z][a-z0-9-]{{0,62}})?")
 _STORAGE_CLASS = re.compile(
     r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?\.storageclass\.storage\.k8s\.io/(requests\.storage|persistentvolumeclaims)"
@@ -99,14 +102,15 @@ def read_key(kind: Kind, typed: str) -> Key:
     `nvidia.com/gpu` becomes `requests.nvidia.com/gpu`: the API server takes the bare name and enforces nothing.
     """
     name = typed.strip()
-    if len(name) > 253 or not name.isascii():
+    if len(name) > _LONGEST or not name.isascii():
         raise Misunderstood(_("This is not the name of a resource."))
     if kind != Kind.QUOTA:
-        if name not in _OF_CONTAINERS and not _EXTENDED.fullmatch(name):
+        is_extended = _EXTENDED.fullmatch(name) and not _NOT_EXTENDED.search(name)
+        if name not in _OF_CONTAINERS and not is_extended:
             raise Misunderstood(_("“%(name)s” is no resource of a container.") % {"name": name})
-        return Key(kind, name)
+        return _key_that_fits(Key(kind, name))
     if name in _PLAIN or _COUNTED.fullmatch(name) or _STORAGE_CLASS.fullmatch(name):
-        return Key(kind, name)
+        return _key_that_fits(Key(kind, name))
     prefix, dot, extended = name.partition(".")
     if dot and prefix == "limits" and _EXTENDED.fullmatch(extended):
         raise Misunderstood(
@@ -114,9 +118,20 @@ def read_key(kind: Kind, typed: str) -> Key:
             % {"name": name, "resource": extended}
         )
     bare = extended if dot and prefix == "requests" and _EXTENDED.fullmatch(extended) else name
-    if _EXTENDED.fullmatch(bare) and ".storageclass." not in bare:
-        return Key(kind, f"requests.{bare}")
+    if _EXTENDED.fullmatch(bare) and not _NOT_EXTENDED.search(bare):
+        return _key_that_fits(Key(kind, f"requests.{bare}"))
     raise Misunderstood(_("“%(name)s” is no resource that a quota can limit.") % {"name": name})
+
+
+def _key_that_fits(key: Key) -> Key:
+    """Return a key whose name the API server takes and we can store. Raises Misunderstood.
+
+    Before the slash it takes 253 characters, behind it 63 (Kubernetes, labels and annotations, syntax).
+    """
+    *_prefix, name = key.resource.split("/")
+    if len(key.resource) > _LONGEST or len(name) > _LONGEST_PART:
+        raise Misunderstood(_("This is not the name of a resource."))
+    return key
 
 
 def key_at(section: str, resource: str) -> Key | None:

@@ -31,6 +31,7 @@ GI = 2**30
         (Kind.QUOTA, "requests.nvidia.com/gpu", "requests.nvidia.com/gpu"),
         (Kind.QUOTA, "count/jobs.batch", "count/jobs.batch"), (Kind.QUOTA, "count/pods", "count/pods"),
         (Kind.QUOTA, "count/widgets.example.org", "count/widgets.example.org"),
+        (Kind.QUOTA, f"count/{'a' * 42}.{'b' * 16}.org", f"count/{'a' * 42}.{'b' * 16}.org"),
         (Kind.QUOTA, "rook-ceph.storageclass.storage.k8s.io/requests.storage",
          "rook-ceph.storageclass.storage.k8s.io/requests.storage"),
         (Kind.MAX, "memory", "memory"), (Kind.DEFAULT, "nvidia.com/gpu", "nvidia.com/gpu"),
@@ -51,8 +52,15 @@ def test_name_is_understood(kind: Kind, typed: str, resource: str) -> None:
         (Kind.QUOTA, "gpu", "no resource"),
         (Kind.QUOTA, "x.storageclass.storage.k8s.io/pods", "no resource"),
         (Kind.QUOTA, "pods\0", "no resource"),
+        (Kind.QUOTA, "requests.requests.nvidia.com/gpu", "no resource"),
+        (Kind.QUOTA, "kubernetes.io/gpu", "no resource"), (Kind.QUOTA, "requests.x.kubernetes.io/gpu", "no resource"),
+        (Kind.QUOTA, f"{'a.' * 100}example/{'b' * 45}", "not the name"),
+        (Kind.QUOTA, f"{'a.' * 122}ab/x", "not the name"),
+        (Kind.QUOTA, f"count/{'a' * 40}.{'b' * 20}.org", "not the name"),
         (Kind.QUOTA, "<b>/x", "no resource"), (Kind.MAX, "pods", "no resource of a container"),
         (Kind.MAX, "requests.cpu", "no resource of a container"),
+        (Kind.MAX, "requests.nvidia.com/gpu", "no resource of a container"),
+        (Kind.MAX, f"example.org/{'b' * 64}", "no resource of a container"),
     ],
 )  # fmt: skip
 def test_name_that_nothing_would_enforce_is_refused(kind: Kind, typed: str, said: str) -> None:
