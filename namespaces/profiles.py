@@ -65,7 +65,8 @@ def configured_profiles() -> Profiles:
 def _load(path: str) -> Profiles:
     try:
         text = Path(path).read_text(encoding="utf-8") if path else _BUILT_IN
-        document = yaml.safe_load(text)
+        # Every scalar stays the text that was written: else 0x10 would be 16, 010 be 8, and 1:30 be 90.
+        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts, lists and maps
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ProfileError(" ".join(str(error).split())) from error
     return read(document)
@@ -98,9 +99,12 @@ def _profile(name: str, content: Any) -> Profile:
         for resource, quantity in values.items():
             try:
                 key = read_key(kind, str(resource))
-                amounts[key] = read_amount(key, str(quantity))
+                amount = read_amount(key, str(quantity))
             except Misunderstood as problem:
                 raise ProfileError(f"profiles.{name}.{kind.value}.{resource}: {problem}") from problem
+            if key in amounts:
+                raise ProfileError(f"profiles.{name}.{kind.value}.{resource}: this is limited above already")
+            amounts[key] = amount
     for key, words in problems(amounts):
         raise ProfileError(f"profiles.{name}.{key.kind}.{key.resource}: {words}")
     for key in missing_defaults(amounts):

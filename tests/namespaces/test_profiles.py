@@ -48,6 +48,24 @@ def test_place_of_what_is_wrong_is_named(document: object, said: str) -> None:
         read(document)
 
 
+@pytest.mark.parametrize("typed", ["0x10", "010", "1_000", "1:30", "0b11", "1e3", "yes", "~", ".inf", "1.0"])
+def test_quantity_in_the_file_is_read_as_it_is_written(
+    tmp_path: Path, settings: Settings, typed: str
+) -> None:
+    """YAML would make 16 of 0x10, 8 of 010 and 90 of 1:30, and nobody would see it."""
+    path = tmp_path / "profiles.yaml"
+    path.write_text(f"default: a\nprofiles: {{a: {{quota: {{pods: {typed}}}}}}}\n")
+    settings.LIMIT_PROFILES_FILE = str(path)
+    with pytest.raises(ProfileError, match=r"profiles.a.quota.pods: Write a whole number"):
+        configured_profiles()
+
+
+def test_limit_that_is_named_twice_is_refused() -> None:
+    quota = {"nvidia.com/gpu": 1, "requests.nvidia.com/gpu": 8}
+    with pytest.raises(ProfileError, match=r"requests.nvidia.com/gpu: this is limited above already"):
+        read({"default": "a", "profiles": {"a": {"quota": quota}}})
+
+
 def test_built_in_profile_holds_by_its_own_rules(settings: Settings) -> None:
     settings.LIMIT_PROFILES_FILE = ""
     assert Key(Kind.QUOTA, "pods") in configured_profiles().default.amounts
