@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
@@ -48,6 +49,9 @@ MOST_SECONDS_AT_ONCE = 5
 
 NEGLECTED_SECONDS = 10
 """How long something is due before nobody else can be believed to come: two looks of beat."""
+
+ASKED_SECONDS = 30
+"""How often a worker that looks for what is neglected asks a cluster that is away whether it is back."""
 
 OWES_PROOFS = Q(status__error_code=UNPROVED, status__attempted_generation=F("generation"))
 """Of a namespace: everything was done, and the cluster has not confirmed all of it."""
@@ -112,15 +116,17 @@ def find_due() -> list[Waiting]:
 
 
 def find_neglected() -> list[Waiting]:
-    """Return, in order, who is due for long in clusters that answer; nobody while some worker is at something."""
+    """Return, in order, who is due for long in clusters that answer; nobody while some worker is at something.
+
+    Where no beat runs, nobody else asks a cluster that was away whether it is back.
+    """
     if NamespaceStatus.objects.filter(lease_until__gt=Now()).exists():
         return []
-    clusters = Cluster.objects.filter(status__state=ClusterStatus.State.REACHABLE).in_bulk()
     past = Now() - timedelta(seconds=NEGLECTED_SECONDS)
-    neglected = due_to_us().filter(
-        Q(changed_at__lt=past) | Q(status__next_reconcile_at__lt=past), cluster__in=clusters
-    )
-    rows = neglected.values_list("pk", "cluster", _ends())
+    neglected = due_to_us().filter(Q(changed_at__lt=past) | Q(status__next_reconcile_at__lt=past))
+    concerned = Cluster.objects.filter(pk__in=neglected.order_by().values("cluster"))
+    clusters = {cluster.pk: cluster for cluster in concerned if _answers_when_asked_seldom(cluster)}
+    rows = neglected.filter(cluster__in=clusters).values_list("pk", "cluster", _ends())
     return [Waiting(namespace_id, clusters[cluster_id], ends) for namespace_id, cluster_id, ends in rows]
 
 
@@ -212,6 +218,13 @@ def _in_turn(passes: Iterable[tuple[Cluster, Callable[[], object]]]) -> None:
 
 def _answers(cluster: Cluster) -> bool:
     return not contact.is_down(cluster) or contact.is_back(cluster)
+
+
+def _answers_when_asked_seldom(cluster: Cluster) -> bool:
+    """Whether a cluster answers; one that is away is asked by one of all workers: whoever asks takes no message."""
+    if not contact.is_down(cluster):
+        return True
+    return cache.add(f"asked-{cluster.pk}", True, ASKED_SECONDS) and contact.is_back(cluster)
 
 
 @dataclass(frozen=True)

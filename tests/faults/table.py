@@ -235,6 +235,7 @@ TABLE: dict[str, Row] = {
             f"{BROKER}::TestBroker::test_work_goes_on_after_redis_forgot_everything_was_full_or_refused_us",
             f"{BROKER}::TestBroker::test_worker_that_a_full_redis_sends_away_lives_and_goes_on",
             "namespaces/test_sweeping.py::TestNeglect::test_end_that_nobody_was_told_of_is_made_here",
+            "namespaces/test_sweeping.py::TestNeglect::test_end_is_made_here_too_after_the_cluster_was_away",
             "namespaces/test_tasks.py::TestSickBroker::test_change_is_saved_and_nobody_sees_an_error",
             f"{BAD_LUCK}::test_broker_that_is_down_delays_the_work_and_not_the_page",
         ),

@@ -253,12 +253,27 @@ class TestNeglect:
         NamespaceStatus.objects.filter(pk=other.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert made.pk in {each.namespace_id for each in sweeping.find_neglected()}
 
-    def test_cluster_that_is_away_is_not_asked(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+    def test_end_is_made_here_too_after_the_cluster_was_away(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Nobody else asks whether it is back: beat is gone, or the broker takes no message."""
         removed(made, cast)
         self.waits_for(made, self.LONG_AGO)
         contact.note(made.cluster, DOWN)
         tasks.reconcile_neglected.run()
-        assert api.calls == []
+        assert [call.verb for call in api.writes] == ["delete"]
+
+    def test_cluster_that_is_away_is_asked_by_one_of_all_workers_and_seldom(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        self.waits_for(made, self.LONG_AGO)
+        contact.note(made.cluster, DOWN)
+        api.fail(DOWN)
+        assert sweeping.find_neglected() == []
+        assert len(api.calls) == 1
+        assert sweeping.find_neglected() == []
+        assert len(api.calls) == 1
 
 
 class TestOwedProofs:
