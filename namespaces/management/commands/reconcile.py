@@ -90,10 +90,21 @@ class Command(BaseCommand):
             return CHANGED
         reconciliation.reconcile(namespace.pk, prune=prune)
         status = NamespaceStatus.objects.get(namespace=namespace)
-        if status.state == NamespaceStatus.State.READY:
-            return CHANGED
-        self.stdout.write(f"  {status.get_state_display()}: {status.error_message}")
-        return FAILED
+        if status.state != NamespaceStatus.State.READY:
+            self.stdout.write(f"  {status.get_state_display()}: {status.error_message}")
+            return FAILED
+        if self._is_left(namespace, prune):  # a worker held the namespace, and the status is from before
+            self.stdout.write("  A worker is at it, and this is not done yet. Try again.")
+            return FAILED
+        return CHANGED
+
+    def _is_left(self, namespace: Namespace, prune: frozenset[str]) -> bool:
+        """Whether something still differs, or what was to be pruned is still there."""
+        try:
+            drift = reconciliation.look(namespace)
+        except ClusterError:
+            return True
+        return not drift.is_empty or bool(prune & pruning.without_a_row(drift))
 
 
 def describe(drift: Drift, name: str) -> Iterator[Difference]:

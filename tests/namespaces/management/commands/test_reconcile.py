@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Unavailable
 from clusters.models import Cluster
@@ -14,7 +16,7 @@ from namespaces import reconciliation
 from namespaces.access import Role
 from namespaces.actions import limits, members
 from namespaces.limits import Key, Kind
-from namespaces.models import Grant, Membership, Namespace
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler import reconcile as reconcile_module
 from tests import factories
 from tests.conftest import Cast
@@ -58,6 +60,20 @@ def test_what_differs_is_said_and_made_right(cast: Cast, made: Namespace, fake_c
     assert lines[2].endswith(f"viewer for {cast.otto.identities.get().subject}")
     assert lines[3:] == ["  + ResourceQuota berth-quota", "0 as decided, 0 failed, 1 differed"]
     assert run("--all")[0] == 0
+
+
+def test_what_was_left_to_a_worker_that_is_at_it_is_not_said_to_be_done(
+    cast: Cast, made: Namespace, fake_cluster: FakeCluster
+) -> None:
+    members.remove(membership=Membership.objects.get(namespace=made, person=cast.eda), by=cast.nils)
+    lease_until = timezone.now() + timedelta(seconds=30)
+    NamespaceStatus.objects.filter(namespace=made).update(lease_until=lease_until)
+    status, lines = run("avis-fire")
+    assert (status, fake_cluster.writes) == (1, [])
+    assert lines[-2:] == [
+        "  A worker is at it, and this is not done yet. Try again.",
+        "0 as decided, 1 failed, 0 differed",
+    ]
 
 
 def test_dry_run_says_the_same_and_writes_nothing(
