@@ -6,9 +6,10 @@ cluster is a new row, and comes back, as it does after the last day of the decis
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,14 @@ from accounts.models import Identity, User
 from audit.models import Event
 from clusters.registry import configured_clusters
 from namespaces.models import DriftDecision, Grant, Namespace, NamespaceStatus, SeenBinding, SeenKeys
-from namespaces.reconciler.diff import Foreign, ForeignKeys, Stray, Written, is_member_binding
+from namespaces.reconciler.diff import (
+    Foreign,
+    ForeignKeys,
+    Stray,
+    Written,
+    fingerprint,
+    is_member_binding,
+)
 from namespaces.reconciler.manifests import namespace_labels
 
 MOST_LINES = 200
@@ -43,7 +51,7 @@ def store(seen: Mapping[UUID, Sequence[Foreign]]) -> None:
     gone: list[int] = []
     new: list[SeenBinding] = []
     for namespace_id, found in seen.items():
-        rows, now = known[namespace_id], {foreign.name: foreign for foreign in found}
+        rows, now = known[namespace_id], {each.name: each for each in map(_fitting, found)}
         same = {name for name, row in rows.items() if now.get(name) == _as_foreign(row)}
         gone += [row.pk for name, row in rows.items() if name not in same]
         new += [_as_row(namespace_id, each) for name, each in now.items() if name not in same]
@@ -98,7 +106,8 @@ class Line:
     @property
     def command(self) -> str:
         """How somebody with the rights for it deletes the binding by hand."""
-        return f"kubectl delete rolebinding {self.binding.name} --namespace {self.binding.namespace.name}"
+        name = shlex.quote(self.binding.name)  # whoever made it chose it
+        return f"kubectl delete rolebinding {name} --namespace {self.binding.namespace.name}"
 
 
 @dataclass(frozen=True)
@@ -310,12 +319,22 @@ def _moment(text: str) -> datetime | None:
     return found if found is not None and timezone.is_aware(found) else None
 
 
+def _fitting(foreign: Foreign) -> Foreign:
+    """Return a binding with names that our columns hold: those of bindings and roles may be of any length."""
+    return replace(foreign, name=_cut(foreign.name, 253), role=_cut(foreign.role, 300))
+
+
+def _cut(name: str, most: int) -> str:
+    mark = f"… ({fingerprint(name)})"
+    return name if len(name) <= most else name[: most - len(mark)] + mark
+
+
 def _as_row(namespace_id: UUID, foreign: Foreign) -> SeenBinding:
     return SeenBinding(
         namespace_id=namespace_id,
         kind=SeenBinding.Kind(foreign.kind),
-        name=foreign.name[:253],
-        role=foreign.role[:300],
+        name=foreign.name,
+        role=foreign.role,
         users=list(foreign.users),
         groups=list(foreign.groups),
         uid=foreign.uid,

@@ -49,7 +49,8 @@ class Rules:
                 kind = "RoleBinding" if place else "ClusterRoleBinding"
                 called = f"{name}/{place}" if place else name
                 granted = f'{binding["roleRef"]["kind"]} "{binding["roleRef"]["name"]}"'
-                return AccessAnswer(True, f'RBAC: allowed by {kind} "{called}" of {granted} to User "{user}"')
+                words = f'RBAC: allowed by {kind} "{called}" of {granted} to User "{user}"'
+                return AccessAnswer(True, "".join(each if each.isprintable() else " " for each in words))
         return AccessAnswer(False)
 
     def held(

@@ -6,6 +6,7 @@ binding is deleted only if it is ours by name and recorded uid *and* the rows ex
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -316,7 +317,7 @@ def _foreign(spec: NamespaceSpec, found: Manifest) -> Foreign:
     annotations = metadata.get("annotations") or {}
     is_orphan = annotations.get(INSTALLATION) == spec.installation_id and is_in_our_reach(found)
     return Foreign(
-        metadata["name"],
+        _plain(metadata["name"]),
         _named(found, "User"),
         _named(found, "Group"),
         _role(found),
@@ -331,12 +332,28 @@ def _as_foreign(seen: Seen, kind: Stray) -> Foreign:
 
 
 def _named(found: Manifest, kind: str) -> tuple[str, ...]:
-    return tuple(subject["name"] for subject in found.get("subjects") or () if subject.get("kind") == kind)
+    subjects = found.get("subjects") or ()
+    return tuple(_plain(subject["name"]) for subject in subjects if subject.get("kind") == kind)
 
 
 def _role(found: Manifest) -> str:
     reference = found.get("roleRef") or {}
-    return f"{reference.get('kind', '')} {reference.get('name', '')}".strip()
+    return _plain(f"{reference.get('kind', '')} {reference.get('name', '')}".strip())
+
+
+def _plain(name: str) -> str:
+    """Return a name as it can be stored, and shown on a page and in a terminal.
+
+    The API server takes any character but / and % for bindings and roles, and any at all for users. What is changed
+    here says so by a hash, so that nobody hides one name behind another.
+    """
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in name)
+    return name if shown == name else f"{shown} ({fingerprint(name)})"
+
+
+def fingerprint(name: str) -> str:
+    """Return what tells one name from all others, where it cannot be shown whole."""
+    return hashlib.sha256(name.encode(errors="backslashreplace")).hexdigest()[:12]
 
 
 def _written(found: Manifest) -> Written:

@@ -49,6 +49,26 @@ def test_what_stays_keeps_its_age_what_changes_is_new_and_what_went_is_gone(
     assert [row.namespace for row in SeenBinding.objects.all()] == [hidden]
 
 
+def test_names_that_no_column_holds_are_told_each_and_stay_what_they_are(
+    fire: Namespace, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The API server takes a name of a RoleBinding, or of a role, of any length: whoever writes one ends no sweep."""
+    hostile = [
+        Foreign("n" * 253 + "1", ("u" * 3000,), (), "ClusterRole " + "r" * 400),
+        Foreign("n" * 253 + "2", ("eve",), (), "ClusterRole " + "r" * 401),
+    ]
+    drift.store({fire.pk: hostile})
+    assert len({line.binding.name for line in drift.of(fire)}) == 2
+    with django_assert_num_queries(1):
+        drift.store({fire.pk: hostile})
+
+
+def test_command_that_is_shown_runs_nothing_else(fire: Namespace) -> None:
+    drift.store({fire.pk: [Foreign("x; echo $(id)", ("somebody",), (), "ClusterRole view")]})
+    shown = "kubectl delete rolebinding 'x; echo $(id)' --namespace avis-fire"
+    assert drift.of(fire)[0].command == shown
+
+
 @pytest.mark.parametrize(
     ("state", "code", "told"),
     [

@@ -1056,6 +1056,28 @@ class TestResidualAccess:
         assert stands(made, cast.eda) == State.REVOKED
         assert grant(made, cast.eda, "editor").error_message == ""
 
+    @pytest.mark.database
+    def test_is_shown_whatever_the_name_of_the_binding(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        put_by_hand(api, "sneaky\0", cast.eda.identities.get().subject, place=made.name)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        reconciliation.reconcile(made.pk)
+        assert stands(made, cast.eda) == State.RESIDUAL
+        assert "sneaky" in grant(made, cast.eda, "editor").error_message
+
+    def test_names_that_cannot_be_shown_end_no_sweep_and_hide_behind_none(
+        self, made: Namespace, api: FakeCluster
+    ) -> None:
+        names = ("sneaky", "sneaky\0", "sneaky\x1b[1A", "sneaky\ufffd", "sneaky\u202e")
+        for name in names:
+            put_by_hand(api, name, f"somebody{name}", role=f"admin{name}", place=made.name)
+        for _time in range(2):
+            sweeping.sweep(made.cluster)
+        seen = list(SeenBinding.objects.all())
+        assert len(seen) == len(names)
+        assert all((row.name + row.role + row.users[0]).isprintable() for row in seen)
+
     def test_foreign_binding_is_left_where_it_is(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         before = put_by_hand(api, "sneaky", cast.eda.identities.get().subject, place=made.name)
         members.remove(membership=membership(made, cast.eda), by=cast.nils)

@@ -495,3 +495,24 @@ class TestDrift:
         reconciliation.reconcile(lab.row.pk)
         assert lab.kubectl(*shown) == "50"
         assert not SeenKeys.objects.filter(namespace=lab.row).exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 300, "sneaky\0", "sneaky\x1b[1A; $(id)"], ids=["long", "nul", "escape"]
+)
+def test_binding_of_any_name_that_the_api_server_takes_is_told(lab: Lab, name: str) -> None:
+    """Whoever may write bindings with kubectl chooses it: no name ends a pass, or the sweep of the whole cluster."""
+    lab.create(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": lab.row.name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}],
+        }
+    )
+    reconciliation.reconcile(lab.row.pk)
+    told = SeenBinding.objects.get(namespace=lab.row)
+    assert (told.name + told.role + told.users[0]).isprintable()
+    sweeping.sweep(lab.row.cluster)
+    assert SeenBinding.objects.get(namespace=lab.row) == told
