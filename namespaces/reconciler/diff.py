@@ -19,6 +19,8 @@ from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import INSTALLATION, MEMBERSHIP, OPERATION, role_ref, subjects
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
+_OPERATION_LENGTH = 64  # a uuid has 36
+
 
 class Obstacle(StrEnum):
     """Why nothing can be done in a namespace."""
@@ -395,5 +397,6 @@ def as_seen(found: Manifest) -> Seen:
     """Return what is remembered of a binding in the cluster."""
     metadata = found["metadata"]
     users, groups = _named(found, "User"), _named(found, "Group")
-    operation = (metadata.get("annotations") or {}).get(OPERATION, "")
+    # It is written down, and whoever copies a binding writes there what they like.
+    operation = _plain((metadata.get("annotations") or {}).get(OPERATION, ""))[:_OPERATION_LENGTH]
     return Seen(metadata["name"], metadata["uid"], _role(found), users, groups, _written(found), operation)

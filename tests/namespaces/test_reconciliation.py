@@ -42,7 +42,7 @@ from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import DriftDecision, Grant, Membership, Namespace, NamespaceStatus, SeenBinding
-from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
+from namespaces.reconciler.manifests import OPERATION, binding_manifest, namespace_manifest
 from namespaces.standing import State
 from portal.celery import app
 from tests import factories, fake_connection
@@ -525,6 +525,21 @@ class TestLostAnswers:
         sweeping.sweep_clusters()
         assert bound(api, made, cast.eda, "editor")
         assert stands(made, cast.eda) == State.RESIDUAL
+
+    def test_copy_that_is_as_decided_is_recorded_whatever_is_written_on_it(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Else the pass would end there each time, and nothing of the namespace be written down any more."""
+        copied = api.get(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        api.outside.remove(ROLE_BINDING, name_of(cast.eda, "editor"), made.name)
+        del copied["metadata"]["uid"], copied["metadata"]["resourceVersion"]
+        copied["metadata"]["annotations"][OPERATION] = "\0" * 1000
+        api.outside.put(copied)
+        reconciliation.reconcile(made.pk)
+        written = Event.objects.get(act="binding.found").after["operation"]
+        assert len(written) <= 64
+        assert written.isprintable()
+        assert stands(made, cast.eda) == State.ACTIVE
 
     def test_delete_is_proved_though_nobody_saw_it_happen(
         self, cast: Cast, made: Namespace, api: FakeCluster
