@@ -150,7 +150,13 @@ def amount_of(key: Key, quantity: str) -> int | None:
         exact = value(quantity) * (1000 if family(key.resource) == Family.CPU else 1)
     except ValueError:
         return None
-    return int(exact) if exact.denominator == 1 and 0 <= exact <= MOST else None
+    return int(exact) if exact.denominator == 1 and 0 <= exact <= _most(key) else None
+
+
+def _most(key: Key) -> int:
+    """Return the most that this limit can be."""
+    is_whole = family(key.resource) == Family.COUNT or ".storageclass." in key.resource
+    return MOST_WHOLE if is_whole else MOST
 
 
 def read_amount(key: Key, typed: str) -> int:
@@ -167,8 +173,7 @@ def read_amount(key: Key, typed: str) -> int:
     )
     if exact.denominator != 1:
         raise Misunderstood(_("This is less than the smallest part: a thousandth of a core, or one byte."))
-    whole = counted == Family.COUNT or ".storageclass." in key.resource
-    if exact > (MOST_WHOLE if whole else MOST):
+    if exact > _most(key):
         raise Misunderstood(_("This is more than any cluster has."))
     if counted == Family.BYTES and 0 < exact < _LEAST_BYTES:
         raise Misunderstood(

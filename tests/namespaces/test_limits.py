@@ -13,6 +13,7 @@ from namespaces.limits import (
     Key,
     Kind,
     Misunderstood,
+    amount_of,
     missing_defaults,
     problems,
     read_amount,
@@ -160,3 +161,10 @@ def test_quota_needs_defaults_for_who_says_nothing(
         **{Key(kind, "cpu"): amount for kind, amount in container.items()},
     }
     assert [key.kind for key in missing_defaults(amounts)] == missing
+
+
+@pytest.mark.parametrize("resource", ["pods", "gold.storageclass.storage.k8s.io/requests.storage"])
+def test_amount_in_the_cluster_that_nobody_could_type_is_none_to_adopt(resource: str) -> None:
+    key = Key(Kind.QUOTA, resource)
+    assert amount_of(key, str(MOST_WHOLE)) == MOST_WHOLE
+    assert amount_of(key, str(MOST_WHOLE + 1)) is None
