@@ -12,11 +12,18 @@ def main() -> None:
         # Here, because loading takes long enough for a Ctrl-C.
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
         from django.core.management import execute_from_command_line  # noqa: PLC0415
+        from django.db import InterfaceError, OperationalError  # noqa: PLC0415
 
+        try:
+            " ".join(sys.argv).encode()
+        except UnicodeEncodeError:
+            sys.exit("berth: an argument is not UTF-8")
         try:
             execute_from_command_line(sys.argv)
         except ImproperlyConfigured as error:
             sys.exit(f"berth: {error}")
+        except (OperationalError, InterfaceError) as error:
+            sys.exit(f"berth: the database cannot be used: {error}")
     except KeyboardInterrupt:
         sys.exit(130)  # what a shell reports for a program that Ctrl-C ended
 

@@ -150,20 +150,24 @@ def _store(
         seen_uid=outcome.seen_uid,
         limits_version=spec.limits_version if outcome.are_limits_made else F("limits_version"),
         reconciled_at=Now(),
-        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace)),
+        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace, verdict.code)),
         lease_holder=None,
         lease_until=None,
     )
 
 
-def _most_wait(namespace: Namespace) -> timedelta:
-    """Return how long to wait at most: until the next sweep if a worker that stood still may yet make what has ended.
+def _most_wait(namespace: Namespace, code: str) -> timedelta:
+    """Return how long to wait at most: until the next sweep if a worker that stood still may yet make what has ended,
+    or if the API server asked for a pause (`code`) while a right is to end.
 
     Half of the pause between sweeps, so that the next one finds it due.
     """
-    ended = Grant.objects.filter(namespace=namespace, state__in=(Grant.State.REVOKING, Grant.State.REVOKED))
-    recent = ended.filter(since__gt=Now() - LATE_CREATES_FOR).exclude(unanswered=[])
-    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if recent.exists() else timedelta.max
+    grants = Grant.objects.filter(namespace=namespace)
+    ended = grants.filter(state__in=(Grant.State.REVOKING, Grant.State.REVOKED))
+    is_urgent = ended.filter(since__gt=Now() - LATE_CREATES_FOR).exclude(unanswered=[]).exists()
+    if code == Throttled.code:
+        is_urgent |= grants.filter(desired_state.OVER).exclude(state=Grant.State.REVOKED).exists()
+    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if is_urgent else timedelta.max
 
 
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:
@@ -179,7 +183,7 @@ def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> No
         error_message=verdict.message[:500],
         attempts=F("attempts") + 1,
         attempted_generation=namespace.generation,
-        next_reconcile_at=Now() + verdict.wait,
+        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace, verdict.code)),
         lease_holder=None,
         lease_until=None,
     )

@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.core.cache import cache
+from django.db import DataError, IntegrityError
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
@@ -81,8 +82,11 @@ def _untried() -> QuerySet[Namespace]:
 
 
 def _ends() -> Case:
-    """Of a namespace: whether somebody's right is to end there. Where only proofs are owed, it has ended."""
-    held = Grant.objects.exclude(state=Grant.State.REVOKED)
+    """Of a namespace: whether somebody's right is to end there. Where only proofs are owed, it has ended.
+
+    One whose create was never answered may have come back.
+    """
+    held = Grant.objects.exclude(state=Grant.State.REVOKED, unanswered=[])
     return Case(
         When(OWES_PROOFS, then=Value(False)),
         default=Exists(held.filter(desired_state.OVER, namespace=OuterRef("pk"))),
@@ -136,12 +140,15 @@ def find_differing() -> Iterator[list[Waiting]]:
     What the guard lets go is pruned here, after the others were taken up: that it may go is true of what this
     comparison has counted, and a message that said so could come twice, or late.
     """
-    for cluster in Cluster.objects.exclude(status__throttled_until__gt=Now()):
+    for cluster in Cluster.objects.all():
         try:
             swept = sweep(cluster)
         except ClusterError as error:
             contact.note(cluster, error)
             continue
+        except (DataError, IntegrityError):
+            logger.exception("what was seen in a cluster cannot be stored", cluster=cluster.name)
+            continue  # others are swept all the same
         differing = NamespaceStatus.objects.filter(pk__in=swept.differing)
         differing.filter(pk__in=swept.ends, error_code=UNPROVED).update(
             error_code=""

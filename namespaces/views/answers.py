@@ -23,8 +23,8 @@ def page(
     refusal: Refusal | None = None,
     invalid: bool = False,
 ) -> HttpResponse:
-    """Render a page: 200, or 422 for input that is not well formed, or the status of the refusal."""
-    status = _STATUS[type(refusal)] if refusal else 422 if invalid else 200
+    """Render a page: 200, or 400 for input that is not well formed, or the status of the refusal."""
+    status = _STATUS[type(refusal)] if refusal else 400 if invalid else 200
     response = render(request, template, {"refusal": refusal, **context}, status=status)
     if status == 429:
         response.headers["Retry-After"] = _RETRY_AFTER

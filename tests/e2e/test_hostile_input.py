@@ -40,7 +40,7 @@ class Attempt:
     told: str
     typed: dict[str, str] = field(default_factory=dict)
     forged: dict[str, str] = field(default_factory=dict)
-    status: int = 422
+    status: int = 400
 
 
 JOIN = FIRE.replace("avis-fire", "tech4good") + "join/"

@@ -6,17 +6,20 @@ What a look around then does is in `test_reconciliation.py`, how it is shared ou
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from django.db import DataError
 from django.utils import timezone
 
-from clusters.api import ROLE_BINDING, ClusterError, Throttled, Unauthorized, Unavailable
+from clusters.api import ROLE_BINDING, ClusterError, NotFound, Throttled, Unauthorized, Unavailable
 from clusters.models import Cluster, ClusterStatus
 from namespaces import contact, reconciliation, sweeping, tasks
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.lanes import CHANGES
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
+from namespaces.reconciler.manifests import OPERATION
 from namespaces.verdicts import UNPROVED
 from tests import factories
 from tests.conftest import Cast
@@ -184,8 +187,9 @@ class TestThrottledCluster:
         tasks.request_reconcile(made.pk)
         sweeping.reconcile_due()
         tasks.reconcile_namespace.run(namespace_id=str(made.pk))
-        sweeping.sweep_clusters()
         assert api.calls == []
+        sweeping.sweep_clusters()
+        assert api.writes == []
         ClusterStatus.objects.update(throttled_until=timezone.now() - timedelta(seconds=1))
         sweeping.reconcile_due()
         assert Grant.objects.get(membership=person).state == Grant.State.ACTIVE
@@ -194,6 +198,32 @@ class TestThrottledCluster:
         removed(made, cast)
         sweeping.reconcile_due()
         assert is_over(cast)
+
+    def test_end_in_the_namespace_that_met_it_waits_until_the_next_sweep(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        api.fail(Throttled("Too many requests.", retry_after=300), name=made.name)
+        reconciliation.reconcile(made.pk, hurry=True)
+        wait = NamespaceStatus.objects.get(namespace=made).next_reconcile_at - timezone.now()
+        assert wait <= timedelta(seconds=15)
+        NamespaceStatus.objects.update(next_reconcile_at=timezone.now() - timedelta(seconds=1))
+        assert [each.namespace_id for each in sweeping.find_due()] == [made.pk]
+
+    def test_right_that_a_late_worker_brought_back_goes_although_others_wait(
+        self, cast: Cast, made: Namespace, slow: Namespace, api: FakeCluster
+    ) -> None:
+        held = Grant.objects.get(identity__person=cast.eda)
+        late = api.get(ROLE_BINDING, held.binding_name, made.name)
+        removed(made, cast)
+        sweeping.reconcile_due()
+        assert is_over(cast)
+        late["metadata"]["uid"] = str(uuid4())
+        api.outside.put(late)
+        Grant.objects.filter(pk=held.pk).update(unanswered=[late["metadata"]["annotations"][OPERATION]])
+        sweeping.sweep_clusters()
+        with pytest.raises(NotFound):
+            api.get(ROLE_BINDING, held.binding_name, made.name)
 
     def test_pause_is_kept_from_one_write_too(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
         factories.MembershipFactory.create(namespace=made, person=cast.otto)
@@ -213,6 +243,24 @@ class TestThrottledCluster:
             cluster=factories.ClusterFactory.create(name="elsewhere")
         )
         assert elsewhere in sweeping.due_to_us()
+
+
+def test_cluster_of_which_something_cannot_be_stored_keeps_no_other_from_being_swept(
+    cast: Cast, made: Namespace, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ClusterStatus.objects.get(cluster=made.cluster).swept_at
+    poison = factories.ClusterFactory.create(name="aaa")
+    Cluster.objects.sync({"aaa": contact.config_of(made.cluster)})
+    sweep = sweeping.sweep
+
+    def stumble(cluster: Cluster) -> sweeping.Swept:
+        if cluster == poison:
+            raise DataError("a NUL cannot be stored")
+        return sweep(cluster)
+
+    monkeypatch.setattr(sweeping, "sweep", stumble)
+    sweeping.sweep_clusters()
+    assert ClusterStatus.objects.get(cluster=made.cluster).swept_at != before
 
 
 class TestNeglect:

@@ -34,3 +34,25 @@ def test_ctrl_c_at_the_beginning_shows_nothing_of_the_inside(tmp_path: Path, loa
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 130
     assert b"Traceback" not in log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((b"reconcile", b"\xff"), "an argument is not UTF-8"),
+        ((b"reconcile", b"--all"), "the database cannot be used"),
+        ((b"restore", b"diff", b"--cluster", b"nautilus"), "the database cannot be used"),
+    ],
+    ids=["not UTF-8", "no database", "no database to restore"],
+)
+def test_what_stops_a_command_is_said_in_one_line(
+    tmp_path: Path, arguments: tuple[bytes, ...], words: str
+) -> None:
+    nowhere = {"DATABASE_URL": f"sqlite:///{tmp_path}/no-such-directory/berth.sqlite3"}
+    command = [sys.executable.encode(), b"manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | nowhere, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -22,7 +22,7 @@ ANYBODY, LOGGED_IN = (200,) * 7, (302, *(200,) * 6)
 NEVER = (405,) * 7
 NOT_BY_GET, NOT_BY_POST = (302, *(405,) * 6), (302, *(405,) * 6)
 FIRE_ADMINS = (302, 403, 403, 403, 200, 200, 200)
-OPERATORS = ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422))
+OPERATORS = ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 400))
 PEOPLE = (302, 404, 404, 404, 404, 200, 200)
 TABLE = {
     "home": (ANYBODY, NEVER),
@@ -30,14 +30,14 @@ TABLE = {
     "profile": (LOGGED_IN, NOT_BY_POST),
     "directory": (ANYBODY, NEVER),
     "namespace": (ANYBODY, NEVER),
-    "join": (LOGGED_IN, (302, *(422,) * 6)),
+    "join": (LOGGED_IN, (302, *(400,) * 6)),
     "leave": ((302, 403, 403, 200, 200, 200, 404), (302, 403, 403, 302, 302, 302, 404)),
     "members": (FIRE_ADMINS, NOT_BY_POST),
-    "member_add": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
-    "member_role": (NOT_BY_GET, (302, 403, 403, 403, 422, 422, 422)),
+    "member_add": (FIRE_ADMINS, (302, 403, 403, 403, 400, 400, 400)),
+    "member_role": (NOT_BY_GET, (302, 403, 403, 403, 400, 400, 400)),
     "member_remove": (FIRE_ADMINS, (302, 403, 403, 403, 302, 302, 302)),
-    "settings": (FIRE_ADMINS, (302, 403, 403, 403, 422, 422, 422)),
-    "limits": ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 422)),
+    "settings": (FIRE_ADMINS, (302, 403, 403, 403, 400, 400, 400)),
+    "limits": ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 400)),
     "namespace_requests": (FIRE_ADMINS, NOT_BY_POST),
     "drift": ((302, 403, 403, 403, 403, 403, 200), NOT_BY_POST),
     "drift_adopt": OPERATORS,
@@ -49,18 +49,18 @@ TABLE = {
     "drift_confirm": OPERATORS,
     "drift_take_back": (NOT_BY_GET, (302, 403, 403, 403, 403, 403, 302)),
     "manage": (LOGGED_IN, NOT_BY_POST),
-    "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 422, 422)),
+    "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 400, 400)),
     "name_check": (NOT_BY_GET, (302, 403, 403, 403, 403, 200, 200)),
     "requests": (LOGGED_IN, NOT_BY_POST),
     "request": ((302, 404, 200, 404, 200, 200, 200), NOT_BY_POST),
     "request_approve": (NOT_BY_GET, (302, 404, 403, 404, 302, 302, 302)),
-    "request_deny": (NOT_BY_GET, (302, 404, 422, 404, 422, 422, 422)),
+    "request_deny": (NOT_BY_GET, (302, 404, 400, 404, 400, 400, 400)),
     "request_withdraw": (NOT_BY_GET, (302, 404, 302, 404, 403, 403, 403)),
     "config": (LOGGED_IN, NOT_BY_POST),
     "config_download": (LOGGED_IN, NOT_BY_POST),
     "people": (PEOPLE, NOT_BY_POST),
     "person": (PEOPLE, NOT_BY_POST),
-    "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 422, 422)),
+    "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
     "person_vouch": (NOT_BY_GET, (302, 404, 404, 404, 404, 302, 302)),
 }
 ELSEWHERE = {"livez", "readyz"}  # tests/portal/test_health.py; what begins with accounts/: tests/accounts/

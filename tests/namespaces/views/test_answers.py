@@ -26,8 +26,8 @@ def test_each_refusal_has_its_status(rf: RequestFactory, refusal: Refusal | None
     assert page(rf.get("/"), TEMPLATE, {"problems": []}, refusal=refusal).status_code == status
 
 
-def test_input_that_is_not_well_formed_is_422(rf: RequestFactory) -> None:
-    assert page(rf.get("/"), TEMPLATE, {"problems": []}, invalid=True).status_code == 422
+def test_input_that_is_not_well_formed_is_400(rf: RequestFactory) -> None:
+    assert page(rf.get("/"), TEMPLATE, {"problems": []}, invalid=True).status_code == 400
 
 
 def test_too_many_says_when_to_come_back(rf: RequestFactory) -> None:

@@ -116,19 +116,19 @@ class TestCreate:
 
     def test_missing_name_is_not_well_formed(self, browse: Browse, cast: Cast, cluster: Cluster) -> None:
         answer = browse(cast.paula).post(CREATE, GIVEN | {"name": ""})
-        assert answer.status_code == 422
+        assert answer.status_code == 400
         assert "Give the namespace a name." in answer.content.decode()
 
     def test_unknown_cluster_is_not_well_formed(self, browse: Browse, cast: Cast, cluster: Cluster) -> None:
         answer = browse(cast.paula).post(CREATE, GIVEN | {"cluster": "atlantis"})
-        assert answer.status_code == 422
+        assert answer.status_code == 400
         assert "There is no such cluster." in answer.content.decode()
 
     def test_cluster_that_is_no_longer_configured_cannot_be_chosen(
         self, browse: Browse, cast: Cast, cluster: Cluster
     ) -> None:
         factories.ClusterFactory.create(name="atlantis")
-        assert browse(cast.paula).post(CREATE, GIVEN | {"cluster": "atlantis"}).status_code == 422
+        assert browse(cast.paula).post(CREATE, GIVEN | {"cluster": "atlantis"}).status_code == 400
 
     def test_taken_name_is_told(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
         answer = browse(cast.paula).post(CREATE, GIVEN | {"name": "avis-fire"})

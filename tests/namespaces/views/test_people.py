@@ -133,7 +133,7 @@ class TestLevel:
     @pytest.mark.parametrize("data", [{}, {"level": "operator"}, {"level": ""}])
     def test_unknown_level_is_refused(self, browse: Browse, cast: Cast, data: dict[str, str]) -> None:
         answer = browse(cast.olga).post(f"/users/{cast.otto.pk}/level/", data)
-        assert answer.status_code == 422
+        assert answer.status_code == 400
         assert 'href="#id_level"' in answer.content.decode()
 
     def test_last_admin_of_a_namespace_cannot_become_a_guest(

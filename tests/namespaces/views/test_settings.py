@@ -76,7 +76,7 @@ def test_bad_input_is_named_and_nothing_is_lost_or_stored(
 ) -> None:
     answer = browse(cast.nils).post(ADDRESS, form({"title": "Kept row"}, **{field: value}))
     page = answer.content.decode()
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert f'href="#id_{field}"' in page
     assert "Kept row" in page
     assert "Alex Pang" in page or field == "pi_name"
@@ -97,14 +97,14 @@ def test_bad_publication_is_named(
     browse: Browse, cast: Cast, fire: Namespace, row: dict[str, str], field: str
 ) -> None:
     answer = browse(cast.nils).post(ADDRESS, form({"title": "Good"}, row))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert f'href="#id_publications-1-{field}"' in answer.content.decode()
     assert not Publication.objects.exists()
 
 
 def test_title_listed_twice_is_named(browse: Browse, cast: Cast, fire: Namespace) -> None:
     answer = browse(cast.nils).post(ADDRESS, form({"title": "Same"}, {"title": "Same"}))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert "This title is listed already." in answer.content.decode()
 
 
@@ -113,14 +113,14 @@ def test_impossible_number_of_rows_is_refused(
     browse: Browse, cast: Cast, fire: Namespace, count: str
 ) -> None:
     answer = browse(cast.nils).post(ADDRESS, form(**{"publications-TOTAL_FORMS": count}))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert 'role="alert"' in answer.content.decode()
 
 
 def test_rows_left_out_remove_nothing(browse: Browse, cast: Cast, fire: Namespace) -> None:
     Publication.objects.create(namespace=fire, title="Plumes")
     answer = browse(cast.nils).post(ADDRESS, form(**{"publications-INITIAL_FORMS": "1"}))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert "Rows of the publications are missing." in answer.content.decode()
     assert Publication.objects.exists()
 
