@@ -250,18 +250,19 @@ def test_fault_of_ours_has_a_page_with_a_number_that_is_in_the_log(windows: Wind
     rows.wait_until_settled(frail)
     page = windows.open(ALEX)
     mine = "namespace_id = (SELECT id FROM namespaces_namespace WHERE name = 'storm-wreck')"
-    spoil = f"UPDATE namespaces_membership SET role = 'captain' WHERE {mine}"
-    with changed(frail, "PRAGMA ignore_check_constraints = ON", spoil) as connection:
+    spoil = f"UPDATE namespaces_namespacestatus SET lease_holder = 'captain' WHERE {mine}"
+    with changed(frail, spoil) as connection:
         try:
             with windows.watcher.expecting(500):
                 number = error_page(
                     page, "/namespaces/nautilus/storm-wreck/", 500, "Something went wrong on our side"
                 )
         finally:
-            connection.execute(f"UPDATE namespaces_membership SET role = 'admin' WHERE {mine}")
+            connection.execute(f"UPDATE namespaces_namespacestatus SET lease_holder = NULL WHERE {mine}")
             connection.commit()
     log = frail.children["web"].log_tail(lines=200)
-    assert re.search(f"{number}.*'captain'|'captain'.*{number}", log), log
+    reason = "badly formed hexadecimal UUID string"
+    assert re.search(f"{number}.*{reason}|{reason}.*{number}", log), log
 
 
 def test_database_that_is_away_has_a_page_of_its_own(windows: Windows, frail: Stack) -> None:
