@@ -238,6 +238,10 @@ class TestPass:
         assert Grant.objects.get(identity=second).state == Grant.State.ACTIVE
         assert api.review_access(second.subject, made.name, probes("editor")[-1]).allowed
 
+    def test_pass_that_saw_nothing_calls_nobody(self, made: Namespace, api: FakeCluster) -> None:
+        api.fail(DOWN, times=100)
+        assert reconciliation.reconcile(made.pk) is None
+
     def test_namespace_that_does_not_exist_is_nothing_to_do(self, api: FakeCluster) -> None:
         reconciliation.reconcile(uuid.uuid4())
         assert api.calls == []

@@ -210,6 +210,17 @@ class TestThrottledCluster:
         NamespaceStatus.objects.update(next_reconcile_at=timezone.now() - timedelta(seconds=1))
         assert [each.namespace_id for each in sweeping.find_due()] == [made.pk]
 
+    def test_pause_is_kept_whole_where_every_end_is_proved(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        removed(made, cast)
+        reconciliation.reconcile(made.pk)
+        assert is_over(cast)
+        api.fail(Throttled("Too many requests.", retry_after=300), name=made.name)
+        reconciliation.reconcile(made.pk)
+        wait = NamespaceStatus.objects.get(namespace=made).next_reconcile_at - timezone.now()
+        assert wait > timedelta(seconds=290)
+
     def test_right_that_a_late_worker_brought_back_goes_although_others_wait(
         self, cast: Cast, made: Namespace, slow: Namespace, api: FakeCluster
     ) -> None:

@@ -111,9 +111,8 @@ class TestContainers:
         limits = (self.MAX, LimitSpec("default", "cpu", "1"), LimitSpec("defaultRequest", "memory", "1Gi"))
         wanted = change(limits, LIMIT_RANGE)
         assert wanted is not None
-        assert wanted.manifest["spec"]["limits"] == [
-            container(max={"cpu": "4"}, default={"cpu": "1"}, defaultRequest={"memory": "1Gi"})
-        ]
+        (item,) = [container(max={"cpu": "4"}, default={"cpu": "1"}, defaultRequest={"memory": "1Gi"})]
+        assert wanted.manifest["spec"] == {"limits": [item]}
 
     def test_what_the_api_server_fills_in_is_as_decided(self) -> None:
         found = ranges(container(max={"cpu": "4"}, default={"cpu": "4"}, defaultRequest={"cpu": "4"}))
@@ -157,7 +156,8 @@ class TestDifferences:
         return quotas.differences(replace(spec(), limits=tuple(limits)), kind, found)
 
     def test_each_key_of_a_quota_that_differs_is_told_with_both(self) -> None:
-        limits = (PODS, CPU, LimitSpec("", "secrets", None), LimitSpec("", "services", "5"))
+        limits = (PODS, CPU, LimitSpec("", "secrets", None), LimitSpec("", "services", "5"),
+            LimitSpec("", "events", None))  # fmt: skip
         found = quota({"pods": "30", "requests.cpu": "4000m", "secrets": "1", "configmaps": "2"})
         assert self.of(limits, RESOURCE_QUOTA, found) == [
             ("", "configmaps", "", "2"),

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from clusters.api import (
+    LIMIT_RANGE,
     NAMESPACE,
+    RESOURCE_QUOTA,
     ROLE_BINDING,
     AccessQuestion,
     ClusterError,
@@ -24,13 +26,13 @@ from clusters.api import (
     Unavailable,
 )
 from clusters.config import load
-from clusters.names import MANAGED_BY, MANAGED_BY_LABEL
+from clusters.names import LIMITS, MANAGED_BY, MANAGED_BY_LABEL, QUOTA
 from clusters.roles import cluster_role, probes, probes_beyond
 from namespaces.reconciler import reconcile as module
 from namespaces.reconciler.diff import Obstacle, Seen
 from namespaces.reconciler.manifests import OPERATION
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked, Rows, observe, reconcile
-from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
+from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 from tests.fake_cluster import FakeCluster
 from tests.namespaces.reconciler.objects import binding, spec
 
@@ -841,3 +843,97 @@ class TestObstacles:
     @pytest.mark.parametrize("obstacle", list(Obstacle))
     def test_every_obstacle_has_its_sentence(self, obstacle: Obstacle) -> None:
         assert PLACE in module.obstacle_words(obstacle, PLACE)
+
+
+class TestLimits:
+    PODS, SECRETS = LimitSpec("", "pods", "20"), LimitSpec("", "secrets", "9")
+
+    def limit(self, api: FakeCluster, book: Book, *limits: LimitSpec, settled: bool = False) -> Outcome:
+        """Make one pass with these limits decided."""
+        api.calls.clear()
+        decided = replace(book.spec(), limits=limits, limits_settled=settled)
+        return reconcile(api, decided, book.rows())
+
+    def hard(self, api: FakeCluster) -> dict[str, str]:
+        found: dict[str, str] = api.get(RESOURCE_QUOTA, QUOTA, PLACE)["spec"]["hard"]
+        return found
+
+    def by_hand(self, api: FakeCluster, **hard: str) -> None:
+        found = api.get(RESOURCE_QUOTA, QUOTA, PLACE)
+        found["spec"]["hard"] |= hard
+        api.outside.put(found)
+
+    def test_quota_is_made_once_and_seen_with_those_of_others_in_this_namespace(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        for place in (PLACE, "other-lab"):
+            metadata = {"name": f"theirs-in-{place}", "namespace": place}
+            api.outside.put(
+                {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {}}}
+            )
+        assert self.limit(api, book, self.PODS).are_limits_made
+        assert self.hard(api) == {"pods": "20"}
+        outcome = self.limit(api, book, self.PODS)
+        assert api.writes == []
+        seen = [each["metadata"]["name"] for each in outcome.limits[RESOURCE_QUOTA]]
+        assert sorted(seen) == [QUOTA, f"theirs-in-{PLACE}"]
+
+    def test_what_somebody_changed_is_put_back_and_what_they_added_stays(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        self.limit(api, book, self.PODS)
+        self.by_hand(api, pods="99", configmaps="5")
+        assert self.limit(api, book, self.PODS).are_limits_made
+        assert self.hard(api) == {"pods": "20", "configmaps": "5"}
+
+    def test_what_somebody_is_asked_about_stays_until_they_answer(self, api: FakeCluster, book: Book) -> None:
+        self.limit(api, book, self.PODS)
+        self.by_hand(api, pods="99")
+        assert self.limit(api, book, self.PODS, settled=True).are_limits_made
+        assert self.hard(api) == {"pods": "99"}
+
+    def test_what_was_never_made_is_made_without_asking(self, api: FakeCluster, book: Book) -> None:
+        self.limit(api, book, self.PODS, settled=True)
+        assert self.hard(api) == {"pods": "20"}
+
+    def test_last_one_that_is_taken_away_takes_the_quota_with_it(self, api: FakeCluster, book: Book) -> None:
+        self.limit(api, book, self.PODS)
+        assert self.limit(api, book, replace(self.PODS, quantity=None)).are_limits_made
+        with pytest.raises(NotFound):
+            self.hard(api)
+
+    def test_quota_of_somebody_else_under_our_name_is_named_and_left(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        metadata = {"name": QUOTA, "namespace": PLACE}
+        api.outside.put(
+            {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {}}}
+        )
+        outcome = self.limit(api, book, self.PODS)
+        assert not outcome.are_limits_made
+        (error,) = outcome.errors
+        assert (type(error), error.message) == (
+            Conflict,
+            f"A ResourceQuota {QUOTA} is there that Berth did not make.",
+        )
+        assert self.hard(api) == {}
+
+    def test_who_is_faster_is_followed_and_who_is_faster_every_time_is_an_error(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        self.limit(api, book, self.PODS)
+        self.by_hand(api, pods="99")
+        api.fail(Conflict("changed meanwhile"), verb="replace", times=1)
+        assert self.limit(api, book, self.PODS).errors == []
+        self.by_hand(api, pods="99")
+        api.fail(Conflict("changed meanwhile"), verb="replace", times=module.LIMIT_ATTEMPTS)
+        outcome = self.limit(api, book, self.PODS)
+        assert [error.message for error in outcome.errors] == ["changed meanwhile"]
+        assert not outcome.are_limits_made
+
+    def test_error_of_one_kind_keeps_nobody_from_the_other(self, api: FakeCluster, book: Book) -> None:
+        api.fail(DOWN, verb="create", kind=RESOURCE_QUOTA)
+        outcome = self.limit(api, book, self.PODS, LimitSpec("max", "cpu", "4"))
+        assert outcome.errors == [DOWN]
+        assert not outcome.are_limits_made
+        assert api.get(LIMIT_RANGE, LIMITS, PLACE)["spec"]["limits"][0]["max"] == {"cpu": "4"}
