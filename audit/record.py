@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -36,9 +36,23 @@ def record(
     own transaction, so that there is no change without an event; calling this outside one is an error of the
     programmer.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("an audit event must be written in the transaction of the change that it records")
-    return Event.objects.create(
+    event = draft(act, by=by, about=about, namespace_id=namespace_id, before=before, after=after)
+    event.outcome, event.reason = outcome, reason[:2000]
+    (written,) = record_all([event])
+    return written
+
+
+def draft(
+    act: str,
+    *,
+    by: Actor | None,
+    about: models.Model | None,
+    namespace_id: object = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return an event that something was done, which `record_all` writes with others."""
+    return Event(
         act=act,
         actor="" if by is None else str(by.pk),
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
@@ -48,6 +62,11 @@ def record(
         namespace_id=str(namespace_id),
         before=dict(before or {}),
         after=dict(after or {}),
-        outcome=outcome,
-        reason=reason[:2000],
     )
+
+
+def record_all(events: Sequence[Event]) -> list[Event]:
+    """Add these events, in this order, in the transaction of what they record."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("an audit event must be written in the transaction of the change that it records")
+    return Event.objects.bulk_create(events)

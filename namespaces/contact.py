@@ -74,13 +74,16 @@ def note(cluster: Cluster, error: ClusterError | None) -> None:
         "error_code": error.code if error else "",
         "error_message": error.message[:500] if error else "",
     }
+    old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
+    is_news = ~Q(state=state) | old if error is None else ~Q(state=state)
     statuses = ClusterStatus.objects.filter(cluster=cluster)
+    if not statuses.filter(is_news).exists():
+        return
     with transaction.atomic():
         changed = statuses.exclude(state=state).update(since=Now(), **values)
         if changed and error is None:
             _end_waits(cluster)
     if error is None:
-        old = Q(contacted_at__isnull=True) | Q(contacted_at__lt=Now() - timedelta(seconds=10))
         statuses.filter(old).update(contacted_at=Now())
 
 

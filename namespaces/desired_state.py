@@ -7,7 +7,7 @@ not active, a retired identity.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from namespaces import epoch
 from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace, NamespaceStatus
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 
+AT_ONCE = 500
+"""For so many namespaces the rows are read at once: memory does not grow with the cluster."""
+
 
 def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec:
     """Return what one namespace should be, read from the rows now."""
@@ -30,8 +33,13 @@ def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec
 
 
 def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> Iterator[NamespaceSpec]:
-    """Yield what each of these namespaces of one cluster should be, in a constant number of queries."""
+    """Yield what each of these namespaces of one cluster should be, in a constant number of queries per portion."""
     rows = list(namespaces)
+    for first in range(0, len(rows), AT_ONCE):
+        yield from _specs(rows[first : first + AT_ONCE], config)
+
+
+def _specs(rows: list[Namespace], config: ClusterConfig) -> Iterator[NamespaceSpec]:
     ids = [namespace.pk for namespace in rows]
     statuses = NamespaceStatus.objects.filter(pk__in=ids).values_list("pk", "cluster_uid", "limits_version")
     made = {namespace: (uid, version) for namespace, uid, version in statuses}
@@ -59,13 +67,18 @@ def namespace_specs(namespaces: Iterable[Namespace], config: ClusterConfig) -> I
             barred=barred.get(namespace.cluster_id, {}) | barred_here,
             unknown_roles=frozenset(unknown_roles[namespace.pk]),
             limits_version=namespace.limits_version,
+            limits_made=limits_version == namespace.limits_version,
             limits_settled=settings.LIMITS_DRIFT == "ask" and limits_version == namespace.limits_version,
         )
 
 
-def is_wanted(namespace_id: UUID, binding: BindingSpec, config: ClusterConfig) -> bool:
-    """Whether the rows want this binding at this moment."""
-    return binding in _bindings([namespace_id], config)[namespace_id]
+def wanted(
+    namespace_id: UUID, bindings: Sequence[BindingSpec], config: ClusterConfig
+) -> frozenset[BindingSpec]:
+    """Return those of these bindings that the rows want at this moment."""
+    memberships = Membership.objects.filter(pk__in=[binding.membership_id for binding in bindings])
+    now = _bindings([namespace_id], config, memberships)[namespace_id]
+    return frozenset(bindings).intersection(now)
 
 
 def with_effect(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
@@ -73,9 +86,13 @@ def with_effect(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
     return memberships.filter(ended_at__isnull=True, person__is_active=True).exclude(person__level="guest")
 
 
-def _bindings(ids: list[UUID], config: ClusterConfig) -> dict[UUID, list[BindingSpec]]:
+def _bindings(
+    ids: list[UUID], config: ClusterConfig, among: QuerySet[Membership] | None = None
+) -> dict[UUID, list[BindingSpec]]:
+    """Return what is wanted in each of these namespaces, by all memberships or those among some."""
     found: dict[UUID, list[BindingSpec]] = defaultdict(list)
-    memberships = with_effect(Membership.objects.filter(namespace__in=ids)).filter(
+    among = Membership.objects.all() if among is None else among
+    memberships = with_effect(among.filter(namespace__in=ids)).filter(
         role__in=ROLES, person__identities__state=Identity.State.ACTIVE
     )
     columns = (
@@ -145,7 +162,7 @@ def _known(ids: list[UUID]) -> dict[UUID, dict[str, KnownBinding]]:
     found: dict[UUID, dict[str, KnownBinding]] = defaultdict(dict)
     over, fresh = (ExpressionWrapper(each, output_field=BooleanField()) for each in (OVER, _is_fresh()))
     grants = Grant.objects.filter(namespace__in=ids).annotate(is_over=over, is_fresh=fresh)
-    for grant in grants.iterator(chunk_size=2000):
+    for grant in grants:
         revoked = grant.is_over
         found[grant.namespace_id][grant.binding_name] = KnownBinding(
             uid=grant.binding_uid,

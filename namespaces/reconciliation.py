@@ -40,8 +40,8 @@ LATE_CREATES_FOR = timedelta(minutes=10)
 def reconcile(namespace_id: UUID, *, hurry: bool = False, prune: frozenset[str] = frozenset()) -> str | None:
     """Make one namespace as decided, unless another worker is at it. Never raises a ClusterError.
 
-    In a `hurry`, the proofs may be owed afterwards. `prune` are uids of bindings that may go although no row explains
-    their end, as `pruning` or an operator allowed.
+    In a `hurry`, the proofs of what changed are owed afterwards. `prune` are uids of bindings that may go although no
+    row explains their end, as `pruning` or an operator allowed.
 
     A change made while we work leaves the row out of date: we look again at once, a few times. Return the lane in which
     somebody must be called again, if any: for the proofs, or since it was changed once more, while those who knocked
@@ -96,20 +96,20 @@ def _pass(namespace: Namespace, lease: UUID, prune: frozenset[str], *, hurry: bo
 
 def _take_lease(namespace: Namespace) -> UUID | None:
     """Claim the namespace for one pass. A lease, not a lock: whoever dies with it loses it after LEASE_SECONDS."""
-    NamespaceStatus.objects.get_or_create(namespace=namespace)
-    lease = uuid.uuid4()
+    lease, until = uuid.uuid4(), Now() + timedelta(seconds=settings.LEASE_SECONDS)
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    won = NamespaceStatus.objects.filter(free, pk=namespace.pk).update(
-        lease_holder=lease, lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS)
-    )
+    statuses = NamespaceStatus.objects.filter(pk=namespace.pk)
+    won = statuses.filter(free).update(lease_holder=lease, lease_until=until)
+    if not won and NamespaceStatus.objects.get_or_create(namespace=namespace)[1]:
+        won = statuses.filter(free).update(lease_holder=lease, lease_until=until)
     return lease if won else None
 
 
 def _rows(namespace: Namespace, config: ClusterConfig) -> Rows:
     """Let a pass ask the rows again before it creates, and write down what it is about to create."""
     return Rows(
-        is_wanted=lambda binding: desired_state.is_wanted(namespace.pk, binding, config),
-        operation=lambda binding, replaced: grants.intend(namespace, binding, replaced),
+        wanted=lambda bindings: desired_state.wanted(namespace.pk, bindings, config),
+        intend=lambda bindings: grants.intend(namespace, bindings),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from uuid import UUID
 
 import structlog
@@ -162,26 +163,36 @@ def find_differing() -> Iterator[list[Waiting]]:
         _in_turn((cluster, partial(reconcile, each, prune=uids)) for each, uids in swept.prunable.items())
 
 
-def reconcile_each(waiting: Iterable[Waiting], *, hurry: bool = False) -> None:
+def reconcile_each(waiting: Iterable[Waiting]) -> None:
     """Make these namespaces right, one after the other, as far as they are still due when their turn comes.
 
-    In a `hurry`, no end of a right waits for the proof of another: those are due again at once.
+    Nobody waits for the proof of another: what owes its proofs has its second turn after everybody's first.
     """
-    _in_turn(
-        (each.cluster, partial(reconcile_if_due, each.namespace_id, hurry=hurry and each.ends))
-        for each in waiting
-    )
+    owing: list[Waiting] = []
+
+    def make_right(each: Waiting) -> None:
+        if reconcile_if_due(each.namespace_id) is not None:
+            owing.append(each)
+
+    _in_turn((each.cluster, partial(make_right, each)) for each in chain(waiting, _taken_from(owing)))
+
+
+def _taken_from(owing: list[Waiting]) -> Iterator[Waiting]:
+    """Yield what is there when its turn comes; what comes again meanwhile, the next call does."""
+    yield from list(owing)
 
 
 def reconcile_if_due(namespace_id: UUID, *, hurry: bool = False) -> str | None:
     """Make a namespace right unless somebody else has done so, or is at it. Return what `reconcile` returns.
 
-    In a `hurry`, one that only owes proofs is left to whoever has time.
+    What is to be made is made at the first turn, and what has changed is proved at the second: others wait as well. In
+    a `hurry`, one that only owes proofs is left to whoever has time.
     """
-    waiting = due_to_us().filter(pk=namespace_id)
+    waiting = due_to_us().filter(pk=namespace_id).order_by()
     if hurry:
         waiting = waiting.exclude(OWES_PROOFS)
-    return reconcile(namespace_id, hurry=hurry) if waiting.exists() else None
+    found = list(waiting.values_list("status__error_code", flat=True))
+    return reconcile(namespace_id, hurry=hurry or UNPROVED not in found) if found else None
 
 
 def reconcile_due() -> None:

@@ -74,7 +74,7 @@ def request_look(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
 @shared_task
 def reconcile_namespace(*, namespace_id: str, hurry: bool = False) -> None:
     """Make one namespace right, if nobody has done it since. One that changes faster than we work, or that owes its
-    proofs after a hurry, comes again, and others have their turn before.
+    proofs, comes again, and others have their turn before.
     """
     lane = sweeping.reconcile_if_due(UUID(namespace_id), hurry=hurry)
     if lane is not None:
@@ -90,7 +90,7 @@ def reconcile_due(*, alone: bool = False) -> None:
 @shared_task
 def reconcile_neglected() -> None:
     """Make right here what is due for long and nobody is at: no beat may run, or the broker take no message."""
-    sweeping.reconcile_each(sweeping.find_neglected(), hurry=True)
+    sweeping.reconcile_each(sweeping.find_neglected())
 
 
 @shared_task
@@ -116,7 +116,7 @@ def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:
         CHANGES: [each.namespace_id for each in waiting if not each.ends],
     }
     if alone or not all(knock(ids[: _room(lane)], lane) for lane, ids in lanes.items() if ids):
-        sweeping.reconcile_each(waiting, hurry=True)
+        sweeping.reconcile_each(waiting)
 
 
 def _room(lane: str) -> int:

@@ -7,7 +7,7 @@ API server; nothing here remembers anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from clusters.api import (
@@ -41,6 +41,8 @@ from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
+MOST_CREATES_AT_ONCE = 25
+"""For so many creates the rows are asked once, and answer once more after them."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Outcome:
 
     `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed;
     `are_limits_made` says that both are as decided, or somebody is asked. `seen_uid` is that of the namespace that was
-    there, whosever it is. `owes_proofs` says that nobody has been asked yet: `granted` holds only what was made, and
-    `revoked` only what could not be deleted.
+    there, whosever it is. `changed_rights` says that the cluster made or deleted a binding for us. `owes_proofs` says
+    that nobody has been asked yet: `granted` holds only what was made, and `revoked` only what could not be deleted.
     """
 
     drift: Drift
@@ -92,6 +94,7 @@ class Outcome:
     revoked: dict[str, Revoked] = field(default_factory=dict)
     limits: dict[Kind, list[Manifest]] = field(default_factory=dict)
     are_limits_made: bool = False
+    changed_rights: bool = False
     owes_proofs: bool = False
     errors: list[ClusterError] = field(default_factory=list)
     writes: int = 0
@@ -99,13 +102,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rows:
-    """The pass's way back to the rows: asked right before each create, because rows may change meanwhile.
+    """The pass's way back to the rows: asked right before creates and after them, because rows may change meanwhile.
 
-    `operation` is also told which binding was deleted to make room for the new one: from then on nobody remembers it.
+    `wanted` returns those of these bindings that the rows want now. `intend` writes down that they are about to be
+    made and returns the operation of each by its name; it is also told which binding was deleted to make room for a
+    new one: from then on nobody remembers it.
     """
 
-    is_wanted: Callable[[BindingSpec], bool]
-    operation: Callable[[BindingSpec, Seen | None], str]
+    wanted: Callable[[Sequence[BindingSpec]], Collection[BindingSpec]]
+    intend: Callable[[Mapping[BindingSpec, Seen | None]], Mapping[str, str]]
 
 
 def observe(api: ClusterApi, name: str, *, with_limits: bool = False) -> Observed:
@@ -128,8 +133,8 @@ def _all(api: ClusterApi, kind: Kind, namespace: str) -> list[Manifest]:
 def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool = False) -> Outcome:
     """Make the namespace as decided, and prove every right that should be and every one that should not.
 
-    In a hurry, a pass in which a right ends owes the proofs, which are most of the work, and the limits: others wait
-    for the end of a right as well.
+    In a hurry, a pass that made or ended a right owes the proofs, which are most of the work: others wait for theirs
+    as well. Limits that were made as decided are looked at when the proofs are; others come before anybody is let in.
 
     Raises ClusterError when the namespace could not be observed: then nothing was done.
     """
@@ -138,17 +143,21 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
     outcome = Outcome(drift, seen_uid=observed.namespace["metadata"]["uid"] if observed.namespace else "")
     if drift.obstacle is None:
         _look_for_ends(api, spec, observed, outcome)
-        outcome.owes_proofs = hurry and bool(outcome.drift.delete or outcome.drift.replace)
     _revoke(api, spec, outcome)
+    is_there = drift.obstacle is None and _ensure_namespace(api, spec, observed, outcome)
+    has_limits = spec.limits_made and not drift.create_namespace
+    if is_there and not has_limits:
+        _limit(api, spec, outcome)
+    if is_there:
+        _grant(api, spec, rows, outcome)
     if drift.obstacle is not None:
         _give_up(spec, drift.obstacle, outcome)
-    elif _ensure_namespace(api, spec, observed, outcome):
-        if not outcome.owes_proofs:
-            _limit(api, spec, outcome)
-        _grant(api, spec, rows, outcome)
+    outcome.owes_proofs = hurry and outcome.changed_rights
     if outcome.owes_proofs:
         _put_off(outcome)
     else:
+        if is_there and has_limits:
+            _limit(api, spec, outcome)
         _prove(api, spec, outcome)
     outcome.errors += [Forbidden(unknown_role_words(role)) for role in sorted(spec.unknown_roles)]
     return outcome
@@ -206,6 +215,7 @@ def _delete(api: ClusterApi, spec: NamespaceSpec, seen: Seen, outcome: Outcome) 
     try:
         outcome.writes += 1
         api.delete(ROLE_BINDING, seen.name, spec.name, uid=seen.uid)
+        outcome.changed_rights = True
     except NotFound:
         return None  # somebody else was faster; what counts is the proof
     except ClusterError as error:
@@ -265,23 +275,49 @@ def _limit_one(api: ClusterApi, spec: NamespaceSpec, kind: Kind, outcome: Outcom
 def _grant(api: ClusterApi, spec: NamespaceSpec, rows: Rows, outcome: Outcome) -> None:
     for binding, seen in outcome.drift.correct:
         outcome.granted[binding.name] = Granted(seen.uid, seen.operation)
-    replaced = {binding.name: seen for binding, seen in outcome.drift.replace}
-    new = (*outcome.drift.create, *(binding for binding, _seen in outcome.drift.replace))
-    for binding in sorted(
-        new, key=lambda each: each.role != HIGHEST_ROLE
-    ):  # who can help the others comes first
-        if binding.role in spec.barred and binding.name not in outcome.granted:
-            barred = Forbidden(spec.barred[binding.role])
-            outcome.errors.append(barred)
-            outcome.granted[binding.name] = Granted(error=barred)
-        if binding.name not in outcome.granted and rows.is_wanted(binding):
-            operation = rows.operation(binding, replaced.get(binding.name))
-            outcome.granted[binding.name] = _create(api, spec, binding, operation, outcome)
-            _take_back(api, spec, rows, binding, outcome)
+    for bindings in _in_portions(spec, outcome):
+        _create_wanted(api, spec, rows, bindings, outcome)
     for binding, _seen in outcome.drift.conflicts:
         error = Conflict(f"A RoleBinding {binding.name} is there that Berth did not make.")
         outcome.errors.append(error)
         outcome.granted[binding.name] = Granted(error=error)
+
+
+def _in_portions(spec: NamespaceSpec, outcome: Outcome) -> Iterator[dict[BindingSpec, Seen | None]]:
+    """Yield what is to be made, with what it takes the place of. Who can help the others comes first."""
+    new = dict.fromkeys(outcome.drift.create) | dict(outcome.drift.replace)
+    ready: dict[BindingSpec, Seen | None] = {}
+    for binding in sorted(new, key=lambda each: each.role != HIGHEST_ROLE):
+        if binding.name in outcome.granted:
+            continue  # its name is taken by one that could not be deleted
+        if binding.role in spec.barred:
+            barred = Forbidden(spec.barred[binding.role])
+            outcome.errors.append(barred)
+            outcome.granted[binding.name] = Granted(error=barred)
+            continue
+        ready[binding] = new[binding]
+    bindings = list(ready)
+    for first in range(0, len(bindings), MOST_CREATES_AT_ONCE):
+        yield {binding: ready[binding] for binding in bindings[first : first + MOST_CREATES_AT_ONCE]}
+
+
+def _create_wanted(
+    api: ClusterApi,
+    spec: NamespaceSpec,
+    rows: Rows,
+    bindings: Mapping[BindingSpec, Seen | None],
+    outcome: Outcome,
+) -> None:
+    """Create those that are still wanted. A right that was withdrawn meanwhile is taken back at once."""
+    wanted = rows.wanted(list(bindings))
+    operations = rows.intend({binding: seen for binding, seen in bindings.items() if binding in wanted})
+    made = [binding for binding in bindings if binding.name in operations]
+    for binding in made:
+        outcome.granted[binding.name] = _create(api, spec, binding, operations[binding.name], outcome)
+    still_wanted = rows.wanted(made)
+    for binding in made:
+        if binding not in still_wanted and outcome.granted[binding.name].uid:
+            _take_back(api, spec, binding, outcome)
 
 
 def _give_up(spec: NamespaceSpec, obstacle: Obstacle, outcome: Outcome) -> None:
@@ -297,35 +333,35 @@ def _create(
 ) -> Granted:
     try:
         outcome.writes += 1
-        seen = as_seen(_create_or_find(api, spec, binding, operation))
+        seen = as_seen(_create_or_find(api, spec, binding, operation, outcome))
     except ClusterError as error:
         outcome.errors.append(error)
         return Granted(operation=operation, error=error)
     return Granted(seen.uid, seen.operation)
 
 
-def _create_or_find(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str) -> Manifest:
+def _create_or_find(
+    api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, operation: str, outcome: Outcome
+) -> Manifest:
     """Create it. If the name is taken, read what has it, compare, never overwrite. Raises ClusterError.
 
     What says what was decided is as good as ours: the answer to an earlier create was lost, or the list lacked it.
     Anything else the next pass judges.
     """
     try:
-        return api.create(ROLE_BINDING, binding_manifest(spec, binding, operation))
+        made = api.create(ROLE_BINDING, binding_manifest(spec, binding, operation))
     except Conflict:
         found = api.get(ROLE_BINDING, binding.name, spec.name)
         if not is_as_wanted(spec, binding, found):
             raise
         return found
+    outcome.changed_rights = True
+    return made
 
 
-def _take_back(
-    api: ClusterApi, spec: NamespaceSpec, rows: Rows, binding: BindingSpec, outcome: Outcome
-) -> None:
-    """A right that was withdrawn while we created it is taken back at once; the next pass proves it."""
+def _take_back(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, outcome: Outcome) -> None:
+    """Delete what was withdrawn while we created it; the next pass proves that it is gone."""
     granted = outcome.granted[binding.name]
-    if not granted.uid or rows.is_wanted(binding):
-        return
     try:
         outcome.writes += 1
         api.delete(ROLE_BINDING, binding.name, spec.name, uid=granted.uid)

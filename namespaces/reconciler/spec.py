@@ -59,8 +59,8 @@ class NamespaceSpec:
     gone, that it may be made again. `condemned` are uids of bindings that may be deleted although no row explains
     their end: an operator said so, or the guard of a sweep. `barred` maps roles of which no binding may be made now to
     the reason, `unknown_roles` are roles that the rows give and this program does not know. `limits_version` counts
-    the decisions about limits; `limits_settled` says that those were made in the cluster already, and that what others
-    wrote into them since is asked about, not written over.
+    the decisions about limits; `limits_made` says that those were made in the cluster already, and `limits_settled`
+    that what others wrote into them since is asked about, not written over.
     """
 
     name: str
@@ -76,4 +76,5 @@ class NamespaceSpec:
     barred: Mapping[str, str] = field(default_factory=dict)
     unknown_roles: frozenset[str] = frozenset()
     limits_version: int = 0
+    limits_made: bool = False
     limits_settled: bool = False

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from audit.models import Event
-from audit.record import record
+from audit.record import draft, record, record_all
 from namespaces.models import Namespace
 from tests import factories
 from tests.conftest import Cast
@@ -19,6 +19,21 @@ def test_no_event_outside_a_transaction() -> None:
     with pytest.raises(RuntimeError, match="transaction"):
         record("something.done", by=None, about=None)
     assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_none_of_several_events_outside_a_transaction() -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        record_all([draft("something.done", by=None, about=None)])
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_several_events_keep_their_order() -> None:
+    acts = [f"something.{number}" for number in (3, 1, 2)]
+    written = record_all([draft(act, by=None, about=None) for act in acts])
+    assert list(Event.objects.order_by("pk").values_list("act", flat=True)) == acts
+    assert [event.pk for event in written] == list(Event.objects.order_by("pk").values_list("pk", flat=True))
 
 
 @pytest.mark.django_db(transaction=True)

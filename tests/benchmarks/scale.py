@@ -45,6 +45,13 @@ def measure(stack: Stack) -> Iterator[Figure]:
         f"{what}, after {changes} changes: seeing and making them", [changed["made"] - usual], "s", {"max": 5.0},
         note=note,
     )  # fmt: skip
+    yield Figure(
+        f"{what}, after {changes} changes: proving them as well",
+        [changed["proved"] - usual],
+        "s",
+        {},
+        note=note,
+    )
     yield Figure(f"{what}, after {changes} changes: memory", [changed["megabytes"]], "MB", {"max": 400.0})
     yield from _growth(seen, small, large)
 

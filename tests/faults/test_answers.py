@@ -184,10 +184,11 @@ class TestThrottling:
         proxy.calls.clear()
         sweeping.reconcile_due()
         assert proxy.made("GET", second.row.name) == []
-        assert (second.stands(comes), third.stands(leaves)) == (State.WAITING, State.REVOKED)
+        assert (second.stands(comes), third.stands(leaves)) == (State.WAITING, State.ENDING)
+        until(lambda: not third.may(leaves), "the end of the right, which does not wait")
         second.time_passes()
         sweeping.reconcile_due()
-        assert second.stands(comes) == State.ACTIVE
+        assert (second.stands(comes), third.stands(leaves)) == (State.ACTIVE, State.REVOKED)
 
 
 class TestFilteredLists:

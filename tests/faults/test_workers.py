@@ -115,7 +115,7 @@ class TestKilled:
                 change(lab, people, chance)
                 allowed |= decided(lab)
                 point = Point(chance.choice(("before", "after")), chance.randrange(MOST_CALLS))
-                victim = workers.work("reconcile_namespace", point, namespace_id=str(lab.row.pk))
+                victim = workers.work("reconcile_due", point, alone=True)
                 deaths += victim.end == "killed"
                 assert lab.holds() <= allowed, f"somebody gained: {seed}"
                 lab.time_passes()
@@ -146,7 +146,7 @@ class TestKilled:
         """Between the old role and the new one somebody may be without any for one pass."""
         person = lab.member(Role.EDITOR)
         members.set_role(membership=lab.membership(person), role=Role.ADMIN, by=lab.admin)
-        victim = workers.work("reconcile_namespace", STEPS[step], namespace_id=str(lab.row.pk))
+        victim = workers.work("reconcile_due", STEPS[step], alone=True)
         assert victim.end == "killed"
         subject = person.identities.get().subject
         held = {role for user, role in lab.holds() if user == subject}
@@ -168,9 +168,6 @@ class TestKilled:
         lab.time_passes()
         assert workers.work("reconcile_due", alone=True).end == "done"
         assert lab.holds() == decided(lab)
-        assert (
-            workers.work("reconcile_due", alone=True).end == "done"
-        )  # the proof, when nobody else waits for an end
         assert lab.stands(person) == State.REVOKED
         until(lambda: not lab.may(person), "the end of the right")
 
@@ -278,7 +275,7 @@ class TestEnvironment:
     ) -> None:
         person = lab.add()
         with victims(environment | hostile) as workers:
-            assert workers.work("reconcile_namespace", namespace_id=str(lab.row.pk)).end == "done"
+            assert workers.work("reconcile_due", alone=True).end == "done"
             assert workers.work("sweep_clusters", alone=True).end == "done"
         assert lab.stands(person) == State.ACTIVE
         with pytest.raises(BlockingIOError):

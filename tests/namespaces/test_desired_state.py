@@ -162,12 +162,12 @@ class TestEveryEnd:
     def test_right_is_not_wanted_any_more(self, lab: Namespace, config: ClusterConfig, end: str) -> None:
         grant = join(lab)
         (before,) = desired_state.namespace_spec(lab, config).bindings
-        assert desired_state.is_wanted(lab.pk, before, config)
+        assert desired_state.wanted(lab.pk, [before], config) == {before}
         ENDS[end](grant)
         assert grant.binding_name not in {
             binding.name for binding in desired_state.namespace_spec(lab, config).bindings
         }
-        assert not desired_state.is_wanted(lab.pk, before, config)
+        assert not desired_state.wanted(lab.pk, [before], config)
 
     def test_rows_say_positively_that_it_is_over(
         self, lab: Namespace, config: ClusterConfig, end: str
@@ -327,8 +327,7 @@ def test_binding_of_an_earlier_membership_is_not_what_is_wanted_now(
     factories.MembershipFactory.create(namespace=lab, person=grant.membership.person)
     (new,) = desired_state.namespace_spec(lab, config).bindings
     assert (new.name, new.membership_id == old.membership_id) == (old.name, False)
-    assert not desired_state.is_wanted(lab.pk, old, config)
-    assert desired_state.is_wanted(lab.pk, new, config)
+    assert desired_state.wanted(lab.pk, [old, new], config) == {new}
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from clusters.api import (
     Unavailable,
 )
 from clusters.models import Cluster, ClusterStatus
+from clusters.names import QUOTA
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name, cluster_role, probes
 from namespaces import desired_state, limits, reconciliation, standing, sweeping
@@ -1038,9 +1039,11 @@ class TestHurry:
         people.vouch(person=cast.eda, by=cast.paula)
         assert stands(made, cast.eda) == State.WAITING
         reconciliation.reconcile(made.pk, hurry=True)
+        assert stands(made, cast.eda) == State.WAITING
+        reconciliation.reconcile(made.pk, hurry=True)
         assert stands(made, cast.eda) == State.ACTIVE
 
-    def test_limits_that_changed_meanwhile_are_not_said_to_be_made(
+    def test_limits_that_changed_meanwhile_are_made_as_well(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
         before = status(made).limits_version
@@ -1048,14 +1051,40 @@ class TestHurry:
         limit_actions.decide(namespace=made, amounts=amounts, version=made.limits_version, by=cast.olga)
         members.remove(membership=membership(made, cast.eda), by=cast.nils)
         reconciliation.reconcile(made.pk, hurry=True)
-        assert status(made).limits_version == before
-        sweeping.reconcile_due()
+        assert api.get(RESOURCE_QUOTA, QUOTA, made.name)["spec"]["hard"] == {"pods": "7"}
         assert status(made).limits_version == before + 1
 
-    def test_nothing_is_owed_where_no_right_ends(self, cast: Cast, made: Namespace, api: FakeCluster) -> None:
+    def test_limits_that_were_made_before_are_looked_at_with_the_proofs(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        amounts = {limits.Key(limits.Kind.QUOTA, "pods"): 7}
+        limit_actions.decide(namespace=made, amounts=amounts, version=made.limits_version, by=cast.olga)
+        reconciliation.reconcile(made.pk)
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        api.outside.remove(RESOURCE_QUOTA, QUOTA, made.name)
+        reconciliation.reconcile(made.pk, hurry=True)
+        with pytest.raises(NotFound):
+            api.get(RESOURCE_QUOTA, QUOTA, made.name)
+        sweeping.reconcile_due()
+        assert api.get(RESOURCE_QUOTA, QUOTA, made.name)["spec"]["hard"] == {"pods": "7"}
+
+    def test_right_is_made_and_not_claimed_before_it_is_proved(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
-        assert reconciliation.reconcile(made.pk, hurry=True) is None
+        assert reconciliation.reconcile(made.pk, hurry=True) == CHANGES
+        assert bound(api, made, cast.otto, "viewer")
+        assert stands(made, cast.otto) == State.WAITING
+        assert stands(made, cast.nils) == State.ACTIVE
+        assert Event.objects.filter(act="binding.made", object_text=name_of(cast.otto, "viewer")).count() == 1
+        sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
+        assert Event.objects.filter(act="binding.made", object_text=name_of(cast.otto, "viewer")).count() == 1
+
+    def test_nothing_is_owed_where_nothing_changed(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        assert reconciliation.reconcile(made.pk, hurry=True) is None
 
 
 class TestResidualAccess:

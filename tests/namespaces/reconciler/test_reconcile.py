@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from tests.namespaces.reconciler.objects import binding, spec
 CONFIG = load(Path(__file__).parents[2] / "facts" / "clusters.yaml")["nautilus"]
 PLACE = "avis-fire"
 EDA, VERA, NILS = binding(1), binding(2, "viewer"), binding(3, "admin")
+PODS = (LimitSpec("", "pods", "20"),)
 DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
 
 
@@ -63,9 +65,12 @@ class Book:
     revoked: set[str] = field(default_factory=set)
 
     def rows(self) -> Rows:
-        return Rows(is_wanted=lambda each: each in self.wanted, operation=self.operation)
+        return Rows(wanted=lambda _among: self.wanted, intend=self.intend)
 
-    def operation(self, each: BindingSpec, _replaced: Seen | None) -> str:
+    def intend(self, bindings: Mapping[BindingSpec, Seen | None]) -> dict[str, str]:
+        return {each.name: self.operation(each) for each in bindings}
+
+    def operation(self, each: BindingSpec) -> str:
         recorded = self.known.get(each.name)
         if recorded is None or recorded.proved:
             number = int(max(recorded.operations)) + 1 if recorded else 1
@@ -254,7 +259,7 @@ class TestOrder:
 
 
 class TestHurry:
-    def test_where_a_right_ends_the_proofs_are_owed(self, api: FakeCluster, book: Book) -> None:
+    def test_proofs_of_what_changed_are_owed(self, api: FakeCluster, book: Book) -> None:
         book.end(EDA)
         book.wanted.append(NILS)
         outcome = book.run(api, hurry=True)
@@ -269,11 +274,33 @@ class TestHurry:
         book.end(EDA)
         book.wanted.append(NILS)
         api.fail(DOWN, verb="delete", name=EDA.name)
-        api.fail(DOWN, verb="create", name=NILS.name)
         outcome = book.run(api, hurry=True)
-        assert outcome.errors == [DOWN, DOWN]
+        assert outcome.errors == [DOWN]
         assert outcome.revoked == {EDA.name: Revoked(gone=False, error=DOWN)}
-        assert outcome.granted == {NILS.name: Granted(operation="1", error=DOWN)}
+        assert outcome.granted[NILS.name].doubt
+        assert outcome.granted.keys() == {NILS.name}
+
+    @pytest.mark.parametrize("error", [DOWN, Throttled("slowly", retry_after=1)], ids=lambda each: each.code)
+    def test_where_nothing_could_be_changed_nothing_is_owed(
+        self, api: FakeCluster, book: Book, error: ClusterError
+    ) -> None:
+        """Or it would be tried again and again at once, and the others never be proved."""
+        book.end(EDA)
+        book.wanted.append(NILS)
+        api.fail(error, verb="delete", name=EDA.name)
+        api.fail(error, verb="create", name=NILS.name)
+        outcome = book.run(api, hurry=True)
+        assert not outcome.owes_proofs
+        assert outcome.errors == [error, error]
+        assert outcome.revoked == {EDA.name: Revoked(gone=False, error=error)}
+        assert outcome.granted[NILS.name] == Granted(operation="1", error=error)
+        assert outcome.granted[VERA.name].is_proved
+
+    def test_what_was_gone_before_is_proved_at_once(self, api: FakeCluster, book: Book) -> None:
+        """A list that lags behind shows it again and again."""
+        book.end(EDA)
+        api.fail(NotFound("it is not there"), verb="delete", name=EDA.name)
+        assert not book.run(api, hurry=True).owes_proofs
 
     def test_next_pass_proves_it(self, api: FakeCluster, book: Book) -> None:
         book.end(EDA)
@@ -282,11 +309,99 @@ class TestHurry:
         assert outcome.revoked[EDA.name].is_proved
         assert asked(api, EDA.username) == len(probes("admin"))
 
-    def test_where_no_right_ends_nothing_is_owed(self, api: FakeCluster, book: Book) -> None:
+    def test_right_that_is_made_is_proved_by_the_next_pass(self, api: FakeCluster, book: Book) -> None:
         book.wanted.append(NILS)
         outcome = book.run(api, hurry=True)
+        assert outcome.owes_proofs
+        assert asked(api, NILS.username) == 0
+        assert not outcome.granted[NILS.name].is_proved
+        assert book.run(api, hurry=True).granted[NILS.name].is_proved
+        assert asked(api, NILS.username) == len(probes("admin"))
+
+    def test_where_nothing_is_to_be_changed_all_is_proved_at_once(self, api: FakeCluster, book: Book) -> None:
+        outcome = book.run(api, hurry=True)
         assert not outcome.owes_proofs
-        assert outcome.granted[NILS.name].is_proved
+        assert outcome.granted[VERA.name].is_proved
+
+    def test_limits_come_before_anybody_is_let_in_unless_they_were_made(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        limited = replace(book.spec(), limits=PODS, bindings=(EDA, VERA, NILS))
+        book.wanted.append(NILS)
+        api.calls.clear()
+        outcome = reconcile(api, limited, book.rows(), hurry=True)
+        assert [call.name for call in api.writes] == [QUOTA, NILS.name]
+        assert outcome.owes_proofs
+        assert outcome.are_limits_made
+
+    @pytest.mark.parametrize("hurry", [False, True])
+    def test_limits_that_were_made_are_looked_at_with_the_proofs(
+        self, api: FakeCluster, book: Book, *, hurry: bool
+    ) -> None:
+        """Somebody deleted the quota, and a right is to be made."""
+        book.wanted.append(NILS)
+        limited = replace(book.spec(), limits=PODS, limits_made=True)
+        api.calls.clear()
+        outcome = reconcile(api, limited, book.rows(), hurry=hurry)
+        assert [call.name for call in api.writes] == [NILS.name, *([] if hurry else [QUOTA])]
+        assert outcome.are_limits_made is not hurry
+        if hurry:
+            assert reconcile(api, limited, book.rows(), hurry=True).are_limits_made
+            assert [call.name for call in api.writes] == [NILS.name, QUOTA]
+
+    def test_new_namespace_has_its_limits_before_anybody_is_let_in(self, api: FakeCluster) -> None:
+        """Whatever was made under this name before."""
+        book = Book([EDA])
+        reconcile(api, replace(book.spec(), limits=PODS, limits_made=True), book.rows(), hurry=True)
+        assert [call.name for call in api.writes] == [PLACE, QUOTA, EDA.name]
+
+
+class TestPortions:
+    """The rows are asked once for a number of creates, and once after them."""
+
+    def test_more_than_one_portion_is_made_whole(
+        self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "MOST_CREATES_AT_ONCE", 2)
+        everybody = [binding(number) for number in range(10, 15)]
+        book = Book(everybody)
+        sizes: list[int] = []
+
+        def intend(among: Mapping[BindingSpec, Seen | None]) -> dict[str, str]:
+            sizes.append(len(among))
+            return book.intend(among)
+
+        noted = Rows(wanted=lambda _among: book.wanted, intend=intend)
+        outcome = reconcile(api, book.spec(), noted)
+        assert sizes == [2, 2, 1]
+        assert [name for verb, name in written(api) if name != PLACE] == [each.name for each in everybody]
+        assert all(granted.is_proved for granted in outcome.granted.values())
+
+    def test_admins_are_in_the_first(self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "MOST_CREATES_AT_ONCE", 1)
+        Book([EDA, VERA, NILS]).run(api)
+        assert written(api)[1] == ("create", NILS.name)
+
+    def test_create_that_fails_stops_none_of_the_others(
+        self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "MOST_CREATES_AT_ONCE", 2)
+        api.fail(DOWN, verb="create", name=EDA.name)
+        outcome = Book([EDA, VERA, NILS]).run(api)
+        assert {name for name, granted in outcome.granted.items() if granted.is_proved} == {
+            VERA.name,
+            NILS.name,
+        }
+
+    def test_only_what_was_withdrawn_is_taken_back(self, api: FakeCluster, book: Book) -> None:
+        """The rows change between the creates and the question after them."""
+        answers = iter([(EDA, VERA), (VERA,)])
+        api.outside.remove(ROLE_BINDING, EDA.name, PLACE)
+        api.outside.remove(ROLE_BINDING, VERA.name, PLACE)
+        rows = Rows(wanted=lambda _among: next(answers), intend=book.intend)
+        api.calls.clear()
+        reconcile(api, book.spec(), rows)
+        assert written(api) == [("create", EDA.name), ("create", VERA.name), ("delete", EDA.name)]
 
 
 class TestObserving:
@@ -462,6 +577,15 @@ class TestLostAnswers:
         assert api.get(ROLE_BINDING, EDA.name, PLACE) == other
 
 
+def withdrawn_meanwhile() -> Rows:
+    """Rows that want everything before it is made, and nothing afterwards."""
+    answers = iter([True, False])
+    return Rows(
+        wanted=lambda among: among if next(answers) else (),
+        intend=lambda bindings: {each.name: "operation" for each in bindings},
+    )
+
+
 class TestRowsChangeMeanwhile:
     def test_withdrawn_before_the_create_is_not_made(self, api: FakeCluster, book: Book) -> None:
         decided = replace(book.spec(), bindings=(EDA, VERA, NILS))
@@ -471,8 +595,7 @@ class TestRowsChangeMeanwhile:
         assert NILS.name not in outcome.granted
 
     def test_withdrawn_during_the_create_is_taken_back_at_once(self, api: FakeCluster, book: Book) -> None:
-        answers = iter([True, False])
-        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each, _old: "operation")
+        rows = withdrawn_meanwhile()
         api.calls.clear()
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         assert written(api) == [("create", NILS.name), ("delete", NILS.name)]
@@ -481,8 +604,7 @@ class TestRowsChangeMeanwhile:
         assert outcome.writes == 2
 
     def test_taking_back_that_fails_is_told_and_keeps_the_uid(self, api: FakeCluster, book: Book) -> None:
-        answers = iter([True, False])
-        rows = Rows(is_wanted=lambda _each: next(answers), operation=lambda _each, _old: "operation")
+        rows = withdrawn_meanwhile()
         api.fail(DOWN, verb="delete", name=NILS.name)
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         found = binding_in(api, NILS)
@@ -494,12 +616,12 @@ class TestRowsChangeMeanwhile:
     def test_operation_is_recorded_before_the_create(self, api: FakeCluster, book: Book) -> None:
         order: list[str] = []
 
-        def operation(_each: BindingSpec, _replaced: Seen | None) -> str:
+        def intend(bindings: Mapping[BindingSpec, Seen | None]) -> dict[str, str]:
             order.append("recorded")
             assert binding_in(api, NILS) is None
-            return "operation-9"
+            return {each.name: "operation-9" for each in bindings}
 
-        rows = Rows(is_wanted=lambda _each: True, operation=operation)
+        rows = Rows(wanted=lambda among: among, intend=intend)
         reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         found = binding_in(api, NILS)
         assert order == ["recorded"]
