@@ -29,6 +29,7 @@ from namespaces.reconciler.diff import Drift, Obstacle, compare, keys_of_others
 from namespaces.reconciler.reconcile import Outcome, Rows, observe
 from namespaces.reconciler.reconcile import reconcile as reconcile_in
 from namespaces.reconciler.spec import NamespaceSpec
+from namespaces.verdicts import Verdict
 
 logger = structlog.get_logger(__name__)
 
@@ -150,24 +151,27 @@ def _store(
         seen_uid=outcome.seen_uid,
         limits_version=spec.limits_version if outcome.are_limits_made else F("limits_version"),
         reconciled_at=Now(),
-        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace, verdict.code)),
+        next_reconcile_at=Now() + _wait(namespace, verdict),
         lease_holder=None,
         lease_until=None,
     )
 
 
-def _most_wait(namespace: Namespace, code: str) -> timedelta:
-    """Return how long to wait at most: until the next sweep if a worker that stood still may yet make what has ended,
-    or if the API server asked for a pause (`code`) while a right is to end.
+def _wait(namespace: Namespace, verdict: Verdict) -> timedelta:
+    """Return how long to wait: no longer than until the next sweep if a worker that stood still may yet make what has
+    ended, or if the API server asked for a pause while a right is to end.
 
     Half of the pause between sweeps, so that the next one finds it due.
     """
+    soon = timedelta(seconds=settings.SWEEP_SECONDS / 2)
+    if verdict.wait <= soon:
+        return verdict.wait
     grants = Grant.objects.filter(namespace=namespace)
     ended = grants.filter(state__in=(Grant.State.REVOKING, Grant.State.REVOKED))
     is_urgent = ended.filter(since__gt=Now() - LATE_CREATES_FOR).exclude(unanswered=[]).exists()
-    if code == Throttled.code:
+    if verdict.code == Throttled.code:
         is_urgent |= grants.filter(desired_state.OVER).exclude(state=Grant.State.REVOKED).exists()
-    return timedelta(seconds=settings.SWEEP_SECONDS / 2) if is_urgent else timedelta.max
+    return soon if is_urgent else verdict.wait
 
 
 def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> None:
@@ -183,7 +187,7 @@ def _store_failure(namespace: Namespace, lease: UUID, error: ClusterError) -> No
         error_message=verdict.message[:500],
         attempts=F("attempts") + 1,
         attempted_generation=namespace.generation,
-        next_reconcile_at=Now() + min(verdict.wait, _most_wait(namespace, verdict.code)),
+        next_reconcile_at=Now() + _wait(namespace, verdict),
         lease_holder=None,
         lease_until=None,
     )

@@ -135,7 +135,7 @@ def fill_cluster() -> None:
             )  # fmt: skip
         status = NamespaceStatus(
             namespace_id=UUID(spec.namespace_id), state="ready", observed_generation=spec.generation,
-            attempted_generation=spec.generation, cluster_uid=made["metadata"]["uid"],
+            attempted_generation=spec.generation, cluster_uid=made["metadata"]["uid"], limits_version=spec.limits_version,
             next_reconcile_at=timezone.now() + timedelta(hours=1),
         )  # fmt: skip
         return status, grants
