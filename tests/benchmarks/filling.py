@@ -135,7 +135,8 @@ def fill_cluster() -> None:
             )  # fmt: skip
         status = NamespaceStatus(
             namespace_id=UUID(spec.namespace_id), state="ready", observed_generation=spec.generation,
-            attempted_generation=spec.generation, cluster_uid=made["metadata"]["uid"], limits_version=spec.limits_version,
+            attempted_generation=spec.generation, limits_version=spec.limits_version,
+            cluster_uid=made["metadata"]["uid"],
             next_reconcile_at=timezone.now() + timedelta(hours=1),
         )  # fmt: skip
         return status, grants
