@@ -18,12 +18,22 @@ OWN = ("accounts", "audit", "clusters", "namespaces")
 """The applications whose rows say who has which right."""
 
 
-def newer_migrations() -> list[str]:
-    """Return the applied migrations of Berth that this program does not have, in one query."""
-    applied = MigrationRecorder(connection).migration_qs.filter(app__in=OWN)
+def unknown_migrations() -> list[str]:
+    """Return the applied migrations that this program does not have, its libraries' included, in one query.
+
+    None where nothing was applied yet: a database without any table is no newer one.
+    """
+    if not _recorder().has_table():
+        return []
+    applied = _recorder().migration_qs.filter(app__in={app for app, _name in _on_disk()})
     return sorted(
         f"{app}.{name}" for app, name in applied.values_list("app", "name") if (app, name) not in _on_disk()
     )
+
+
+def newer_migrations() -> list[str]:
+    """Return those of them that are Berth's own: then rows about rights may mean something else."""
+    return [each for each in unknown_migrations() if each.partition(".")[0] in OWN]
 
 
 def reason() -> str:
@@ -44,6 +54,12 @@ def barred() -> dict[str, str]:
     """
     why = reason()
     return dict.fromkeys(ROLES, why) if why else {}
+
+
+@cache
+def _recorder() -> MigrationRecorder:
+    """Return what reads the applied migrations; it remembers that their table is there."""
+    return MigrationRecorder(connection)
 
 
 @cache

@@ -11,13 +11,3 @@ def unapplied_migrations() -> list[str]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
-
-
-def unknown_migrations() -> list[str]:
-    """Return the names of applied migrations that this code does not have: the database belongs to a newer version."""
-    loader = MigrationExecutor(connection).loader
-    known = set(loader.disk_migrations or ()) | set(loader.graph.nodes)
-    apps = {app for app, _name in known}
-    return sorted(
-        f"{app}.{name}" for app, name in loader.applied_migrations if app in apps and (app, name) not in known
-    )

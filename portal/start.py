@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connections
 
+from namespaces import epoch
 from portal.checks import is_demonstration
-from portal.schema import unapplied_migrations, unknown_migrations
+from portal.schema import unapplied_migrations
 
 logger = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ def _secret_key() -> list[checks.CheckMessage]:
 
 def _migrations() -> list[checks.CheckMessage]:
     try:
-        waiting, unknown = unapplied_migrations(), unknown_migrations()
+        waiting, unknown = unapplied_migrations(), epoch.unknown_migrations()
     except DatabaseError:
         return []
     finally:

@@ -19,6 +19,7 @@ def applied(app: str, name: str) -> None:
 
 
 def test_database_of_this_version_bars_nothing() -> None:
+    assert epoch.unknown_migrations() == []
     assert (epoch.newer_migrations(), epoch.reason(), epoch.barred()) == ([], "", {})
 
 
@@ -32,7 +33,24 @@ def test_migration_that_this_program_does_not_have_bars_every_role(app: str) -> 
 
 def test_migrations_of_libraries_say_nothing_about_rights() -> None:
     applied("sessions", "9999_from_the_future")
+    assert epoch.unknown_migrations() == ["sessions.9999_from_the_future"]
     assert epoch.barred() == {}
+
+
+def test_migrations_of_what_is_not_installed_here_are_not_asked_for() -> None:
+    applied("elsewhere", "0001_initial")
+    assert epoch.unknown_migrations() == []
+
+
+def test_database_without_any_table_is_not_newer() -> None:
+    """Who starts a process on it is told that it waits for migrations."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
+    epoch._recorder.cache_clear()
+    try:
+        assert epoch.unknown_migrations() == []
+    finally:
+        epoch._recorder.cache_clear()
 
 
 def test_one_that_was_squashed_here_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
