@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -103,6 +103,16 @@ def due_to_us() -> QuerySet[Namespace]:
     return ours.exclude(cluster__status__throttled_until__gt=Now(), ends=False)
 
 
+def let_be_due(namespace_ids: Collection[UUID], *, ends: Collection[UUID]) -> None:
+    """Let namespaces be looked at now; in those of `ends` somebody's right may be to end.
+
+    One of these that owed no more than proofs may owe more, or a hurry would pass it by.
+    """
+    statuses = NamespaceStatus.objects.filter(pk__in=namespace_ids)
+    statuses.filter(pk__in=ends, error_code=UNPROVED).update(error_code="")
+    statuses.update(next_reconcile_at=Now())
+
+
 def find_due() -> list[Waiting]:
     """Return who is due, in order, in the clusters that answer. One that is down is asked once, not once a namespace.
 
@@ -150,11 +160,7 @@ def find_differing() -> Iterator[list[Waiting]]:
         except (DataError, IntegrityError):
             logger.exception("what was seen in a cluster cannot be stored", cluster=cluster.name)
             continue  # others are swept all the same
-        differing = NamespaceStatus.objects.filter(pk__in=swept.differing)
-        differing.filter(pk__in=swept.ends, error_code=UNPROVED).update(
-            error_code=""
-        )  # it owes more than proofs
-        differing.update(next_reconcile_at=Now())
+        let_be_due(swept.differing, ends=swept.ends)
         yield [
             Waiting(namespace_id, cluster, namespace_id in swept.ends)
             for namespace_id in swept.differing

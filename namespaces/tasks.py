@@ -21,9 +21,8 @@ from kombu.exceptions import OperationalError
 
 from namespaces import sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
-from namespaces.models import Namespace, NamespaceStatus
+from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
-from namespaces.verdicts import UNPROVED
 
 logger = structlog.get_logger(__name__)
 
@@ -61,13 +60,8 @@ def knock(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> bool:
 
 
 def request_look(namespace_ids: Sequence[UUID], lane: str = CHANGES) -> None:
-    """Let namespaces be due for which nothing was decided, and knock: somebody may have changed their cluster.
-
-    One that owed no more than proofs may owe more now, or a hurry would pass it by.
-    """
-    statuses = NamespaceStatus.objects.filter(pk__in=namespace_ids)
-    statuses.filter(error_code=UNPROVED).update(error_code="")
-    statuses.update(next_reconcile_at=Now())
+    """Let namespaces be due for which nothing was decided, and knock: somebody may have changed their cluster."""
+    sweeping.let_be_due(namespace_ids, ends=namespace_ids)
     knock(namespace_ids, lane)
 
 

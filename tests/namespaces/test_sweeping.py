@@ -390,6 +390,20 @@ class TestOwedProofs:
             sweeping.reconcile_each(waiting)
         assert [call.verb for call in api.writes] == ["delete"]
 
+    def test_what_else_a_sweep_finds_there_makes_no_end_of_it(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Somebody deleted Vera's binding where Eda's end is only to be proved: it is due now, behind all ends."""
+        removed(made, cast)
+        sweeping.reconcile_if_due(made.pk, hurry=True)
+        NamespaceStatus.objects.update(next_reconcile_at=timezone.now() + timedelta(minutes=1))
+        vera = Grant.objects.get(identity__person=cast.vera)
+        api.outside.remove(ROLE_BINDING, vera.binding_name, made.name)
+        assert sweeping.find_due() == []
+        assert [[each.ends for each in waiting] for waiting in sweeping.find_differing()] == [[False]]
+        assert [(each.namespace_id, each.ends) for each in sweeping.find_due()] == [(made.pk, False)]
+        assert NamespaceStatus.objects.get(namespace=made).error_code == UNPROVED
+
     def test_worker_alone_ends_all_rights_before_it_proves_one(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
