@@ -65,9 +65,10 @@ def note(cluster: Cluster, error: ClusterError | None) -> None:
         state = states.REFUSED
     elif isinstance(error, Unavailable):
         state = states.UNREACHABLE
+    elif isinstance(error, Throttled):
+        _slow_down(cluster, error)
+        return
     else:
-        if isinstance(error, Throttled):
-            _slow_down(cluster, error)
         return
     values = {
         "state": state,
