@@ -95,7 +95,7 @@ def _configuration() -> dict[str, object]:
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
         },
         # What each worker does of itself while there is one, in case that no message reaches anybody.
-        "attention": {"reconcile-neglected": _every(LOOK_SECONDS, "reconcile_neglected")},
+        "attention": _every(LOOK_SECONDS, "reconcile_neglected"),
     }
 
 

@@ -56,16 +56,16 @@ class Attention(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self._timers: list[Any] = []
+        self._timer: Any = None
 
     def start(self, parent: Any) -> None:
-        for entry in parent.app.conf.attention.values():
-            arguments = (parent.app, entry["task"], entry["kwargs"])
-            self._timers.append(parent.timer.call_repeatedly(entry["schedule"], _do, arguments))
+        entry = parent.app.conf.attention
+        arguments = (parent.app, entry["task"], entry["kwargs"])
+        self._timer = parent.timer.call_repeatedly(entry["schedule"], _do, arguments)
 
     def stop(self, parent: Any) -> None:
-        for timer in self._timers:
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class LiveConsumer(Consumer):

@@ -17,12 +17,13 @@ from celery import Celery
 from celery.signals import worker_process_init
 from celery.utils.timer2 import Timer
 from django.db import OperationalError
+from kombu.asynchronous.timer import Timer as HubTimer
 from pytest_django import Settings
 
 from localcluster import services
 from localcluster.processes import free_ports
 from portal import celery, celery_app, workers
-from portal.workers import Duties
+from portal.workers import Attention, Duties
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0
@@ -197,7 +198,34 @@ class TestDuties:
             assert set(accepted) == set(entry["kwargs"])
             assert all(entry["kwargs"].values())
 
+    def test_attention_is_paid_again_and_again_until_the_worker_ends(
+        self, done: list[str], settings: Settings, tmp_path: Path
+    ) -> None:
+        settings.LIVENESS_FILE = str(tmp_path / "alive")
+        app = Celery("attention", set_as_current=False)
+        app.conf.attention = {"task": "look", "schedule": 0.001, "kwargs": {"alone": True}}
+
+        @app.task(name="look", shared=False)
+        def look(*, alone: bool) -> None:
+            assert alone
+            done.append("look")
+
+        timer = HubTimer()
+        worker = SimpleNamespace(app=app, timer=timer, steps=[])
+        attention = Attention(worker)
+        attention.stop(worker)  # a worker may end before this was begun
+        attention.start(worker)
+        for _wait, due in timer:
+            assert due is not None or len(timer) == 1
+            if due is not None:
+                due()
+            if len(done) == 2:
+                break
+        attention.stop(worker)
+        assert [each.entry.canceled for each in timer.queue] == [True]
+        app.close()
+
     def test_attention_names_a_task_that_asks_for_nothing(self) -> None:
-        (entry,) = celery_app.conf.attention.values()
+        entry = celery_app.conf.attention
         assert not inspect.signature(celery_app.tasks[entry["task"]].run).parameters
         assert entry["kwargs"] == {}
