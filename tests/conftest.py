@@ -32,8 +32,9 @@ from localcluster import kubectl
 from localcluster.binaries import Binaries
 from localcluster.layout import CLUSTER, Layout
 from localcluster.testing import Documents, shared_cluster
+from namespaces import reconciliation
 from namespaces.access import Role
-from namespaces.models import Namespace
+from namespaces.models import Namespace, NamespaceStatus
 from namespaces.reconciler import reconcile
 from tests import factories, fake_connection
 from tests.fake_cluster import FakeCluster
@@ -178,6 +179,15 @@ def fake_cluster(
     )
     yield fake
     fake_connection.forget()
+
+
+@pytest.fixture
+def made(fire: Namespace, fake_cluster: FakeCluster) -> Namespace:
+    """The namespace avis-fire as decided, in the cluster in memory and proved; no call of this is kept."""
+    reconciliation.reconcile(fire.pk)
+    assert NamespaceStatus.objects.get(namespace=fire).state == NamespaceStatus.State.READY
+    fake_cluster.calls.clear()
+    return fire
 
 
 # --- The real cluster ----------------------------------------------------------------------------------------------

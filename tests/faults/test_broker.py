@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import cast
-
 import pytest
 import redis
 
@@ -16,29 +12,12 @@ from namespaces import tasks
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Namespace, NamespaceStatus
 from namespaces.standing import State
-from portal.celery import app
 from tests.conftest import ControlPlane
 from tests.faults.lab import Lab
-from tests.faults.proxy import Proxy
-from tests.namespaces.test_worker_processes import Gate, Installation
+from tests.namespaces.test_worker_processes import Installation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEAP = 30
-
-
-@pytest.fixture
-def installation(
-    control_plane: ControlPlane,
-    real_cluster: Cluster,
-    proxy: Proxy,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Installation]:
-    made = Installation(control_plane, tmp_path, cast(Gate, proxy))  # of a gate it wants the port alone
-    monkeypatch.setenv("CELERY_BROKER_URL", made.broker)
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
@@ -22,18 +21,17 @@ from pytest_django import Settings
 
 from accounts.models import User
 from clusters.api import ROLE_BINDING, Manifest
-from clusters.models import Cluster, ClusterStatus
+from clusters.models import ClusterStatus
 from clusters.names import BINDING_PREFIX
 from clusters.registry import configured_clusters
 from namespaces import desired_state, epoch, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import members, requests
 from namespaces.lanes import REVOCATIONS
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
+from namespaces.models import Grant, Membership, Namespace, Request, SeenBinding
 from namespaces.reconciler.manifests import binding_manifest
 from namespaces.standing import State
 from namespaces.tasks import request_reconcile
-from portal.celery import app
 from tests import factories, fake_rules
 from tests.conftest import Cast, ControlPlane
 from tests.fake_cluster import FakeCluster
@@ -46,7 +44,7 @@ from tests.namespaces.test_reconciliation import (
     stands,
     status,
 )
-from tests.namespaces.test_worker_processes import Gate, Installation
+from tests.namespaces.test_worker_processes import Installation
 from tests.namespaces.test_worker_processes import Lab as RealLab
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,15 +68,6 @@ def later_version() -> Iterator[None]:
 @pytest.fixture
 def api(fake_cluster: FakeCluster) -> FakeCluster:
     return fake_cluster
-
-
-@pytest.fixture
-def made(fire: Namespace, api: FakeCluster) -> Namespace:
-    """The namespace avis-fire as decided, in the cluster and proved."""
-    reconciliation.reconcile(fire.pk)
-    assert status(fire).state == NamespaceStatus.State.READY
-    api.calls.clear()
-    return fire
 
 
 @contextmanager
@@ -298,20 +287,6 @@ class TestUnknownRole:
         Namespace.objects.update(visibility="members", generation=99)
         assert login(cast.eda).get(place).status_code == 404
         assert place not in page(login(cast.eda), "/namespaces/")
-
-
-@pytest.fixture
-def installation(
-    control_plane: ControlPlane, real_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Installation]:
-    address = urlsplit(control_plane.layout.api_server)
-    gate = Gate((str(address.hostname), int(address.port or 443)))
-    made = Installation(control_plane, tmp_path, gate)
-    monkeypatch.setenv("CELERY_BROKER_URL", made.broker)
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
-    yield made
-    made.stop()
-    gate.close()
 
 
 class TestTwoVersions:

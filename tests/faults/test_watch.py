@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -17,13 +15,12 @@ from namespaces import sweeping, watching
 from namespaces.access import Role
 from namespaces.lanes import REVOCATIONS
 from namespaces.watching import Watch
-from portal.celery import app
 from tests.conftest import ControlPlane
 from tests.faults import exchange
 from tests.faults.exchange import Effect
 from tests.faults.lab import Lab, until
 from tests.faults.proxy import Proxy
-from tests.namespaces.test_worker_processes import Gate, Installation
+from tests.namespaces.test_worker_processes import Installation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WATCHES = r"/rolebindings\?watch=1"
@@ -142,24 +139,13 @@ class TestBrokenWatches:
 
 class TestProcess:
     @pytest.fixture
-    def installation(
-        self,
-        control_plane: ControlPlane,
-        real_cluster: Cluster,
-        proxy: Proxy,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> Iterator[Installation]:
-        made = Installation(control_plane, tmp_path, cast(Gate, proxy))
-        made.environment |= {
+    def installation(self, installation: Installation) -> Installation:
+        installation.environment |= {
             "BERTH_SWEEP_SECONDS": "86400",
-            "BERTH_LIVENESS_FILE": str(tmp_path / "alive"),
+            "BERTH_LIVENESS_FILE": str(installation.directory / "alive"),
             "BERTH_LOG_FORMAT": "json",
         }
-        monkeypatch.setenv("CELERY_BROKER_URL", made.broker)
-        monkeypatch.setattr(app.amqp, "_producer_pool", None)
-        yield made
-        made.stop()
+        return installation
 
     @pytest.fixture
     def lab(self, control_plane: ControlPlane, real_cluster: Cluster) -> Lab:

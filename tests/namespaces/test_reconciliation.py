@@ -57,15 +57,6 @@ DOWN = Unavailable("The API server cannot be reached: the connection was refused
 UNTOUCHED = Grant.State.ACTIVE
 
 
-@pytest.fixture
-def made(fire: Namespace, api: FakeCluster) -> Namespace:
-    """The namespace avis-fire as decided, in the cluster and proved."""
-    reconciliation.reconcile(fire.pk)
-    assert status(fire).state == NamespaceStatus.State.READY
-    api.calls.clear()
-    return fire
-
-
 def status(namespace: Namespace) -> NamespaceStatus:
     return NamespaceStatus.objects.get(namespace=namespace)
 

@@ -29,14 +29,6 @@ pytestmark = pytest.mark.django_db
 DOWN = Unavailable("The API server cannot be reached: the connection was refused.")
 
 
-@pytest.fixture
-def made(fire: Namespace, api: FakeCluster) -> Namespace:
-    """The namespace avis-fire as decided, in the cluster and proved."""
-    reconciliation.reconcile(fire.pk)
-    api.calls.clear()
-    return fire
-
-
 def removed(namespace: Namespace, cast: Cast) -> None:
     membership = Membership.objects.current().get(namespace=namespace, person=cast.eda)
     members.remove(membership=membership, by=cast.nils)

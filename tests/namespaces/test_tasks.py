@@ -235,11 +235,6 @@ class TestSharing:
             lanes.take(lane)
         return lanes
 
-    @pytest.fixture
-    def made(self, fire: Namespace, api: FakeCluster) -> Namespace:
-        reconciliation.reconcile(fire.pk)
-        return fire
-
     @staticmethod
     def removed(namespace: Namespace, cast: Cast) -> None:
         members.remove(membership=Membership.objects.get(namespace=namespace, person=cast.eda), by=cast.nils)

@@ -39,13 +39,6 @@ def knocks(monkeypatch: pytest.MonkeyPatch) -> list[Knock]:
 
 
 @pytest.fixture
-def made(fake_cluster: FakeCluster, fire: Namespace) -> Namespace:
-    """The namespace avis-fire, as decided in the cluster."""
-    reconciliation.reconcile(fire.pk)
-    return fire
-
-
-@pytest.fixture
 def watch(
     fake_cluster: FakeCluster, knocks: list[Knock], made: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Watch]:
@@ -145,9 +138,7 @@ class TestChanges:
         members.remove(membership=held[cast.vera], by=cast.nils)
         members.set_role(membership=held[cast.eda], role=Role.ADMIN, by=cast.nils)
         reconciliation.reconcile(made.pk)
-        assert (
-            len([call for call in fake_cluster.writes if call.kind is ROLE_BINDING]) == 8
-        )  # four at the beginning
+        assert len([call for call in fake_cluster.writes if call.kind is ROLE_BINDING]) == 4
         other = factories.NamespaceFactory.create(cluster=made.cluster, name="marker")
         fake_cluster.outside.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "marker"}})
         fake_cluster.outside.put(by_hand(binding("marker")))  # told after all of that

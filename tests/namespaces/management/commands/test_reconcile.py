@@ -12,26 +12,16 @@ from django.utils import timezone
 from clusters.api import NAMESPACE, RESOURCE_QUOTA, ROLE_BINDING, Unavailable
 from clusters.models import Cluster
 from clusters.names import MANAGED_BY_LABEL
-from namespaces import reconciliation
 from namespaces.access import Role
 from namespaces.actions import limits, members
 from namespaces.limits import Key, Kind
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
-from namespaces.reconciler import reconcile as reconcile_module
 from tests import factories
 from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
 from tests.namespaces.reconciler.test_reconcile import put_by_hand
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def made(fire: Namespace, fake_cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> Namespace:
-    monkeypatch.setattr(reconcile_module, "PROOF_DELAYS", (0.0,))
-    reconciliation.reconcile(fire.pk)
-    fake_cluster.calls.clear()
-    return fire
 
 
 def run(*arguments: str) -> tuple[int, list[str]]:
