@@ -1,25 +1,24 @@
 """`python -m tests.model`: random histories, as many as wanted, or for as long as wanted (`make soak`).
 
-Every batch has a seed of its own. A batch that fails is told with its shortest history; the same seed and number repeat
-it: `python -m tests.model --on memory --seed SEED --histories NUMBER`. On `both`, every second batch is on a real API
-server, which it starts for itself.
+Every batch has a seed of its own. What came of all of them is told at the end, with the usual quantiles. A batch that
+fails is told with its shortest history; the same seed and number repeat it: `python -m tests.model --on memory --seed
+SEED --histories NUMBER`. On `both`, every second batch is on a real API server, which it starts for itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from tests.model.tally import MARK, Tally
+from tests.benchmarks import figures
+from tests.model.tally import Tally
 
 BATCHES = {"memory": 100, "real": 20}
 """As many histories has a batch, by where they happen."""
@@ -57,8 +56,7 @@ class Batch:
         done = subprocess.run(
             [*command, TESTS[self.where]], env=os.environ | numbers, capture_output=True, text=True
         )
-        found = re.search(rf"^{MARK} (.*)$", done.stdout, re.MULTILINE)
-        tally = Tally(**json.loads(found[1])) if found and done.returncode == 0 else None
+        tally = Tally.find(done.stdout) if done.returncode == 0 else None
         return self, tally, done.stdout + done.stderr
 
 
@@ -68,7 +66,8 @@ def main() -> int:
     places = ("memory", "real") if chosen.on == "both" else (chosen.on,)
     turns = itertools.cycle(places)
     left, seed, failed = chosen.histories, chosen.seed, 0
-    done, totals = Counter[str](), {where: Tally() for where in places}
+    totals = {where: Tally() for where in places}
+    seeds: dict[str, list[int]] = {where: [] for where in places}
     with ThreadPoolExecutor(chosen.processes) as pool:
         running: set[Future[tuple[Batch, Tally | None, str]]] = set()
         while True:
@@ -76,6 +75,7 @@ def main() -> int:
                 where = next(turns)
                 size = BATCHES[where] if until else min(BATCHES[where], left)
                 running.add(pool.submit(Batch(where, seed, size).run, chosen.db))
+                seeds[where].append(seed)
                 left, seed = left - size, seed + 1
             if not running:
                 break
@@ -86,12 +86,16 @@ def main() -> int:
                     failed += 1
                     _tell(batch, text)
                     continue
-                done[batch.where] += batch.size
                 totals[batch.where].add(tally)
-                print(f"{batch.where}, seed {batch.seed}: {batch.size} histories, {tally.told()}", flush=True)
+                print(f"{batch.where}, seed {batch.seed}: {tally.told()}", flush=True)
     print()
+    told: list[figures.Figure] = []
     for where, total in totals.items():
-        print(f"{where}: {done[where]} histories of seeds {chosen.seed} to {seed - 1}, {total.told()}")
+        if of := seeds[where]:
+            note = f"seeds {of[0]} to {of[-1]}" + (", every second" if len(places) > 1 else "")
+            print(f"{where}, {note}: {total.told()}")
+            told += total.figures(where, note)
+    print(figures.table(told))
     print(f"{failed} batches failed")
     return 1 if failed or any(total.stale or total.foreign_changed for total in totals.values()) else 0
 

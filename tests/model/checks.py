@@ -149,9 +149,9 @@ def nobody_is_back(world: World) -> None:
     wanted = world.book.rights()
     meant = {found["metadata"]["uid"] for found in objects if model.says(found) in wanted}
     for uid, sweeps in list(world.noted.resurrected.items()):
-        world.tally.longest_life = max(world.tally.longest_life, sweeps)
         if uid not in there or uid in meant:
             del world.noted.resurrected[uid]
+            world.tally.gone_after(sweeps)
 
 
 def at_end(world: World) -> None:

@@ -77,12 +77,14 @@ def history() -> Iterator[Happens]:
     system = uuid.os  # type: ignore[attr-defined]
     uuid.os = SimpleNamespace(urandom=random.Random(0).randbytes)  # type: ignore[attr-defined]
     random.seed(0)
+    begun = time.monotonic()
     try:
         with transaction.atomic():
             world = Setting.begin()
             try:
                 yield Happens(world)
                 checks.at_end(world)
+                world.tally.ended_after(time.monotonic() - begun)
             finally:
                 world.end()
                 Setting.tally.add(world.tally)

@@ -9,7 +9,7 @@ import pytest
 
 from audit.models import Event
 from clusters.api import ROLE_BINDING, Unavailable
-from namespaces import desired_state, grants
+from namespaces import desired_state, grants, sweeping
 from namespaces.reconciler import diff
 from namespaces.reconciler import reconcile as reconcile_module
 from tests.model.crew import Fate
@@ -18,6 +18,7 @@ from tests.model.history import Happens, history
 
 pytestmark = pytest.mark.usefixtures("in_memory")
 FIRE = "avis-fire"
+MOST_BINDINGS = 10
 
 
 def late(verb: str) -> Fault:
@@ -66,7 +67,7 @@ def test_right_that_a_late_worker_makes_is_counted_and_gone_with_the_next_sweep(
         assert len(world.noted.resurrected) == 1
         happens.work("sweep", "", Fate())
         assert not world.noted.resurrected
-        assert (world.tally.resurrected, world.tally.longest_life) == (1, 0)
+        assert world.tally.lives == {0: 1}
 
 
 def test_create_that_arrives_after_the_end_of_the_right_is_gone_with_the_next_sweep() -> None:
@@ -81,6 +82,34 @@ def test_create_that_arrives_after_the_end_of_the_right_is_gone_with_the_next_sw
         assert len(happens.world.noted.resurrected) == 1
         happens.work("sweep", "", Fate())
         assert not happens.world.noted.resurrected
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_life_of_a_right_that_came_back_is_counted_once_in_sweeps_whoever_ends_it(
+    by_hand: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.add(FIRE, "ana", "viewer", "paula")
+        happens.fault(late("create"))
+        happens.work("pass", FIRE, Fate())
+        happens.remove(FIRE, "ana", "olga")
+        happens.work("pass", FIRE, Fate())
+        happens.lands()
+        with monkeypatch.context() as blind:
+            blind.setattr(sweeping, "sweep_clusters", lambda: None)
+            for _again in range(2):
+                happens.work("sweep", "", Fate())
+        world = happens.world
+        (uid,) = world.noted.resurrected
+        assert world.tally.lives == {}
+        if by_hand:
+            there = [world._binding(which) for which in range(MOST_BINDINGS)]
+            happens.hand_deletes([each["metadata"]["uid"] for each in there if each].index(uid))
+        else:
+            happens.work("sweep", "", Fate())
+        assert world.tally.lives == {2: 1}
+    assert world.tally.lives == {2: 1}
 
 
 def test_end_is_not_proved_by_a_role_that_was_withdrawn_while_it_was_made() -> None:

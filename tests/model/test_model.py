@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -12,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.history import Setting, outcome, shortest, told
 from tests.model.machine import History
-from tests.model.tally import MARK, Tally
+from tests.model.tally import Tally
 
 HISTORIES = int(os.environ.get("MODEL_HISTORIES", "60"))
 REAL_HISTORIES = int(os.environ.get("MODEL_REAL_HISTORIES", "2"))
@@ -49,4 +47,4 @@ def _let_happen(number: int) -> None:
         steps = shortest(Setting.failed, seconds=SHORTEN_SECONDS)
         print(f"seed {SEED}:\n{told(steps)}\n{outcome(steps)}")
         raise
-    print(f"\n{MARK} {json.dumps(asdict(Setting.tally))}")
+    print(f"\n{Setting.tally.line()}")

@@ -571,14 +571,13 @@ class World:
             self.noted.deleted[act.uid] = act
             life = self.noted.resurrected.pop(act.uid, None)
             if life is not None:
-                self.tally.longest_life = max(self.tally.longest_life, life)
+                self.tally.gone_after(life)
             return
         if act.verb == "create":
             assert answer is not None
             self.noted.made[act.uid] = act
             if act.kind is ROLE_BINDING and model.says(answer) not in self.book.rights():
                 self.noted.resurrected[act.uid] = 0
-                self.tally.resurrected += 1
                 self.disturbed.add(act.place)
 
     def _change_person(self, name: str, change: Callable[[Any], object]) -> User:
