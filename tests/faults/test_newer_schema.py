@@ -117,7 +117,7 @@ class TestNewerDatabase:
             assert stands(made, person) == State.ACTIVE
         assert MIGRATION in page(login(cast.otto), made.get_absolute_url())
         drift = page(login(cast.olga), "/drift/")
-        assert "The database was made by a newer version of Berth." in drift
+        assert "The database is newer than this version of Berth" in drift
         assert MIGRATION in drift
 
     def test_role_that_was_changed_ends_and_the_new_one_is_not_made(
