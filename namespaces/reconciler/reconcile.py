@@ -42,7 +42,7 @@ from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
 MOST_CREATES_AT_ONCE = 25
-"""For so many creates the rows are asked once, and answer once more after them."""
+"""So many creates are written down at once, and asked about once more after them."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rows:
-    """The pass's way back to the rows: asked right before creates and after them, because rows may change meanwhile.
+    """The pass's way back to the rows: asked right before each create, because rows may change meanwhile.
 
     `wanted` returns those of these bindings that the rows want now. `intend` writes down that they are about to be
     made and returns the operation of each by its name; it is also told which binding was deleted to make room for a
@@ -311,9 +311,11 @@ def _create_wanted(
     """Create those that are still wanted. A right that was withdrawn meanwhile is taken back at once."""
     wanted = rows.wanted(list(bindings))
     operations = rows.intend({binding: seen for binding, seen in bindings.items() if binding in wanted})
-    made = [binding for binding in bindings if binding.name in operations]
-    for binding in made:
-        outcome.granted[binding.name] = _create(api, spec, binding, operations[binding.name], outcome)
+    made = []
+    for binding in bindings:
+        if binding.name in operations and rows.wanted([binding]):
+            outcome.granted[binding.name] = _create(api, spec, binding, operations[binding.name], outcome)
+            made.append(binding)
     still_wanted = rows.wanted(made)
     for binding in made:
         if binding not in still_wanted and outcome.granted[binding.name].uid:

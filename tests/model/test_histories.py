@@ -112,6 +112,18 @@ def test_life_of_a_right_that_came_back_is_counted_once_in_sweeps_whoever_ends_i
     assert world.tally.lives == {2: 1}
 
 
+def test_right_that_is_withdrawn_while_another_is_made_is_not_made_after_it() -> None:
+    """Both were wanted when the pass began to make them, and the worker stands at the first."""
+    with history() as happens:
+        happens.work("pass", FIRE, Fate())
+        happens.add(FIRE, "ana", "admin", "olga")
+        happens.add(FIRE, "otto", "editor", "olga")
+        happens.begin("pass", FIRE, Fate(stands_at="create"))
+        happens.remove(FIRE, "otto", "olga")
+        happens.go_on(0, Fate())
+        happens.settle()
+
+
 def test_end_is_not_proved_by_a_role_that_was_withdrawn_while_it_was_made() -> None:
     """An admin may do whatever an editor may: no question is left about the editor, if the admin counts."""
     with history() as happens:

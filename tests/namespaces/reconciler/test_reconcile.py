@@ -393,13 +393,27 @@ class TestPortions:
             NILS.name,
         }
 
-    def test_only_what_was_withdrawn_is_taken_back(self, api: FakeCluster, book: Book) -> None:
-        """The rows change between the creates and the question after them."""
-        answers = iter([(EDA, VERA), (VERA,)])
-        api.outside.remove(ROLE_BINDING, EDA.name, PLACE)
-        api.outside.remove(ROLE_BINDING, VERA.name, PLACE)
-        rows = Rows(wanted=lambda _among: next(answers), intend=book.intend)
+    def test_what_was_withdrawn_while_another_was_made_is_not_made(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        for each in (EDA, VERA):
+            api.outside.remove(ROLE_BINDING, each.name, PLACE)
         api.calls.clear()
+        rows = Rows(
+            wanted=lambda among: [each for each in among if api.writes == [] or each == EDA],
+            intend=book.intend,
+        )
+        reconcile(api, book.spec(), rows)
+        assert written(api) == [("create", EDA.name)]
+
+    def test_only_what_was_withdrawn_is_taken_back(self, api: FakeCluster, book: Book) -> None:
+        for each in (EDA, VERA):
+            api.outside.remove(ROLE_BINDING, each.name, PLACE)
+        api.calls.clear()
+        rows = Rows(
+            wanted=lambda among: [each for each in among if len(api.writes) < 2 or each == VERA],
+            intend=book.intend,
+        )
         reconcile(api, book.spec(), rows)
         assert written(api) == [("create", EDA.name), ("create", VERA.name), ("delete", EDA.name)]
 
@@ -577,11 +591,10 @@ class TestLostAnswers:
         assert api.get(ROLE_BINDING, EDA.name, PLACE) == other
 
 
-def withdrawn_meanwhile() -> Rows:
-    """Rows that want everything before it is made, and nothing afterwards."""
-    answers = iter([True, False])
+def withdrawn_meanwhile(api: FakeCluster) -> Rows:
+    """Rows that want everything until it is made, and nothing afterwards."""
     return Rows(
-        wanted=lambda among: among if next(answers) else (),
+        wanted=lambda among: () if any(call.verb == "create" for call in api.calls) else among,
         intend=lambda bindings: {each.name: "operation" for each in bindings},
     )
 
@@ -595,8 +608,8 @@ class TestRowsChangeMeanwhile:
         assert NILS.name not in outcome.granted
 
     def test_withdrawn_during_the_create_is_taken_back_at_once(self, api: FakeCluster, book: Book) -> None:
-        rows = withdrawn_meanwhile()
         api.calls.clear()
+        rows = withdrawn_meanwhile(api)
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         assert written(api) == [("create", NILS.name), ("delete", NILS.name)]
         assert binding_in(api, NILS) is None
@@ -604,7 +617,8 @@ class TestRowsChangeMeanwhile:
         assert outcome.writes == 2
 
     def test_taking_back_that_fails_is_told_and_keeps_the_uid(self, api: FakeCluster, book: Book) -> None:
-        rows = withdrawn_meanwhile()
+        api.calls.clear()
+        rows = withdrawn_meanwhile(api)
         api.fail(DOWN, verb="delete", name=NILS.name)
         outcome = reconcile(api, replace(book.spec(), bindings=(EDA, VERA, NILS)), rows)
         found = binding_in(api, NILS)
