@@ -116,8 +116,9 @@ def test_right_that_is_withdrawn_while_another_is_made_is_not_made_after_it() ->
     """Both were wanted when the pass began to make them, and the worker stands at the first."""
     with history() as happens:
         happens.work("pass", FIRE, Fate())
+        happens.log_in("otto")
         happens.add(FIRE, "ana", "admin", "olga")
-        happens.add(FIRE, "otto", "editor", "olga")
+        happens.add(FIRE, "otto", "viewer", "olga")
         happens.begin("pass", FIRE, Fate(stands_at="create"))
         happens.remove(FIRE, "otto", "olga")
         happens.go_on(0, Fate())
