@@ -42,7 +42,7 @@ from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
 MOST_CREATES_AT_ONCE = 25
-"""So many creates are written down at once, and asked about once more after them."""
+"""So many creates are written down at once before they are made."""
 
 
 @dataclass(frozen=True)
@@ -311,15 +311,17 @@ def _create_wanted(
     """Create those that are still wanted. A right that was withdrawn meanwhile is taken back at once."""
     wanted = rows.wanted(list(bindings))
     operations = rows.intend({binding: seen for binding, seen in bindings.items() if binding in wanted})
-    made = []
+    made: list[BindingSpec] = []
     for binding in bindings:
-        if binding.name in operations and rows.wanted([binding]):
+        if binding.name not in operations:
+            continue
+        wanted = rows.wanted([*made, binding])
+        made = _take_back(api, spec, made, wanted, outcome)
+        if binding in wanted:
             outcome.granted[binding.name] = _create(api, spec, binding, operations[binding.name], outcome)
-            made.append(binding)
-    still_wanted = rows.wanted(made)
-    for binding in made:
-        if binding not in still_wanted and outcome.granted[binding.name].uid:
-            _take_back(api, spec, binding, outcome)
+            made += [binding] if outcome.granted[binding.name].uid else []
+    if made:
+        _take_back(api, spec, made, rows.wanted(made), outcome)
 
 
 def _give_up(spec: NamespaceSpec, obstacle: Obstacle, outcome: Outcome) -> None:
@@ -361,15 +363,25 @@ def _create_or_find(
     return made
 
 
-def _take_back(api: ClusterApi, spec: NamespaceSpec, binding: BindingSpec, outcome: Outcome) -> None:
-    """Delete what was withdrawn while we created it; the next pass proves that it is gone."""
-    granted = outcome.granted[binding.name]
-    try:
-        outcome.writes += 1
-        api.delete(ROLE_BINDING, binding.name, spec.name, uid=granted.uid)
-    except ClusterError as error:
-        outcome.errors.append(error)
-    outcome.granted[binding.name] = replace(granted, doubt="withdrawn while it was made")
+def _take_back(
+    api: ClusterApi,
+    spec: NamespaceSpec,
+    made: list[BindingSpec],
+    wanted: Collection[BindingSpec],
+    outcome: Outcome,
+) -> list[BindingSpec]:
+    """Delete what is not wanted of what was just made, and return the rest; the next pass proves that it is gone."""
+    for binding in made:
+        if binding in wanted:
+            continue
+        granted = outcome.granted[binding.name]
+        try:
+            outcome.writes += 1
+            api.delete(ROLE_BINDING, binding.name, spec.name, uid=granted.uid)
+        except ClusterError as error:
+            outcome.errors.append(error)
+        outcome.granted[binding.name] = replace(granted, doubt="withdrawn while it was made")
+    return [binding for binding in made if binding in wanted]
 
 
 @dataclass

@@ -417,6 +417,19 @@ class TestPortions:
         reconcile(api, book.spec(), rows)
         assert written(api) == [("create", EDA.name), ("create", VERA.name), ("delete", EDA.name)]
 
+    def test_what_was_withdrawn_is_taken_back_before_the_next_is_made(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        for each in (EDA, VERA):
+            api.outside.remove(ROLE_BINDING, each.name, PLACE)
+        api.calls.clear()
+        rows = Rows(
+            wanted=lambda among: [each for each in among if api.writes == [] or each == VERA],
+            intend=book.intend,
+        )
+        reconcile(api, book.spec(), rows)
+        assert written(api) == [("create", EDA.name), ("delete", EDA.name), ("create", VERA.name)]
+
 
 class TestObserving:
     @pytest.mark.parametrize(
