@@ -434,7 +434,7 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         for name, known in unproved.items()
         if name not in outcome.revoked
     }
-    fresh = _fresh(spec, outcome)
+    fresh = _fresh(spec, outcome, ending={proof.username for proof in ends.values()})
     rights = {
         name: _proof_of_right(spec, name, outcome)
         for name, granted in outcome.granted.items()
@@ -455,15 +455,17 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         del outcome.granted[name]
 
 
-def _fresh(spec: NamespaceSpec, outcome: Outcome) -> set[str]:
+def _fresh(spec: NamespaceSpec, outcome: Outcome, *, ending: Collection[str]) -> set[str]:
     """Return the rights that stand as they stood at their proof, which is not old. Large namespaces have many.
 
-    Not of a role that was altered in the cluster: what it allows now, that proof does not say.
+    Not of a role that was altered in the cluster: what it allows now, that proof does not say. Nor of somebody another
+    right of whom is `ending`: what is asked about that end leaves out what this right allows.
     """
     return {
         binding.name
         for binding, seen in outcome.drift.correct
         if binding.role not in spec.barred
+        and binding.username not in ending
         and (known := spec.known.get(binding.name))
         and known.fresh
         and known.uid == seen.uid

@@ -125,6 +125,17 @@ def test_right_that_is_withdrawn_while_another_is_made_is_not_made_after_it() ->
         happens.settle()
 
 
+def test_end_of_a_role_whose_rights_another_holds_is_not_proved_without_asking() -> None:
+    """No question is left about a viewer who is an editor now, and that the editor works was proved a moment ago."""
+    with history() as happens:
+        happens.add(FIRE, "ana", "viewer", "paula")
+        happens.work("pass", FIRE, Fate())
+        happens.set_role(FIRE, "ana", "editor", "olga")
+        happens.fault(Fault(Unavailable("The API server did not answer."), verb="delete", kind=ROLE_BINDING))
+        happens.work("pass", FIRE, Fate())
+        happens.work("pass", FIRE, Fate())
+
+
 def test_end_is_not_proved_by_a_role_that_was_withdrawn_while_it_was_made() -> None:
     """An admin may do whatever an editor may: no question is left about the editor, if the admin counts."""
     with history() as happens:
