@@ -321,12 +321,14 @@ class TestErrors:
         before = list(Grant.objects.order_by("pk").values())
         members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
         api.fail(error, verb=where, kind=NAMESPACE if where == "get" else ROLE_BINDING)
+        began = timezone.now() - timedelta(milliseconds=1)  # SQLite knows no shorter time
         reconciliation.reconcile(made.pk)
         found = status(made)
         assert (found.state, found.error_code, found.error_message) == (state, error.code, error.message)
         assert (found.attempts, found.observed_generation, found.attempted_generation) == (1, 1, 2)
         assert (found.lease_holder, found.lease_until) == (None, None)
-        assert shortest <= seconds_until_next(made) <= longest
+        assert began + timedelta(seconds=shortest) <= found.next_reconcile_at
+        assert seconds_until_next(made) <= longest
         assert list(Grant.objects.order_by("pk").values()) == before
         assert api.writes == []
         assert stands(made, cast.eda) == State.ACTIVE
