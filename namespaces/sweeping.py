@@ -191,14 +191,15 @@ def _taken_from(owing: list[Waiting]) -> Iterator[Waiting]:
 def reconcile_if_due(namespace_id: UUID, *, hurry: bool = False) -> str | None:
     """Make a namespace right unless somebody else has done so, or is at it. Return what `reconcile` returns.
 
-    What is to be made is made at the first turn, and what has changed is proved at the second: others wait as well. In
-    a `hurry`, one that only owes proofs is left to whoever has time.
+    What is to be made is made at the first turn, and what has changed is proved at the second: others wait as well.
+    Where something failed at the last turn, both are done in one, or what fails again and again would put off the
+    proofs for ever. In a `hurry`, one that only owes proofs is left to whoever has time.
     """
     waiting = due_to_us().filter(pk=namespace_id).order_by()
     if hurry:
         waiting = waiting.exclude(OWES_PROOFS)
     found = list(waiting.values_list("status__error_code", flat=True))
-    return reconcile(namespace_id, hurry=hurry or UNPROVED not in found) if found else None
+    return reconcile(namespace_id, hurry=hurry or not any(found)) if found else None
 
 
 def reconcile_due() -> None:

@@ -396,6 +396,22 @@ class TestOwedProofs:
         assert [(each.namespace_id, each.ends) for each in sweeping.find_due()] == [(made.pk, False)]
         assert NamespaceStatus.objects.get(namespace=made).error_code == UNPROVED
 
+    def test_second_turn_proves_also_where_one_thing_always_fails_and_another_is_always_undone(
+        self, cast: Cast, made: Namespace, api: FakeCluster
+    ) -> None:
+        """Else pass would follow pass without a pause, and nobody's right or end would ever be proved."""
+        ClusterStatus.objects.update(barred={Role.VIEWER: "The ClusterRole is missing or altered."})
+        factories.MembershipFactory.create(namespace=made, person=cast.otto, role=Role.VIEWER)
+        nils = Grant.objects.get(identity__person=cast.nils)
+        removed(made, cast)
+        for lane in (CHANGES, None):
+            api.outside.remove(ROLE_BINDING, nils.binding_name, made.name)
+            assert sweeping.reconcile_if_due(made.pk) == lane
+            assert NamespaceStatus.objects.get(namespace=made).error_code == "forbidden"
+        assert is_over(cast)
+        assert Grant.objects.get(pk=nils.pk).state == Grant.State.ACTIVE
+        assert not is_due(made)
+
     def test_worker_alone_ends_all_rights_before_it_proves_one(
         self, cast: Cast, made: Namespace, api: FakeCluster
     ) -> None:
