@@ -145,7 +145,7 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
         _look_for_ends(api, spec, observed, outcome)
     _revoke(api, spec, outcome)
     is_there = drift.obstacle is None and _ensure_namespace(api, spec, observed, outcome)
-    has_limits = spec.limits_made and not drift.create_namespace
+    has_limits = spec.limits_made and outcome.namespace_uid == spec.uid
     if is_there and not has_limits:
         _limit(api, spec, outcome)
     if is_there:

@@ -355,6 +355,17 @@ class TestHurry:
         reconcile(api, replace(book.spec(), limits=PODS, limits_made=True), book.rows(), hurry=True)
         assert [call.name for call in api.writes] == [PLACE, QUOTA, EDA.name]
 
+    def test_namespace_of_somebody_else_that_was_confirmed_has_them_first_as_well(
+        self, api: FakeCluster, book: Book
+    ) -> None:
+        """The limits were made in the one that is gone."""
+        limited = replace(book.spec(), limits=PODS, limits_made=True, uid="uid-of-the-one-that-is-gone")
+        confirmed = replace(limited, bindings=(EDA, VERA, NILS), confirmed=frozenset([book.uid]))
+        book.wanted.append(NILS)
+        api.calls.clear()
+        reconcile(api, confirmed, book.rows(), hurry=True)
+        assert [call.name for call in api.writes] == [QUOTA, NILS.name]
+
 
 class TestPortions:
     """The rows are asked once for a number of creates, and once after them."""
