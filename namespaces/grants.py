@@ -159,8 +159,8 @@ class Ledger:
         self._namespace = namespace
         self._read()
         if new := [each for each in bindings if _key(each) not in self._by_key]:
-            # Somebody else may begin the same one now: theirs is as good.
-            Grant.objects.bulk_create(map(self._begun, new), ignore_conflicts=True)
+            # Somebody else may begin the same ones now: theirs are as good, and in one order none waits for the other.
+            Grant.objects.bulk_create(map(self._begun, sorted(new, key=_key)), ignore_conflicts=True)
             self._read()
         self._changed: dict[UUID, Grant] = {}
         self._fields: set[str] = set()

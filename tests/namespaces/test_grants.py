@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from random import Random
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
 from clusters.config import ClusterConfig
 from clusters.registry import configured_clusters
+from localcluster.processes import wait_until
 from namespaces import desired_state, grants, reconciliation
 from namespaces.access import Role
 from namespaces.models import Grant, Namespace
 from namespaces.reconciler.spec import BindingSpec
 from tests import factories
 from tests.fake_cluster import FakeCluster
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +100,42 @@ def test_grant_that_somebody_else_begins_meanwhile_is_kept(
         ours[bindings[0].name],
     ]
     assert Grant.objects.count() == 2
+
+
+WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'namespaces_grant'::regclass)
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_that_begin_the_same_ones_in_another_order_do_not_wait_for_each_other(
+    lab: Namespace, config: ClusterConfig
+) -> None:
+    """A worker that lost its lease read the rows before, and has other portions. A third holds one in the middle."""
+    let_in(lab, 3)
+    bindings = sorted(wanted(lab, config), key=grants._key)
+    is_held = threading.Event()
+
+    def waiting() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            return int(cursor.fetchone()[0])
+
+    def hold() -> None:
+        with transaction.atomic():
+            grants.intend(lab, {bindings[1]: None})
+            is_held.set()
+            wait_until(lambda: waiting() == 2, children=[], seconds=30, what="the two")
+            transaction.set_rollback(True)
+
+    def begin(some: list[BindingSpec]) -> None:
+        assert is_held.wait(30)
+        grants.intend(lab, dict.fromkeys(some))
+
+    race(Random(), hold, lambda: begin(bindings), lambda: begin(bindings[::-1]))
+    assert [len(each) for each in Grant.objects.values_list("unanswered", flat=True)] == [2] * 3
 
 
 def test_name_that_changed_is_the_same_grant(lab: Namespace, config: ClusterConfig) -> None:
