@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from audit.models import Event
@@ -251,7 +251,11 @@ class Ledger:
     def _untold(self) -> list[Event]:
         """Return what nobody has told yet of the binding with this uid."""
         about = {event.object_id for event in self._events}
-        earlier = Event.objects.filter(object_id__in=about, act__in=(MADE, FOUND, *ENDS)) if about else ()
+        uids = {_told(event)[2] for event in self._events}
+        # Only those: of a binding that somebody deletes again and again, there are more every day.
+        here = Q(object_id__in=about, act__in=(MADE, FOUND, *ENDS))
+        same = Q(before__uid__in=uids) | Q(after__uid__in=uids)
+        earlier = Event.objects.filter(here, same) if about else ()
         told = {_told(event) for event in earlier}
         untold = {_told(event): event for event in reversed(self._events)}  # of two, the first
         return [event for key, event in reversed(untold.items()) if key not in told]

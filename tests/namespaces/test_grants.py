@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
+from clusters.api import ROLE_BINDING
 from clusters.config import ClusterConfig
 from clusters.registry import configured_clusters
 from localcluster.processes import wait_until
@@ -163,3 +165,24 @@ def test_end_that_two_things_tell_of_is_told_once(
     assert [(event.act, event.before["uid"]) for event in ends] == [("binding.ended", seen.uid)]
     grants.intend(lab, {binding: seen})
     assert ends.count() == 1
+
+
+def test_pass_reads_no_more_events_for_a_binding_that_was_made_again_and_again(
+    lab: Namespace, api: FakeCluster
+) -> None:
+    """Somebody deletes it every minute, for months."""
+    let_in(lab, 1)
+    read: list[object] = []
+
+    def made_again() -> int:
+        read.clear()
+        reconciliation.reconcile(lab.pk)
+        api.outside.remove(ROLE_BINDING, Grant.objects.get().binding_name, lab.name)
+        return len(read)
+
+    post_init.connect(note := lambda **about: read.append(about["instance"]), sender=Event)
+    try:
+        made_again()
+        assert [made_again() for _time in range(3)] == [made_again()] * 3
+    finally:
+        post_init.disconnect(note, sender=Event)
