@@ -19,7 +19,7 @@ from audit.models import Event
 from audit.record import draft, record_all
 from clusters.api import ClusterError, Unavailable
 from namespaces import pruning, verdicts
-from namespaces.models import Grant, Namespace
+from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler.diff import Seen, gives_the_same
 from namespaces.reconciler.reconcile import Granted, Outcome, Revoked
 from namespaces.reconciler.spec import BindingSpec, NamespaceSpec
@@ -35,6 +35,8 @@ def intend(namespace: Namespace, bindings: Mapping[BindingSpec, Seen | None]) ->
 
     Each has the one that was deleted to make room for it, if any: from now on nobody else remembers that.
     """
+    # A worker that lost its lease may be at it as well: two who lock many rows wait for each other, of one both know.
+    list(NamespaceStatus.objects.select_for_update().filter(pk=namespace.pk).values_list("pk"))
     people = {UUID(binding.identity_id) for binding in bindings}
     ledger = Ledger(Grant.objects.filter(identity__in=people), namespace, bindings)
     operations = {}

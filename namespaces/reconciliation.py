@@ -44,18 +44,19 @@ def reconcile(namespace_id: UUID, *, hurry: bool = False, prune: frozenset[str] 
     In a `hurry`, the proofs of what changed are owed afterwards. `prune` are uids of bindings that may go although no
     row explains their end, as `pruning` or an operator allowed.
 
-    A change made while we work leaves the row out of date: we look again at once, a few times. Return the lane in which
-    somebody must be called again, if any: for the proofs, or since it was changed once more, while those who knocked
-    were sent away; what changed may be the end of a right.
+    A change made while we work leaves the row out of date: we look again at once, a few times, and prove at the last
+    one, or steady changes would put the proofs off for ever. Return the lane in which somebody must be called again, if
+    any: for the proofs, or since it was changed once more, while those who knocked were sent away; what changed may be
+    the end of a right.
     """
-    for _round in range(MOST_ROUNDS):
+    for round_ in range(MOST_ROUNDS):
         namespace = Namespace.objects.select_related("cluster").filter(pk=namespace_id).first()
         if namespace is None:
             return None
         lease = _take_lease(namespace)
         if lease is None:
             return None
-        owes_proofs = _pass(namespace, lease, prune, hurry=hurry)
+        owes_proofs = _pass(namespace, lease, prune, hurry=hurry and round_ + 1 < MOST_ROUNDS)
         if not Namespace.objects.filter(pk=namespace_id).exclude(generation=namespace.generation).exists():
             return CHANGES if owes_proofs else None
     return REVOCATIONS

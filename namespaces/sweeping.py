@@ -41,7 +41,7 @@ from namespaces import anchor, contact, desired_state, drift, epoch, pruning, se
 from namespaces.models import Grant, Namespace, NamespaceStatus
 from namespaces.reconciler import quotas
 from namespaces.reconciler.diff import Drift, Foreign, ForeignKeys, Observed, compare, keys_of_others
-from namespaces.reconciliation import reconcile
+from namespaces.reconciliation import LATE_CREATES_FOR, reconcile
 from namespaces.verdicts import UNPROVED
 
 logger = structlog.get_logger(__name__)
@@ -85,9 +85,11 @@ def _untried() -> QuerySet[Namespace]:
 def _ends() -> Case:
     """Of a namespace: whether somebody's right is to end there. Where only proofs are owed, it has ended.
 
-    One whose create was never answered may have come back.
+    One whose create was never answered may have come back, for a while.
     """
-    held = Grant.objects.exclude(state=Grant.State.REVOKED, unanswered=[])
+    held = Grant.objects.exclude(
+        Q(unanswered=[]) | Q(since__lte=Now() - LATE_CREATES_FOR), state=Grant.State.REVOKED
+    )
     return Case(
         When(OWES_PROOFS, then=Value(False)),
         default=Exists(held.filter(desired_state.OVER, namespace=OuterRef("pk"))),

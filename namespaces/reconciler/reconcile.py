@@ -40,9 +40,14 @@ from namespaces.reconciler.spec import BindingSpec, KnownBinding, NamespaceSpec
 
 # The API server reads RBAC from an informer: from a write to the next answer p99 is 95 ms (measured, cluster.md 4).
 PROOF_DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+MOST_PROVING_SECONDS = 20
+"""After so long the proofs that had no turn are owed: what was answered is written down before the lease ends."""
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
 MOST_CREATES_AT_ONCE = 25
 """So many creates are written down at once before they are made."""
+
+
+NOT_ASKED = "made, and not asked yet"
 
 
 @dataclass(frozen=True)
@@ -165,12 +170,11 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
 
 def _put_off(outcome: Outcome) -> None:
     """Say of what was made that nobody was asked, and nothing of what was there before."""
-    kept = {binding.name for binding, _seen in outcome.drift.correct}
-    outcome.granted = {
-        name: granted if granted.error or granted.doubt else replace(granted, doubt="made, and not asked yet")
-        for name, granted in outcome.granted.items()
-        if name not in kept
-    }
+    for binding, _seen in outcome.drift.correct:
+        outcome.granted.pop(binding.name, None)
+    for name, granted in outcome.granted.items():
+        if granted.is_proved:
+            outcome.granted[name] = replace(granted, doubt=NOT_ASKED)
 
 
 def _look_for_ends(api: ClusterApi, spec: NamespaceSpec, observed: Observed, outcome: Outcome) -> None:
@@ -422,7 +426,9 @@ class _Proof:
 def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     """Ask the API server as each person. A proof that fails is an error of that item alone.
 
-    The waits are shared, so that a pass waits no longer for a hundred answers than for one.
+    The waits are shared, so that a pass waits no longer for a hundred answers than for one. What was never proved has
+    its turn before what is only to be proved again. Where there are so many that some have no turn, these are owed,
+    unless something failed: then all wait as long as that.
     """
     unproved = _unproved_ends(spec, outcome)
     for name, role in _unprovable(spec, unproved).items():
@@ -440,19 +446,45 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
         for name, granted in outcome.granted.items()
         if granted.uid and granted.is_proved and name not in fresh
     }
-    waiting = [*ends.values(), *rights.values()]
+    first = {
+        name: proof for name, proof in rights.items() if name not in spec.known or not spec.known[name].proved
+    }
+    late = _ask(api, spec, ends | first | rights)
+    outcome.errors += [proof.error for proof in (ends | rights).values() if proof.error is not None]
+    outcome.revoked |= {
+        name: proof.as_revoked(_way_in(spec, proof.username, outcome))
+        for name, proof in ends.items()
+        if name not in late
+    }
+    outcome.granted |= {
+        name: proof.as_granted(outcome.granted[name]) for name, proof in rights.items() if name not in late
+    }
+    kept = {binding.name for binding, _seen in outcome.drift.correct}
+    for name in fresh | (late & kept):  # what is known of it is as true as before
+        del outcome.granted[name]
+    for name in late & outcome.granted.keys():
+        outcome.granted[name] = replace(outcome.granted[name], doubt=NOT_ASKED)
+    answered = [each for name, each in (outcome.granted | outcome.revoked).items() if name not in late]
+    outcome.owes_proofs = bool(late) and all(each.is_proved for each in answered)
+
+
+def _ask(api: ClusterApi, spec: NamespaceSpec, proofs: Mapping[str, _Proof]) -> set[str]:
+    """Ask, and ask again what is not settled; return the names of those that had no turn."""
+    until = time.monotonic() + MOST_PROVING_SECONDS
+    waiting, asked = list(proofs), set[str]()
     for delay in PROOF_DELAYS:
         if not waiting:
             break
         time.sleep(delay)
-        waiting = [proof for proof in waiting if not proof.is_settled(api, spec.name)]
-    outcome.errors += [proof.error for proof in (*ends.values(), *rights.values()) if proof.error is not None]
-    outcome.revoked |= {
-        name: proof.as_revoked(_way_in(spec, proof.username, outcome)) for name, proof in ends.items()
-    }
-    outcome.granted |= {name: proof.as_granted(outcome.granted[name]) for name, proof in rights.items()}
-    for name in fresh:  # what is known of it is as true as before
-        del outcome.granted[name]
+        unsettled = []
+        for name in waiting:
+            if asked and name not in asked and time.monotonic() > until:
+                continue  # but one has its turn, however long everything takes
+            asked.add(name)
+            if not proofs[name].is_settled(api, spec.name):
+                unsettled.append(name)
+        waiting = unsettled
+    return proofs.keys() - asked
 
 
 def _fresh(spec: NamespaceSpec, outcome: Outcome, *, ending: Collection[str]) -> set[str]:

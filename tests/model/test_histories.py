@@ -209,7 +209,7 @@ BROKEN: dict[str, tuple[Any, str, object, Callable[[Happens], None]]] = {
     "I-1: stale": (reconcile_module, "_revoke", lambda *_: None, _removes_eda),
     "I-2": (desired_state, "wanted", lambda _namespace, among, _config: among, _lets_late_workers_in),
     "I-4": (reconcile_module, "_revoke", lambda *_: None, _changes_two_roles),
-    "I-7": (reconcile_module, "PROOF_DELAYS", (), _removes_eda),
+    "I-7": (reconcile_module._Proof, "is_settled", lambda *_: True, _removes_eda),
     "I-9": (grants.Ledger, "_tell", lambda *_, **_values: None, _removes_eda),
 }
 

@@ -22,6 +22,7 @@ from clusters.api import (
     NAMESPACE,
     RESOURCE_QUOTA,
     ROLE_BINDING,
+    ClusterApi,
     ClusterError,
     Conflict,
     Forbidden,
@@ -37,7 +38,7 @@ from clusters.models import Cluster, ClusterStatus
 from clusters.names import QUOTA
 from clusters.registry import configured_clusters
 from clusters.roles import binding_name, cluster_role, probes
-from namespaces import desired_state, limits, reconciliation, standing, sweeping
+from namespaces import anchor, desired_state, limits, reconciliation, standing, sweeping
 from namespaces.access import Role
 from namespaces.actions import limits as limit_actions
 from namespaces.actions import members
@@ -1073,6 +1074,26 @@ class TestHurry:
         sweeping.reconcile_due()
         assert stands(made, cast.otto) == State.ACTIVE
         assert Event.objects.filter(act="binding.made", object_text=name_of(cast.otto, "viewer")).count() == 1
+
+    def test_steady_changes_do_not_put_the_proofs_off_for_ever(
+        self, cast: Cast, made: Namespace, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A script lets somebody in and out, each time right before a pass reads the rows."""
+        claim = anchor.claim
+
+        def change_and_claim(api: ClusterApi, cluster: Cluster) -> None:
+            current = Membership.objects.current().filter(namespace=made, person=cast.otto).first()
+            if current is None:
+                members.add(namespace=made, person=cast.otto, role=Role.VIEWER, by=cast.nils)
+            else:
+                members.remove(membership=current, by=cast.nils)
+            claim(api, cluster)
+
+        members.remove(membership=membership(made, cast.eda), by=cast.nils)
+        monkeypatch.setattr(anchor, "claim", change_and_claim)
+        assert reconciliation.reconcile(made.pk, hurry=True) == REVOCATIONS
+        assert [call.verb for call in api.writes] == ["delete", "create", "delete", "create"]
+        assert stands(made, cast.eda) == State.REVOKED
 
     def test_nothing_is_owed_where_nothing_changed(
         self, cast: Cast, made: Namespace, api: FakeCluster

@@ -335,6 +335,18 @@ class TestNeglect:
         assert len(api.calls) == 1
 
 
+def test_create_that_nobody_answered_makes_an_end_urgent_for_a_while_only(
+    cast: Cast, made: Namespace, api: FakeCluster
+) -> None:
+    removed(made, cast)
+    reconciliation.reconcile(made.pk)
+    ended = Grant.objects.filter(identity__person=cast.eda)
+    for since, is_urgent in ((timedelta(minutes=1), True), (timedelta(minutes=11), False)):
+        ended.update(unanswered=["late"], since=timezone.now() - since)
+        NamespaceStatus.objects.update(next_reconcile_at=timezone.now())
+        assert [each.ends for each in sweeping.find_due()] == [is_urgent]
+
+
 class TestOwedProofs:
     """In a hurry a right ends, and that it has ended is proved when there is time."""
 

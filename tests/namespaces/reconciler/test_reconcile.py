@@ -367,6 +367,58 @@ class TestHurry:
         assert [call.name for call in api.writes] == [QUOTA, NILS.name]
 
 
+class TestManyProofs:
+    """Two thousand people may be let in at once, and each is asked about two dozen rules."""
+
+    @pytest.fixture
+    def hasty(self, book: Book, monkeypatch: pytest.MonkeyPatch) -> Book:
+        """The namespace with Eda and Vera, made and proved. From now on one proof has its turn in each pass."""
+        monkeypatch.setattr(module, "MOST_PROVING_SECONDS", 0)
+        return book
+
+    def test_those_without_a_turn_are_owed_and_the_next_passes_prove_them(
+        self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "MOST_PROVING_SECONDS", 0)
+        book = Book([binding(number) for number in range(10, 14)])
+        proved: list[int] = []
+        for _pass in range(4):
+            outcome = book.run(api)
+            proved.append(sum(known.proved for known in book.known.values()))
+            assert outcome.owes_proofs is (proved[-1] < 4)
+            book.known = {name: replace(known, fresh=known.proved) for name, known in book.known.items()}
+        assert proved == [1, 2, 3, 4]
+
+    def test_nothing_is_said_of_who_was_proved_before_and_has_no_turn(
+        self, api: FakeCluster, hasty: Book
+    ) -> None:
+        hasty.wanted.append(NILS)
+        outcome = hasty.run(api)
+        assert outcome.granted.keys() == {NILS.name}, "who was never proved is first"
+        assert outcome.granted[NILS.name].is_proved
+        assert outcome.owes_proofs
+
+    def test_ends_are_first_and_none_is_claimed_without_its_turn(self, api: FakeCluster, hasty: Book) -> None:
+        hasty.wanted.append(NILS)
+        for each in (EDA, VERA):
+            hasty.end(each)
+        outcome = hasty.run(api)
+        assert len(outcome.revoked) == 1
+        assert outcome.granted == {NILS.name: replace(outcome.granted[NILS.name], doubt=module.NOT_ASKED)}
+        assert outcome.owes_proofs
+
+    def test_what_fails_makes_all_wait_as_long_as_that(
+        self, api: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or those without a turn would be tried at once again and again, behind it."""
+        monkeypatch.setattr(module, "MOST_PROVING_SECONDS", 0)
+        api.fail(DOWN, verb="review", times=1)
+        outcome = Book([EDA, VERA]).run(api)
+        assert outcome.errors == [DOWN]
+        assert not outcome.owes_proofs
+        assert sum(granted.doubt == module.NOT_ASKED for granted in outcome.granted.values()) == 1
+
+
 class TestPortions:
     """The rows are asked once for a number of creates, and once after them."""
 
