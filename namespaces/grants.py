@@ -35,7 +35,8 @@ def intend(namespace: Namespace, bindings: Mapping[BindingSpec, Seen | None]) ->
 
     Each has the one that was deleted to make room for it, if any: from now on nobody else remembers that.
     """
-    # A worker that lost its lease may be at it as well: two who lock many rows wait for each other, of one both know.
+    # A worker that lost its lease may be at it as well. `store` is called with this row locked, too: of two who lock
+    # many rows in any order, each would wait for the other.
     list(NamespaceStatus.objects.select_for_update().filter(pk=namespace.pk).values_list("pk"))
     people = {UUID(binding.identity_id) for binding in bindings}
     ledger = Ledger(Grant.objects.filter(identity__in=people), namespace, bindings)
@@ -161,8 +162,8 @@ class Ledger:
         self._namespace = namespace
         self._read()
         if new := [each for each in bindings if _key(each) not in self._by_key]:
-            # Somebody else may begin the same ones now: theirs are as good, and in one order none waits for the other.
-            Grant.objects.bulk_create(map(self._begun, sorted(new, key=_key)), ignore_conflicts=True)
+            # Somebody else may begin the same one now: theirs is as good.
+            Grant.objects.bulk_create(map(self._begun, new), ignore_conflicts=True)
             self._read()
         self._changed: dict[UUID, Grant] = {}
         self._fields: set[str] = set()
