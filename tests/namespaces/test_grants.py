@@ -105,8 +105,7 @@ def test_grant_that_somebody_else_begins_meanwhile_is_kept(
 
 
 WAITING = """
-SELECT count(*) FROM pg_locks
-WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'namespaces_grant'::regclass)
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
