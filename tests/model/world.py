@@ -296,6 +296,8 @@ class World:
     def hand_copies(self, which: int, place: str, name: str, *, again: bool) -> None:
         """Somebody takes a binding down in a file, and applies it under another name, elsewhere, or `again`."""
         found = self._binding(which)
+        if found is not None and again:
+            place = found["metadata"]["namespace"]
         if found is None or not ground.is_there(self.grounds.all(), place):
             return
         made = copy.deepcopy(found)
@@ -303,7 +305,6 @@ class World:
         for each in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
             metadata.pop(each, None)
         if again:
-            place = metadata["namespace"]
             with self.hands(place):
                 self.grounds.remove(ROLE_BINDING, place, metadata["name"])
         else:
