@@ -313,12 +313,9 @@ def _create_wanted(
     outcome: Outcome,
 ) -> None:
     """Create those that are still wanted. A right that was withdrawn meanwhile is taken back at once."""
-    wanted = rows.wanted(list(bindings))
-    operations = rows.intend({binding: seen for binding, seen in bindings.items() if binding in wanted})
+    operations = rows.intend(bindings)
     made: list[BindingSpec] = []
     for binding in bindings:
-        if binding.name not in operations:
-            continue
         wanted = rows.wanted([*made, binding])
         made = _take_back(api, spec, made, wanted, outcome)
         if binding in wanted:

@@ -58,7 +58,7 @@ def statements(lab: Namespace, number: int) -> int:
     return len(captured)
 
 
-def test_pass_asks_before_each_create_and_has_no_other_statement_for_each(lab: Namespace) -> None:
+def test_pass_asks_before_each_create_and_has_no_other_statement_for_it(lab: Namespace) -> None:
     reconciliation.reconcile(lab.pk)
     assert statements(lab, 20) - statements(lab, 1) == 19
 
