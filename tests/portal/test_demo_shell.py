@@ -93,6 +93,35 @@ def test_what_kubectl_kept_is_gone_when_the_shell_is_ended_from_outside(number: 
     assert not directory.exists()
 
 
+ENDED_AT_ITS_BEGINNING = """
+import os, signal, subprocess, sys
+from django.core.management import execute_from_command_line
+
+class Popen(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+
+subprocess.Popen = Popen
+execute_from_command_line(["manage.py", "demo_shell"])
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_shell_that_is_ended_while_it_begins_ends(number: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDED_AT_ITS_BEGINNING, number],
+        cwd=ROOT,
+        env=os.environ | {"SHELL": "/bin/sh", "DJANGO_SETTINGS_MODULE": "portal.settings"},
+        stdin=subprocess.PIPE,  # it stays open: the shell would wait for what to do
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        try:
+            assert process.wait(60) == 255  # that of a shell that a signal ended
+        finally:
+            process.kill()
+
+
 def test_a_failed_last_command_in_a_terminal_is_no_error_of_make() -> None:
     ours, terminal = pty.openpty()
     process = subprocess.Popen(

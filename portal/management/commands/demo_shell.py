@@ -98,18 +98,29 @@ def _run(environment: dict[str, str]) -> int:
     with tempfile.TemporaryDirectory(prefix="berth-kubectl-") as directory:
         environment["KUBECACHEDIR"] = directory
         command = _command(shell, environment, Path(directory))
+        process: subprocess.Popen[bytes] | None = None
+        is_ended = False
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            nonlocal is_ended
+            is_ended = True
+            if process is not None:
+                process.send_signal(signal.SIGHUP)
+
         # Ctrl-C is for what runs in the shell. A handler that does nothing, unlike SIG_IGN, is not inherited: also not
         # that of SIGHUP, which is ignored under nohup, and by which the shell is ended here.
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, _nothing)
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a shell in a terminal does not listen to SIGTERM
+            signal.signal(number, end)
         try:
             process = subprocess.Popen(command, env=environment)
         except OSError as error:
             raise CommandError(
                 f"SHELL={shell} cannot be started: {error.strerror}. Name another: SHELL=/bin/sh make demo-shell"
             ) from error
-        for number in (signal.SIGTERM, signal.SIGHUP):  # a shell in a terminal does not listen to SIGTERM
-            signal.signal(number, lambda _number, _frame: process.send_signal(signal.SIGHUP))
+        if is_ended:  # while it began
+            process.send_signal(signal.SIGHUP)
         code = process.wait()
     # In a terminal make would call a last command that failed an error of its own.
     return 0 if sys.stdin.isatty() else code
