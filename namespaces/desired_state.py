@@ -24,7 +24,7 @@ from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 
 AT_ONCE = 500
-"""For so many namespaces the rows are read at once: memory does not grow with the cluster."""
+"""For so many namespaces the rows are read at once: what is read of their members does not grow with the cluster."""
 
 
 def namespace_spec(namespace: Namespace, config: ClusterConfig) -> NamespaceSpec:
@@ -53,6 +53,7 @@ def _specs(rows: list[Namespace], config: ClusterConfig) -> Iterator[NamespaceSp
     acts = DriftDecision.Act
     for namespace in rows:
         uid, limits_version = made.get(namespace.pk, ("", 0))
+        limits_made = limits_version == namespace.limits_version
         yield NamespaceSpec(
             name=namespace.name,
             namespace_id=str(namespace.pk),
@@ -67,8 +68,8 @@ def _specs(rows: list[Namespace], config: ClusterConfig) -> Iterator[NamespaceSp
             barred=barred.get(namespace.cluster_id, {}) | barred_here,
             unknown_roles=frozenset(unknown_roles[namespace.pk]),
             limits_version=namespace.limits_version,
-            limits_made=limits_version == namespace.limits_version,
-            limits_settled=settings.LIMITS_DRIFT == "ask" and limits_version == namespace.limits_version,
+            limits_made=limits_made,
+            limits_settled=settings.LIMITS_DRIFT == "ask" and limits_made,
         )
 
 

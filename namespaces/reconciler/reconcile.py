@@ -45,8 +45,6 @@ MOST_PROVING_SECONDS = 20
 LIMIT_ATTEMPTS = 3  # the controller writes into a quota, too: what we read of it may be old at once
 MOST_CREATES_AT_ONCE = 25
 """So many creates are written down at once before they are made."""
-
-
 NOT_ASKED = "made, and not asked yet"
 
 
@@ -89,7 +87,8 @@ class Outcome:
     `limits` holds the quotas and ranges of limits that were seen at the end, of each kind that could be listed;
     `are_limits_made` says that both are as decided, or somebody is asked. `seen_uid` is that of the namespace that was
     there, whosever it is. `changed_rights` says that the cluster made or deleted a binding for us. `owes_proofs` says
-    that nobody has been asked yet: `granted` holds only what was made, and `revoked` only what could not be deleted.
+    that not everybody was asked yet: of those who were not, `granted` holds what was made, as a doubt, and `revoked`
+    what could not be deleted.
     """
 
     drift: Drift
@@ -159,7 +158,7 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
         _give_up(spec, drift.obstacle, outcome)
     outcome.owes_proofs = hurry and outcome.changed_rights
     if outcome.owes_proofs:
-        _put_off(outcome)
+        _put_off(outcome, list(outcome.granted))
     else:
         if is_there and has_limits:
             _limit(api, spec, outcome)
@@ -168,12 +167,14 @@ def reconcile(api: ClusterApi, spec: NamespaceSpec, rows: Rows, *, hurry: bool =
     return outcome
 
 
-def _put_off(outcome: Outcome) -> None:
-    """Say of what was made that nobody was asked, and nothing of what was there before."""
-    for binding, _seen in outcome.drift.correct:
-        outcome.granted.pop(binding.name, None)
-    for name, granted in outcome.granted.items():
-        if granted.is_proved:
+def _put_off(outcome: Outcome, names: Collection[str]) -> None:
+    """Say of those that were made that nobody was asked, and nothing of those that were there before."""
+    kept = {binding.name for binding, _seen in outcome.drift.correct}
+    for name in names:
+        granted = outcome.granted.get(name)
+        if name in kept:
+            outcome.granted.pop(name, None)
+        elif granted is not None and granted.is_proved:
             outcome.granted[name] = replace(granted, doubt=NOT_ASKED)
 
 
@@ -456,11 +457,9 @@ def _prove(api: ClusterApi, spec: NamespaceSpec, outcome: Outcome) -> None:
     outcome.granted |= {
         name: proof.as_granted(outcome.granted[name]) for name, proof in rights.items() if name not in late
     }
-    kept = {binding.name for binding, _seen in outcome.drift.correct}
-    for name in fresh | (late & kept):  # what is known of it is as true as before
+    for name in fresh:  # what is known of it is as true as before
         del outcome.granted[name]
-    for name in late & outcome.granted.keys():
-        outcome.granted[name] = replace(outcome.granted[name], doubt=NOT_ASKED)
+    _put_off(outcome, late)
     answered = [each for name, each in (outcome.granted | outcome.revoked).items() if name not in late]
     outcome.owes_proofs = bool(late) and all(each.is_proved for each in answered)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from localcluster.processes import wait_until
 from tests.benchmarks import rows, slots
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.hand import Hand, hand
@@ -64,8 +65,8 @@ def _with_workers(stack: Stack, deciding: Hand, first: int, namespaces: int) -> 
         if len({sight.uid for sight in observer.sights if sight.what == "ADDED"}) != number:
             raise RuntimeError("other bindings came and went meanwhile")
         made = max(sight.at for sight in observer.sights)
-    while deciding.ask("unsettled", namespaces=due):
-        if time.monotonic() > begun + PATIENCE_SECONDS:
-            raise TimeoutError(f"not everything was proved after {PATIENCE_SECONDS} seconds")
-        time.sleep(0.05)
+    wait_until(
+        lambda: not deciding.ask("unsettled", namespaces=due),
+        children=[], seconds=PATIENCE_SECONDS, what="the last proof",
+    )  # fmt: skip
     return number / (made - begun), number / (time.monotonic() - begun)

@@ -70,15 +70,20 @@ def test_right_that_a_late_worker_makes_is_counted_and_gone_with_the_next_sweep(
         assert world.tally.lives == {0: 1}
 
 
+def comes_back(happens: Happens) -> None:
+    """Let a create arrive after the end of the right."""
+    happens.work("pass", FIRE, Fate())
+    happens.add(FIRE, "ana", "viewer", "paula")
+    happens.fault(late("create"))
+    happens.work("pass", FIRE, Fate())
+    happens.remove(FIRE, "ana", "olga")
+    happens.work("pass", FIRE, Fate())
+    happens.lands()
+
+
 def test_create_that_arrives_after_the_end_of_the_right_is_gone_with_the_next_sweep() -> None:
     with history() as happens:
-        happens.work("pass", FIRE, Fate())
-        happens.add(FIRE, "ana", "viewer", "paula")
-        happens.fault(late("create"))
-        happens.work("pass", FIRE, Fate())
-        happens.remove(FIRE, "ana", "olga")
-        happens.work("pass", FIRE, Fate())
-        happens.lands()
+        comes_back(happens)
         assert len(happens.world.noted.resurrected) == 1
         happens.work("sweep", "", Fate())
         assert not happens.world.noted.resurrected
@@ -89,13 +94,7 @@ def test_life_of_a_right_that_came_back_is_counted_once_in_sweeps_whoever_ends_i
     by_hand: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with history() as happens:
-        happens.work("pass", FIRE, Fate())
-        happens.add(FIRE, "ana", "viewer", "paula")
-        happens.fault(late("create"))
-        happens.work("pass", FIRE, Fate())
-        happens.remove(FIRE, "ana", "olga")
-        happens.work("pass", FIRE, Fate())
-        happens.lands()
+        comes_back(happens)
         with monkeypatch.context() as blind:
             blind.setattr(sweeping, "sweep_clusters", lambda: None)
             for _again in range(2):

@@ -456,42 +456,33 @@ class TestPortions:
             NILS.name,
         }
 
-    def test_what_was_withdrawn_while_another_was_made_is_not_made(
-        self, api: FakeCluster, book: Book
+    @pytest.mark.parametrize(
+        ("writes", "stays", "expected"),
+        [
+            (1, EDA, [("create", EDA), ]),
+            (2, VERA, [("create", EDA), ("create", VERA), ("delete", EDA)]),
+            (1, VERA, [("create", EDA), ("delete", EDA), ("create", VERA)]),
+        ],
+        ids=["not made if it was withdrawn", "only what was withdrawn is taken back", "before the next is made"],
+    )  # fmt: skip
+    def test_what_is_withdrawn_while_they_are_made(
+        self,
+        api: FakeCluster,
+        book: Book,
+        writes: int,
+        stays: BindingSpec,
+        expected: list[tuple[str, BindingSpec]],
     ) -> None:
+        """Both are to be made again, in this order. After so many writes, one of them is still wanted."""
         for each in (EDA, VERA):
             api.outside.remove(ROLE_BINDING, each.name, PLACE)
         api.calls.clear()
         rows = Rows(
-            wanted=lambda among: [each for each in among if api.writes == [] or each == EDA],
+            wanted=lambda among: [each for each in among if len(api.writes) < writes or each == stays],
             intend=book.intend,
         )
         reconcile(api, book.spec(), rows)
-        assert written(api) == [("create", EDA.name)]
-
-    def test_only_what_was_withdrawn_is_taken_back(self, api: FakeCluster, book: Book) -> None:
-        for each in (EDA, VERA):
-            api.outside.remove(ROLE_BINDING, each.name, PLACE)
-        api.calls.clear()
-        rows = Rows(
-            wanted=lambda among: [each for each in among if len(api.writes) < 2 or each == VERA],
-            intend=book.intend,
-        )
-        reconcile(api, book.spec(), rows)
-        assert written(api) == [("create", EDA.name), ("create", VERA.name), ("delete", EDA.name)]
-
-    def test_what_was_withdrawn_is_taken_back_before_the_next_is_made(
-        self, api: FakeCluster, book: Book
-    ) -> None:
-        for each in (EDA, VERA):
-            api.outside.remove(ROLE_BINDING, each.name, PLACE)
-        api.calls.clear()
-        rows = Rows(
-            wanted=lambda among: [each for each in among if api.writes == [] or each == VERA],
-            intend=book.intend,
-        )
-        reconcile(api, book.spec(), rows)
-        assert written(api) == [("create", EDA.name), ("delete", EDA.name), ("create", VERA.name)]
+        assert written(api) == [(verb, each.name) for verb, each in expected]
 
 
 class TestObserving:
