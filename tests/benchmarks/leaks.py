@@ -6,8 +6,10 @@ hour is as rough as its note says.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.stack import Stack
 
 SAMPLE_SECONDS = 10
 WARM_SHARE = 0.3  # of the time, in which caches and pools fill
+END_SHARE = 0.1  # of the samples: what is open at one moment has the connections of that moment in it
 HISTORY = {"audit_event", "namespaces_membership"}
 """Tables that are meant to grow with what was decided."""
 
@@ -31,7 +34,7 @@ def measure(stack: Stack) -> Iterator[Figure]:
     slots.staff(stack, revocation.WORKERS, revocation.PROCESSES)
     moments: list[float] = []
     megabytes: list[float] = []
-    files: list[float] = []
+    files: list[Counter[str]] = []
     counts: list[dict[str, int]] = []
     with revocation.Changing(stack, seconds) as changing:
         begun = time.monotonic()
@@ -40,7 +43,7 @@ def measure(stack: Stack) -> Iterator[Figure]:
             if passed > WARM_SHARE * seconds:
                 moments.append(passed / 3600)
                 megabytes.append(sum(map(_megabytes, pids)))
-                files.append(float(sum(map(_open_files, pids))))
+                files.append(sum(map(_open_files, pids), Counter()))
                 counts.append(rows.run(stack.environment, "leaks", "sizes_of_tables()"))
             time.sleep(SAMPLE_SECONDS)
     number = len(_processes(stack))
@@ -53,11 +56,15 @@ def measure(stack: Stack) -> Iterator[Figure]:
         "memory of a worker's process while it works", [slope], "MB an hour", {"max": 1.0}, note=note
     )
     yield Figure("memory of all processes of the workers", megabytes, "MB", {})
+    first, last = _medians(files[: _ends(files)]), _medians(files[-_ends(files) :])
     yield Figure(
-        "open files of all processes of the workers: last less first",
-        [files[-1] - files[0]],
+        "open files of all processes of the workers: last tenth less first",
+        [sum(last.values()) - sum(first.values())],
         "files",
         {"max": 8.0},
+        note=", ".join(
+            f"{kind} {first.get(kind, 0):g} to {last.get(kind, 0):g}" for kind in sorted(first | last)
+        ),
     )
     grown = {name for name in counts[0].keys() - HISTORY if counts[-1][name] > counts[0][name] * 1.1 + 50}
     yield Figure(
@@ -90,8 +97,28 @@ def _megabytes(pid: int) -> float:
     return int(text.split("Private_Dirty:")[1].split()[0]) / 1024
 
 
-def _open_files(pid: int) -> int:
+def _open_files(pid: int) -> Counter[str]:
+    """Return how many files the process has open, by kind (socket, pipe, file, ...), none for one that has ended."""
+    kinds: Counter[str] = Counter()
     try:
-        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    except FileNotFoundError:
-        return 0
+        numbers = os.listdir(f"/proc/{pid}/fd")
+    except (FileNotFoundError, ProcessLookupError):
+        return kinds
+    for number in numbers:
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{number}")
+        except FileNotFoundError:  # closed since it was listed
+            continue
+        kinds[target.split(":")[0] if ":[" in target or target.startswith("anon_inode:") else "file"] += 1
+    return kinds
+
+
+def _ends(samples: list[Counter[str]]) -> int:
+    """Return how many samples are an end of all: at least one."""
+    return max(1, round(len(samples) * END_SHARE))
+
+
+def _medians(samples: list[Counter[str]]) -> dict[str, float]:
+    """Return how many files of each kind are open in the middle one of the samples."""
+    kinds = set[str]().union(*samples)
+    return {kind: statistics.median(sample[kind] for sample in samples) for kind in kinds}
