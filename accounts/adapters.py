@@ -14,8 +14,10 @@ from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from accounts import fresh
+from accounts.claims import Claims
 from accounts.models import User
 from accounts.provider import admission, refusals
 from accounts.redirects import is_own_path
@@ -44,6 +46,15 @@ class AccountAdapter(DefaultAccountAdapter):
         with transaction.atomic():
             super().login(request, user)
             record("person.logged_in", by=user, about=user)
+
+    def post_login(
+        self, request: HttpRequest, user: User, *, signal_kwargs: dict[str, Any] | None, **kwargs: Any
+    ) -> HttpResponse:
+        """Remember when the person showed the provider who they are: the session is a new one by now."""
+        claims: Claims = (signal_kwargs or {})["sociallogin"].claims
+        fresh.note(request, user.identities.get(issuer=claims.issuer, subject=claims.subject), claims)
+        answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **kwargs)
+        return answer
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

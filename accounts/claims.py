@@ -1,6 +1,6 @@
 """The only reader of claims: from what an identity provider says to a value that Berth trusts.
 
-An allow-list: `sub`, `name`, `given_name`, `family_name`, `email`, `email_verified`, `idp`, `idp_name`.
+An allow-list: `sub`, `name`, `given_name`, `family_name`, `email`, `email_verified`, `idp`, `idp_name`, `auth_time`.
 Everything else (`groups`, `is_staff`, whatever a provider may think of) is dropped unread. Claims identify
 and describe; they grant nothing.
 """
@@ -46,7 +46,8 @@ class ClaimError(Exception):
 class Claims:
     """What Berth takes from a login, and nothing else.
 
-    `issuer` and `subject` identify; the rest is for display.
+    `issuer` and `subject` identify; `authenticated_at` is when the person showed the provider who they are, in seconds
+    since 1970, None if it does not say; the rest is for display.
     """
 
     issuer: str
@@ -56,6 +57,7 @@ class Claims:
     email_verified: bool = False
     entity_id: str = ""
     institution: str = ""
+    authenticated_at: int | None = None
 
 
 def read(id_token: Mapping[str, Any], userinfo: Mapping[str, Any], issuer: Issuer) -> Claims:
@@ -74,6 +76,7 @@ def read(id_token: Mapping[str, Any], userinfo: Mapping[str, Any], issuer: Issue
         email_verified=email_verified,
         entity_id=entity_id,
         institution=institution,
+        authenticated_at=_moment(id_token.get("auth_time")),
     )
 
 
@@ -110,6 +113,11 @@ def _subject(value: object) -> str:
     if {".", ".."} & set(value.split("/")):
         raise ClaimError("subject")
     return value
+
+
+def _moment(value: object) -> int | None:
+    """Only the signed token is believed, and only a whole number (OpenID Connect Core 1.0, section 2)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _name(*documents: Mapping[str, Any]) -> str:

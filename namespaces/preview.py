@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import yaml
 from django.utils.translation import gettext as _
 
-from accounts.models import Identity
+from accounts.models import Identity, User
 from clusters.registry import configured_clusters
 from clusters.roles import ROLES, binding_name
 from namespaces import seen_limits
+from namespaces.access import Role
+from namespaces.desired_state import with_effect
 from namespaces.limits import Amounts, Key, Kind
-from namespaces.models import Limit, Namespace, Request
+from namespaces.models import Limit, Membership, Namespace, Request
 from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import binding_manifest
 from namespaces.reconciler.spec import BindingSpec, LimitSpec, NamespaceSpec
@@ -48,6 +50,34 @@ def of_request(request: Request) -> Preview:
         usernames=tuple(binding.username for binding in bindings),
         manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True),
     )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A binding that an identity has, or will have, by a membership; without a name the cluster does not know it."""
+
+    namespace: Namespace
+    role: str
+    username: str | None
+
+    @property
+    def role_label(self) -> str:
+        """The role as a word."""
+        return str(Role(self.role).label) if self.role in Role.values else self.role
+
+
+def of_identity(person: User, issuer: str, subject: str) -> list[Line]:
+    """Return what this identity of the person gives them in the clusters, by namespace: made when it is linked, gone
+    when it is retired.
+    """
+    memberships = with_effect(Membership.objects.filter(person=person)).select_related("namespace__cluster")
+    clusters = configured_clusters()
+    lines = []
+    for membership in memberships.order_by("namespace__cluster__name", "namespace__name"):
+        config = clusters.get(membership.namespace.cluster.name)
+        username = config.username(issuer, subject) if config and membership.role in ROLES else None
+        lines.append(Line(membership.namespace, membership.role, username))
+    return lines
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,19 @@ def of_person(person: User, namespaces: Iterable[Namespace]) -> dict[UUID, Stand
     return {key: found.get((key, person.pk), Standing(State.NONE)) for key in by_id}
 
 
+def of_identity(identity: Identity) -> list[tuple[Namespace, Standing]]:
+    """Return how the access by one identity stands, in every namespace in which it has, had or is to have some."""
+    to_have = Q(memberships__person=identity.person_id, memberships__ended_at=None)
+    concerned = Q(grants__identity=identity)
+    if identity.state == Identity.State.ACTIVE:
+        concerned |= to_have
+    namespaces = Namespace.objects.filter(concerned).distinct().select_related("cluster")
+    by_id = {namespace.pk: namespace for namespace in namespaces.order_by("name")}
+    memberships = Membership.objects.filter(person=identity.person_id, namespace__in=by_id)
+    found = _standings(by_id, memberships, identity)
+    return [(namespace, found[key, identity.person_id]) for key, namespace in by_id.items()]
+
+
 def of_members(namespace: Namespace) -> dict[UUID, Standing]:
     """Return the standing of everybody who is or was a member of the namespace, by person."""
     found = _standings({namespace.pk: namespace}, Membership.objects.filter(namespace=namespace))
@@ -89,8 +102,14 @@ def waiting_before(namespace: Namespace) -> int:
 
 
 def _standings(
-    namespaces: dict[UUID, Namespace], memberships: Iterable[Membership]
+    namespaces: dict[UUID, Namespace],
+    memberships: Iterable[Membership],
+    only: Identity | None = None,
 ) -> dict[tuple[UUID, UUID], Standing]:
+    """Judge the newest membership of each person by all their identities, or by only one; a retired one gives nothing,
+    and has what it gave taken back.
+    """
+    among = Identity.objects.filter(pk=only.pk) if only else Identity.objects.all()
     newest: dict[tuple[UUID, UUID], Membership] = {}
     by_age = (
         F("ended_at").asc(nulls_last=True),
@@ -100,15 +119,12 @@ def _standings(
         newest[membership.namespace_id, membership.person_id] = membership
     people = {person for _namespace, person in newest}
     grants: dict[tuple[UUID, UUID], list[Grant]] = defaultdict(list)
-    for grant in Grant.objects.filter(namespace__in=namespaces, identity__person__in=people).select_related(
+    identities = among.filter(person__in=people)
+    for grant in Grant.objects.filter(namespace__in=namespaces, identity__in=identities).select_related(
         "identity"
     ):
         grants[grant.namespace_id, grant.identity.person_id].append(grant)
-    with_identity = set(
-        Identity.objects.filter(person__in=people, state=Identity.State.ACTIVE).values_list(
-            "person", flat=True
-        )
-    )
+    with_identity = set(identities.filter(state=Identity.State.ACTIVE).values_list("person", flat=True))
     statuses = NamespaceStatus.objects.in_bulk(list(namespaces))
     clusters = {status.cluster_id: status for status in ClusterStatus.objects.all()}
     return {
@@ -116,6 +132,7 @@ def _standings(
             membership,
             grants[key],
             has_identity=key[1] in with_identity,
+            is_over=membership.ended_at is not None or bool(only and only.state != Identity.State.ACTIVE),
             status=statuses.get(key[0]),
             namespace=namespaces[key[0]],
             cluster=clusters.get(namespaces[key[0]].cluster_id),
@@ -129,6 +146,7 @@ def _judge(
     grants: list[Grant],
     *,
     has_identity: bool,
+    is_over: bool,
     status: NamespaceStatus | None,
     namespace: Namespace,
     cluster: ClusterStatus | None,
@@ -136,9 +154,9 @@ def _judge(
     role = membership.role
     if cluster is not None and cluster.state == ClusterStatus.State.QUARANTINED:
         # Whatever these rows prove was true of an earlier day.
-        state = State.FAILING if membership.ended_at is None else State.ENDING
+        state = State.ENDING if is_over else State.FAILING
         return Standing(state, role, cluster.since, cluster.error_message)
-    if membership.ended_at is not None:
+    if is_over:
         return _judge_ended(membership, grants)
     if membership.person.is_guest or not membership.person.is_active or not has_identity:
         if any(grant.state != Grant.State.REVOKED for grant in grants):

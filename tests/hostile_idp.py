@@ -201,7 +201,10 @@ class HostileProvider:
         began = self._codes.pop(seen.form.get("code", ""), None)
         if began is None or not _knows_client(seen) or not _proves(began, seen.form.get("code_verifier", "")):
             return _json({"error": "invalid_grant"}, 400)
-        claims = self.bent.id_token(self.id_claims(began.get("nonce")))
+        made = self.id_claims(began.get("nonce"))
+        if "max_age" in began:  # then it has to say when (Core 1.0, section 3.1.2.1)
+            made["auth_time"] = made["iat"]
+        claims = self.bent.id_token(made)
         sign = self.bent.sign or (lambda made: signed(made, self.key))
         access = secrets.token_urlsafe(16)
         self._access[access] = dict(self.claims)

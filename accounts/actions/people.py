@@ -14,7 +14,8 @@ from accounts.signals import person_changed
 from audit.record import record
 
 FIRST_OPERATOR = "operator.first"
-_IDENTITY_FIELDS = ("entity_id", "institution", "name", "email", "email_verified")
+IDENTITY_FIELDS = ("entity_id", "institution", "name", "email", "email_verified")
+"""What an identity keeps of a login, for display; the claims have the same names."""
 
 
 @transaction.atomic
@@ -34,7 +35,7 @@ def register(*, person: User, claims: Claims) -> Identity:
         issuer=claims.issuer,
         subject=claims.subject,
         last_login_at=timezone.now(),
-        **{name: getattr(claims, name) for name in _IDENTITY_FIELDS},
+        **{name: getattr(claims, name) for name in IDENTITY_FIELDS},
     )
     record(
         "person.registered",
@@ -48,7 +49,7 @@ def register(*, person: User, claims: Claims) -> Identity:
 @transaction.atomic
 def welcome_back(*, identity: Identity, claims: Claims) -> None:
     """A later login: take over what the provider says now. Changes no right."""
-    values = {name: getattr(claims, name) for name in _IDENTITY_FIELDS}
+    values = {name: getattr(claims, name) for name in IDENTITY_FIELDS}
     changed = [name for name, value in values.items() if getattr(identity, name) != value]
     Identity.objects.filter(pk=identity.pk).update(last_login_at=timezone.now(), **values)
     User.objects.filter(pk=identity.person_id).update(

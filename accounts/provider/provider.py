@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.socialaccount.models import SocialLogin
@@ -52,8 +53,22 @@ class Provider(OpenIDConnectProvider):
 
     def redirect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send the browser to the provider, with a nonce that is also kept in the stored state."""
+        return self._send(request, *args, **kwargs)
+
+    def redirect_further(self, request: HttpRequest, *, next_url: str, **state: str) -> HttpResponse:
+        """Send somebody who is logged in to the provider, to show there anew who they are.
+
+        What `state` says comes back with them (`accounts.provider.further`). Should our code ever miss it, allauth must
+        not log anybody in, nor attach anything to anybody.
+        """
+        kwargs = {"process": AuthProcess.REDIRECT, "next_url": next_url, **state}
+        return self._send(request, ask_anew={"prompt": "login", "max_age": "0"}, **kwargs)
+
+    def _send(
+        self, request: HttpRequest, *args: Any, ask_anew: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> HttpResponse:
         nonce = secrets.token_urlsafe(NONCE_BYTES)
-        kwargs["auth_params"] = {**self.get_auth_params(), "nonce": nonce}
+        kwargs["auth_params"] = {**self.get_auth_params(), **(ask_anew or {}), "nonce": nonce}
         answer: HttpResponse = super().redirect(request, *args, nonce=nonce, **kwargs)
         return answer
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.issuers import Issuer
+from accounts.models import User
+from accounts.provider import further
 from accounts.provider.errors import LoginError, NotAdmitted, Unreachable
 from accounts.redirects import login_address
 from audit.models import Event
@@ -31,7 +34,7 @@ def respond(
     reason = _reason(error, state)
     logger.warning("login refused", issuer=issuer.id, reason=reason)
     if state and not isinstance(error, Unreachable):
-        _record(issuer, error, reason)
+        _record(issuer, error, reason, by=request.user if further.is_meant(state) else None)
     template, status = _page(error)
     context = {
         "issuer": issuer,
@@ -58,12 +61,13 @@ def _page(error: Exception | None) -> tuple[str, int]:
     return "socialaccount/authentication_error.html", 401
 
 
-def _record(issuer: Issuer, error: Exception | None, reason: str) -> None:
+def _record(issuer: Issuer, error: Exception | None, reason: str, *, by: User | AnonymousUser | None) -> None:
+    """Record who tried: the person whose identity it is, or who was logged in and wanted to show more."""
     identity = error.identity if isinstance(error, NotAdmitted) else None
     with transaction.atomic():
         record(
             "login.refused",
-            by=identity.person if identity else None,
+            by=identity.person if identity else by if isinstance(by, User) else None,
             about=identity,
             after={"issuer": issuer.id},
             outcome=Event.Outcome.DENIED,

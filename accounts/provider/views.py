@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote_plus
 
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
 from allauth.socialaccount.providers.oauth2.client import OAuth2Client
@@ -22,7 +23,7 @@ from requests.auth import HTTPBasicAuth
 
 from accounts import issuers
 from accounts.claims import ClaimError, read
-from accounts.provider import admission, discovery, id_token
+from accounts.provider import admission, discovery, further, id_token
 from accounts.provider.calls import ProviderCalls
 from accounts.provider.errors import LoginError, Refused
 from accounts.redirects import login_address
@@ -104,6 +105,8 @@ class Adapter(OpenIDConnectOAuth2Adapter):
             claims = read(said, self._userinfo(token, said["sub"]), self.issuer)
         except ClaimError as error:
             raise Refused(error.code) from error
+        if further.is_meant(self.state):
+            raise ImmediateHttpResponse(further.arrive(request, self.state, claims))
         admission.check(claims)
         return self.get_provider().sociallogin_from_response(request, claims)
 

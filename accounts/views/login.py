@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
-from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import rotate_token
@@ -11,10 +10,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.leading_out import leads_to_issuers
 from accounts.redirects import is_own_path
 from accounts.submissions import repeatable
 
 
+@leads_to_issuers
 @never_cache
 @require_safe
 def login(request: HttpRequest) -> HttpResponseBase:
@@ -26,14 +27,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     next_page = wanted if wanted and is_own_path(wanted) else ""
     if request.user.is_authenticated:
         return redirect(next_page or settings.LOGIN_REDIRECT_URL)
-    # Browsers hold the redirect after the form to the policy of the page that the form is on.
-    origins = sorted({origin for issuer in settings.ISSUERS for origin in issuer.form_action_origins})
-
-    @csp_update({"form-action": origins})
-    def page(request: HttpRequest) -> HttpResponse:
-        return render(request, "account/login.html", {"issuers": settings.ISSUERS, "next": next_page})
-
-    return page(request)
+    return render(request, "account/login.html", {"issuers": settings.ISSUERS, "next": next_page})
 
 
 @repeatable

@@ -48,6 +48,11 @@ def person(subject: str) -> str:
     return str(_person(subject).pk)
 
 
+def identity(subject: str) -> str:
+    """Return the id of an identity."""
+    return str(Identity.objects.get(subject=subject).pk)
+
+
 def membership(name: str, subject: str) -> str:
     """Return the id of somebody's membership."""
     found = Membership.objects.current().get(namespace=_namespace(name), person=_person(subject))
@@ -148,7 +153,7 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, membership, request, create, add, remove, ask, deny),
+    *(settle, person, identity, membership, request, create, add, remove, ask, deny),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

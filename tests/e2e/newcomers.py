@@ -29,5 +29,7 @@ TOMAS = _newcomer(13600603, "Tomás Vega", _UCM)  # asks a namespace whose stude
 LENA = _newcomer(13600604, "Lena Fuchs", _OU)  # gets a level from an operator
 RAVI = _newcomer(13600605, "Ravi Menon", _UCM)  # is vouched for
 GRETA = _newcomer(13600606, "Greta Holm", _OU)  # stays a guest, for the pages that a guest sees
+BEA = _newcomer(13600607, "Bea Rossi", _OU)  # moves to another institution, where she is
+BEATRICE = _newcomer(13600608, "Beatrice Rossi", _UCM)
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA)
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE)

@@ -8,12 +8,13 @@ from pytest_django import Settings
 
 from accounts.models import Identity
 from clusters.api import ROLE_BINDING
-from clusters.roles import ROLES
+from clusters.roles import ROLES, binding_name
 from namespaces import preview, reconciliation
 from namespaces.access import Role
 from namespaces.actions import requests
 from namespaces.models import Namespace, Request
 from namespaces.reconciler.manifests import MEMBERSHIP, OPERATION, REVISION
+from namespaces.tasks import request_reconcile
 from tests import factories
 from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
@@ -63,3 +64,32 @@ def test_shows_nothing_for_a_cluster_that_the_file_does_not_name(
     settings.CLUSTERS_FILE = ""
     request: Request = factories.RequestFactory.create(namespace=fire, person=cast.ana, role=Role.ADMIN)
     assert preview.of_request(request).usernames == ()
+
+
+class TestIdentity:
+    """What linking will make and retiring will take away, said before."""
+
+    SUBJECT = "http://cilogon.org/serverA/users/13600999"
+
+    def test_names_what_the_cluster_then_gets(
+        self, cast: Cast, fire: Namespace, fake_cluster: FakeCluster
+    ) -> None:
+        reconciliation.reconcile(fire.pk)
+        issuer = cast.eda.identities.get().issuer
+        (line,) = preview.of_identity(cast.eda, issuer, self.SUBJECT)
+        assert (line.namespace, line.role_label) == (fire, "editor")
+        name = binding_name(line.role, issuer, self.SUBJECT)
+        factories.IdentityFactory.create(person=cast.eda, issuer=issuer, subject=self.SUBJECT)
+        request_reconcile(fire.pk)
+        reconciliation.reconcile(fire.pk)
+        made = fake_cluster.get(ROLE_BINDING, name, fire.name)
+        assert made["subjects"][0]["name"] == line.username
+        assert made["roleRef"]["name"] == "berth:editor"
+
+    def test_says_where_it_gives_nothing(self, cast: Cast, fire: Namespace) -> None:
+        (line,) = preview.of_identity(cast.eda, "https://unknown.example", self.SUBJECT)
+        assert line.username is None
+
+    def test_guest_has_nothing(self, cast: Cast, fire: Namespace) -> None:
+        factories.MembershipFactory.create(namespace=fire, person=cast.ana)
+        assert preview.of_identity(cast.ana, cast.ana.identities.get().issuer, self.SUBJECT) == []

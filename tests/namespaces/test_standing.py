@@ -308,3 +308,45 @@ class TestWaitingBefore:
         follow(changed(1))
         changed(2, cluster=factories.ClusterFactory.create(name="other"))
         assert standing.waiting_before(changed(3)) == 0
+
+
+class TestOfIdentity:
+    """One identity among several of a person: what it gives is told apart from what the others give."""
+
+    @pytest.fixture
+    def second(self, member: Membership) -> Identity:
+        return factories.IdentityFactory.create(person=member.person)
+
+    def test_each_has_its_own_proof(self, member: Membership, second: Identity) -> None:
+        grant(member)
+        first = member.person.identities.exclude(pk=second.pk).get()
+        assert standing.of_identity(first) == [(member.namespace, Standing(State.ACTIVE, "editor", LATER))]
+        ((_namespace, waiting),) = standing.of_identity(second)
+        assert waiting.state == State.WAITING
+
+    def test_retired_one_is_ending_until_proved_and_then_gone(
+        self, member: Membership, second: Identity
+    ) -> None:
+        held = grant(member, Grant.State.REVOKING, identity=second)
+        Identity.objects.filter(pk=second.pk).update(state=Identity.State.RETIRED)
+        second.refresh_from_db()
+        assert [each.state for _namespace, each in standing.of_identity(second)] == [State.ENDING]
+        Grant.objects.filter(pk=held.pk).update(state=Grant.State.REVOKED, proved_at=LATER)
+        assert standing.of_identity(second) == [(member.namespace, Standing(State.REVOKED, "editor", LATER))]
+
+    def test_retired_one_that_never_was_in_a_cluster_is_nowhere(self, member: Membership) -> None:
+        unused = factories.IdentityFactory.create(person=member.person, state=Identity.State.RETIRED)
+        assert standing.of_identity(unused) == []
+
+    def test_ended_membership_stays_to_be_seen(self, member: Membership, second: Identity) -> None:
+        grant(member, Grant.State.REVOKED, identity=second)
+        end(member)
+        assert standing.of_identity(second) == [(member.namespace, Standing(State.REVOKED, "editor", LATER))]
+
+    def test_questions_do_not_grow_with_the_namespaces(
+        self, member: Membership, second: Identity, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for _index in range(5):
+            factories.MembershipFactory.create(person=member.person)
+        with django_assert_max_num_queries(6):
+            assert len(standing.of_identity(second)) == 6

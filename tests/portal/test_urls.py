@@ -24,10 +24,15 @@ NOT_BY_GET, NOT_BY_POST = (302, *(405,) * 6), (302, *(405,) * 6)
 FIRE_ADMINS = (302, 403, 403, 403, 200, 200, 200)
 OPERATORS = ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 400))
 PEOPLE = (302, 404, 404, 404, 404, 200, 200)
+ANAS = (302, 200, *(404,) * 5)
 TABLE = {
     "home": (ANYBODY, NEVER),
     "theme": (NEVER, (400,) * 7),
     "profile": (LOGGED_IN, NOT_BY_POST),
+    "identity": (ANAS, NOT_BY_POST),
+    "identity_link": (LOGGED_IN, (302, *(400,) * 6)),
+    "identity_confirm": ((302,) * 7, (302,) * 7),
+    "identity_retire": (ANAS, (302, 302, *(404,) * 5)),
     "directory": (ANYBODY, NEVER),
     "namespace": (ANYBODY, NEVER),
     "join": (LOGGED_IN, (302, *(400,) * 6)),
@@ -83,6 +88,8 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
             args = ("nautilus", "avis-fire", *arguments[name])
         elif name.startswith("request") and name != "requests":
             args = (request.pk,)
+        elif name in ("identity", "identity_retire"):
+            args = (cast.ana.identities.get().pk,)
         elif name.startswith("person"):
             args = (cast.ana.pk,)
         found[name] = reverse(name, args=args)
@@ -134,7 +141,7 @@ def test_all_forms_are_done_once_but_those_that_decide_nothing() -> None:
                 found.add(pattern.name)
         return found
 
-    names_of_login = {"account_logout", "openid_connect_login"}
+    names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link"}
     assert marked(get_resolver().url_patterns) == {"theme", "name_check"} | names_of_login
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.conf import LazySettings
 
-from accounts.actions import people
+from accounts.actions import identities, people
+from accounts.claims import Claims
 from accounts.errors import StateConflict
-from accounts.models import Level, User
+from accounts.issuers import Issuer
+from accounts.models import Identity, Level, User
+from accounts.provider import admission
 from audit.models import Event
 from tests import factories
 from tests.racing import Act, race, rounds
@@ -48,6 +53,55 @@ def test_two_operators_who_set_each_others_level_do_not_wait_for_each_other() ->
         level = chance.choice(list(Level))
         race(chance, set_level(oskar, level, olga), set_level(olga, level, oskar))
         assert set(User.objects.values_list("level", flat=True)) == {level}
+
+
+def test_identity_that_two_people_show_is_linked_to_one() -> None:
+    for number, chance in enumerate(rounds()):
+        eda, otto = (factories.person(name) for name in ("Eda", "Otto"))
+        claims = Claims(issuer="https://issuer.example", subject=f"new-{number}")
+        finishes = race(chance, link(claims, eda), link(claims, otto))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert Identity.objects.filter(subject=claims.subject).count() == 1
+
+
+def test_link_and_first_login_of_one_identity_make_it_one_persons() -> None:
+    for number, chance in enumerate(rounds()):
+        eda = factories.person("Eda")
+        claims = Claims(issuer="https://issuer.example", subject=f"new-{number}")
+        login = SocialLogin(user=User(), account=SocialAccount(provider="campus", uid=f"uid-{number}"))
+        finishes = race(chance, link(claims, eda), first_login(login, claims))
+        identity = Identity.objects.get(subject=claims.subject)
+        assert finishes[1].won
+        assert login.user == identity.person
+        assert finishes[0].won == (identity.person == eda)
+
+
+def test_one_of_two_last_identities_stays(settings: LazySettings) -> None:
+    settings.ISSUERS = (
+        Issuer(id="one", name="One", issuer="https://one.example", client_id="c", client_secret="s"),
+    )
+    for chance in rounds():
+        eda = factories.PersonFactory.create()
+        one, two = (
+            factories.IdentityFactory.create(person=eda, issuer="https://one.example") for _index in range(2)
+        )
+        finishes = race(chance, retire(one), retire(two))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert eda.identities.filter(state="active").count() == 1
+
+
+def link(claims: Claims, person: User) -> Act:
+    return lambda: identities.link(claims=claims, by=User.objects.get(pk=person.pk))
+
+
+def first_login(login: SocialLogin, claims: Claims) -> Act:
+    return lambda: admission.register(login, claims)
+
+
+def retire(identity: Identity) -> Act:
+    return lambda: identities.retire(
+        identity=Identity.objects.get(pk=identity.pk), by=User.objects.get(pk=identity.person_id)
+    )
 
 
 def vouch(person: User, by: User) -> Act:

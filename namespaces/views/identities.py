@@ -1,0 +1,120 @@
+"""The reader's own identities: what each gives them in the clusters, linking a further one, retiring one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import fresh, linking
+from accounts.actions import identities as actions
+from accounts.errors import Refusal
+from accounts.forms import IssuerForm
+from accounts.guards import KnownRequest, login_needed
+from accounts.leading_out import leads_to_issuers
+from accounts.models import Identity
+from accounts.provider import further
+from accounts.provider.further import Purpose
+from accounts.submissions import repeatable
+from accounts.views.again import own_issuers
+from namespaces import preview, standing
+from namespaces.views.answers import page
+
+
+@login_needed
+@require_safe
+def identity(request: KnownRequest, identity_id: UUID) -> HttpResponse:
+    """Show one of the reader's identities, and how the access by it stands; asked by the script, only that."""
+    shown = _own_or_404(request, identity_id)
+    stands = standing.of_identity(shown)
+    context = {
+        "identity": shown,
+        "stands": stands,
+        "is_final": all(each.is_final for _namespace, each in stands),
+        "may_retire": shown.state == Identity.State.ACTIVE and actions.may_be_retired(shown),
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "namespaces/_identity_access.html", context)
+    return render(request, "namespaces/identity.html", context)
+
+
+@repeatable
+@leads_to_issuers
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def link(request: KnownRequest) -> HttpResponse:
+    """Lead through two logins: first with an identity of the reader's, then with the one to be linked."""
+    shown = fresh.identity(request, fresh.FOR_IDENTITIES)
+    form = IssuerForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and shown is not None:
+        return further.begin(request, form.cleaned_data["issuer"], Purpose.LINK, reverse("identity_confirm"))
+    if form.is_valid():
+        messages.info(request, _("That took longer than five minutes. Show again who you are."))
+        return redirect("identity_link")
+    context = {"shown": shown, "form": form, "issuers": settings.ISSUERS, "own_issuers": own_issuers(request)}
+    return page(request, "namespaces/identity_link.html", context, invalid=form.is_bound)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: KnownRequest) -> HttpResponse:
+    """Name both identities and what the clusters will get; link on POST."""
+    own, other = fresh.identity(request, linking.WITHIN), linking.shown(request)
+    if own is None or other is None:
+        messages.info(request, _("Both logins are needed within ten minutes. Begin again."))
+        return redirect("identity_link")
+    refusal: Refusal | None = None
+    if request.method == "POST":
+        linking.forget(request)
+        try:
+            linked = actions.link(claims=other, by=request.user)
+        except Refusal as error:
+            refusal = error
+        else:
+            messages.success(request, _("Linked. From now on you can log in with either."))
+            return redirect("identity", linked.pk)
+    context = {
+        "own": own,
+        "other": other,
+        "lines": preview.of_identity(request.user, other.issuer, other.subject),
+    }
+    return page(request, "namespaces/identity_confirm.html", context, refusal=refusal)
+
+
+@leads_to_issuers
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
+    """Say what retiring an identity takes away; retire it on POST."""
+    found = _own_or_404(request, identity_id)
+    shown = fresh.identity(request, fresh.FOR_IDENTITIES)
+    refusal: Refusal | None = None
+    if request.method == "POST" and shown is not None:
+        try:
+            actions.retire(identity=found, by=request.user)
+        except Refusal as error:
+            refusal = error
+        else:
+            messages.success(request, _("Retired. Nobody can log in with it, and its access is being ended."))
+            return redirect("identity", found.pk)
+    elif request.method == "POST":
+        messages.info(request, _("That took longer than five minutes. Show again who you are."))
+        return redirect("identity_retire", found.pk)
+    context = {
+        "identity": found,
+        "shown": shown,
+        "own_issuers": own_issuers(request),
+        "may_retire": found.state == Identity.State.ACTIVE and actions.may_be_retired(found),
+        "lines": preview.of_identity(request.user, found.issuer, found.subject),
+    }
+    return page(request, "namespaces/identity_retire.html", context, refusal=refusal)
+
+
+def _own_or_404(request: KnownRequest, identity_id: UUID) -> Identity:
+    return get_object_or_404(Identity, pk=identity_id, person=request.user)
