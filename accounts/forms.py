@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Level
 from accounts.redirects import is_own_path
+from accounts.text import Text
 
 
 class LevelForm(forms.Form):
@@ -41,3 +46,44 @@ class IssuerForm(forms.Form):
         """Return a path of this site, the profile if what was given is none."""
         given = self.cleaned_data["next"]
         return given if is_own_path(given) else reverse("profile")
+
+
+class AcceptForm(forms.Form):
+    """Which version of the terms somebody accepts, and where they were going."""
+
+    version = forms.IntegerField(min_value=1)
+    agree = forms.BooleanField(
+        label=gettext_lazy("I have read this and will keep to it."),
+        error_messages={"required": gettext_lazy("Say that you will keep to the terms, or log out.")},
+    )
+    next = forms.CharField(required=False)
+
+
+class TermsForm(forms.Form):
+    """A new version of the terms."""
+
+    text = Text(
+        label=gettext_lazy("Text"),
+        limit=50_000,
+        lines=20,
+        help_text=gettext_lazy("Plain text. An empty line begins a new paragraph."),
+        error_messages={"required": gettext_lazy("Write the terms.")},
+    )
+    day = forms.DateField(
+        label=gettext_lazy("Binds from"),
+        input_formats=["%Y-%m-%d"],
+        required=False,
+        help_text=gettext_lazy(
+            "A day, such as 2027-02-24. Empty: from now on. Before that day people can accept it."
+        ),
+        error_messages={"invalid": gettext_lazy("Give a day, such as 2027-02-24.")},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Return the moment as well: the beginning of that day here, or now."""
+        cleaned = super().clean() or {}
+        now, day = timezone.now(), cleaned.get("day")
+        begins = timezone.make_aware(datetime.combine(day, time.min)) if day else now
+        if day and begins < now:
+            self.add_error("day", gettext_lazy("This day has begun already. Leave it empty for now."))
+        return {**cleaned, "binds_from": begins}

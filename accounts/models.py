@@ -141,6 +141,41 @@ class Submission(models.Model):
         return self.location
 
 
+class Terms(models.Model):
+    """A version of the terms of use. Its number is its key; what was published once never changes."""
+
+    text = models.TextField(max_length=50_000)
+    binds_from = models.DateTimeField()
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    published_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("terms of use")
+        verbose_name_plural = _("terms of use")
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return str(_("version %(number)d") % {"number": self.pk})
+
+
+class Acceptance(models.Model):
+    """A person accepted a version of the terms, and when."""
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="acceptances")
+    terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="acceptances")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("acceptance")
+        verbose_name_plural = _("acceptances")
+        constraints = (
+            models.UniqueConstraint(fields=("person", "terms"), name="accounts_acceptance_person_terms"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.terms)
+
+
 def account_uid(issuer: str, subject: str) -> str:
     """The key under which allauth keeps an identity: SHA-256 of issuer, NUL, subject, in hex.
 

@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts.text import Text
 from namespaces.access import Role
 from namespaces.actions.drift import LONGEST, problem_of_end
-from namespaces.forms import Text, role_choices
+from namespaces.forms import role_choices
 
 
 class ReasonForm(forms.Form):

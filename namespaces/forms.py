@@ -13,47 +13,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from accounts.text import Text
 from clusters.models import Cluster
 from namespaces.access import Role
 from namespaces.actions.namespaces import Page, PublicationEntry
 from namespaces.models import Visibility
-from namespaces.validators import clean_text, validate_link
+from namespaces.validators import validate_link
 
 REASON_MIN_LENGTH, REASON_MAX_LENGTH = 20, 2000
 SOFTWARE_MAX_COUNT, SOFTWARE_MAX_LENGTH = 50, 60
 PUBLICATIONS_MAX_COUNT = 100
 _DOI = re.compile(r"(?:doi:\s*)?(10\.[0-9]{4,9}/\S+)\Z", re.IGNORECASE)
-
-
-class Text(forms.CharField):
-    """Text in its one canonical form, of limited length.
-
-    The browser is not told the limit: it would swallow the rest of what was pasted.
-    """
-
-    def __init__(self, *, limit: int, minimum: int = 0, lines: int = 0, **kwargs: Any) -> None:
-        self.limit, self.minimum, self.lines = limit, minimum, lines
-        if lines:
-            kwargs["widget"] = forms.Textarea(attrs={"rows": lines})
-        super().__init__(**kwargs)
-
-    def to_python(self, value: Any) -> str:
-        """Check the length before anything else looks at the text."""
-        text = str(value or "")
-        if len(text.replace("\r\n", "\n")) > self.limit:
-            raise ValidationError(
-                _("At most %(limit)d characters; this has %(length)d.")
-                % {"limit": self.limit, "length": len(text)},
-                code="too_long",
-            )
-        cleaned = super().to_python(clean_text(text, lines=bool(self.lines))) or ""
-        if cleaned and len(cleaned) < self.minimum:
-            raise ValidationError(
-                _("At least %(minimum)d characters; this has %(length)d.")
-                % {"minimum": self.minimum, "length": len(cleaned)},
-                code="too_short",
-            )
-        return cleaned
 
 
 def role_choices() -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.text import Text
 from namespaces.actions.limits import needs_default
-from namespaces.forms import Text
 from namespaces.limits import (
     Amounts,
     Key,

@@ -1,9 +1,8 @@
-"""What a namespace may be called, and what text a page may hold (product.md, section 5)."""
+"""What a namespace may be called, and what address a page may hold (product.md, section 5)."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -13,12 +12,6 @@ from django.utils.translation import gettext as _
 
 NAME_MAX_LENGTH = 63
 _CHARACTERS = re.compile(r"[a-z0-9-]+\Z")
-# Controls, surrogates, private use, unassigned, and the line and paragraph separators of Unicode.
-_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-# What turns the direction of text (UAX #9, "Bidi_Control"), and what shows nothing at all.
-_INVISIBLE = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
-)
 _EMPTY_WORDS = frozenset(
     {
         "test",
@@ -78,22 +71,6 @@ def style_name_problems(name: str) -> list[str]:
 def name_problems(name: str, *, reserved: Sequence[str], override_style: bool = False) -> list[str]:
     """Return every rule that the name breaks, as sentences; empty if it may be used."""
     return hard_name_problems(name, reserved) + ([] if override_style else style_name_problems(name))
-
-
-def clean_text(value: str, *, lines: bool = False) -> str:
-    """Return the text in the one canonical form (NFC), or raise ValidationError.
-
-    Control characters and the invisible ones that reorder text are refused, not repaired; `lines` allows line ends
-    and tabs. Browsers send line ends as CR LF: they are stored as LF.
-    """
-    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
-    allowed = {"\n", "\t"} if lines else set()
-    for character in text:
-        if character not in allowed and unicodedata.category(character) in _NO_TEXT:
-            raise ValidationError(_("Control characters are not allowed here."), code="control")
-        if character in _INVISIBLE:
-            raise ValidationError(_("Invisible characters are not allowed here."), code="invisible")
-    return text
 
 
 def validate_link(value: str) -> None:

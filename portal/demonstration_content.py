@@ -172,3 +172,13 @@ NAMESPACES = (
         ((ALEX, Role.ADMIN), (FAHIM, Role.EDITOR), (HOU_I, Role.EDITOR)),
     ),
 )
+
+TERMS = (
+    "The cluster is there for research and teaching. Use it for that, and for nothing that harms others.\n\n"
+    "Your login is yours alone: nobody else works with it, and you work with nobody else's. Tell the operators when "
+    "you think that somebody does.\n\n"
+    "What you start, you look after. Ask for what you need, and give back what you do not use: others wait for it.\n\n"
+    "Keep data about people only where its owner allows it. The operators can see what runs here, and write down who "
+    "decided what.\n\n"
+    "When you leave your institution, say so to the admins of your namespaces, or link the identity of the next one."
+)

@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.terms.TermsFirst",
     "accounts.submissions.OncePerForm",  # the last: it runs the view
 ]
 ROOT_URLCONF = "portal.urls"

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts.views import profile
+from accounts.views import profile, terms
 from portal import health, views
 
 handler400 = "portal.errors.handler400"
@@ -14,6 +14,9 @@ handler500 = "portal.errors.handler500"
 urlpatterns = [
     path("", views.home, name="home"),
     path("theme/", views.theme, name="theme"),
+    path("terms/", terms.terms, name="terms"),
+    path("terms/accept/", terms.accept, name="terms_accept"),
+    path("terms/publish/", terms.publish, name="terms_publish"),
     path("profile/", profile.profile, name="profile"),
     path("accounts/", include("accounts.urls")),
     path("", include("namespaces.urls")),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.redirects import is_own_path
 from accounts.submissions import repeatable
+from accounts.terms import before_terms
 from namespaces import checklist, directory, inbox
 from namespaces.models import Membership, Namespace
 from namespaces.views import state
@@ -54,6 +55,7 @@ def _mine(person: User) -> dict[str, Any]:
     }
 
 
+@before_terms
 @repeatable
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:

@@ -28,6 +28,7 @@ from accounts.provider.calls import ProviderCalls
 from accounts.provider.errors import LoginError, Refused
 from accounts.redirects import login_address
 from accounts.submissions import repeatable
+from accounts.terms import before_terms
 
 _LONGEST_CODE = 4096
 
@@ -134,6 +135,7 @@ class CallbackView(OAuth2CallbackView):
         return state, response
 
 
+@before_terms
 @repeatable
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -151,6 +153,7 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
     return answer
 
 
+@before_terms
 @never_cache
 @require_GET
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:

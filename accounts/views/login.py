@@ -13,8 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.leading_out import leads_to_issuers
 from accounts.redirects import is_own_path
 from accounts.submissions import repeatable
+from accounts.terms import before_terms
 
 
+@before_terms
 @leads_to_issuers
 @never_cache
 @require_safe
@@ -30,6 +32,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     return render(request, "account/login.html", {"issuers": settings.ISSUERS, "next": next_page})
 
 
+@before_terms
 @repeatable
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,6 +52,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     return render(request, "account/logout.html")
 
 
+@before_terms
 @never_cache
 @require_safe
 def inactive(request: HttpRequest) -> HttpResponse:
@@ -56,6 +60,7 @@ def inactive(request: HttpRequest) -> HttpResponse:
     return render(request, "account/account_inactive.html", status=403)
 
 
+@before_terms
 @never_cache
 @require_safe
 def cancelled(request: HttpRequest) -> HttpResponse:
@@ -63,6 +68,7 @@ def cancelled(request: HttpRequest) -> HttpResponse:
     return render(request, "socialaccount/login_cancelled.html")
 
 
+@before_terms
 @require_safe
 def connections(request: HttpRequest) -> HttpResponse:
     """allauth's name for the page of one's identities: ours is the profile."""

@@ -7,8 +7,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.guards import KnownRequest, login_needed
+from accounts.terms import before_terms
 
 
+@before_terms
 @login_needed
 @require_safe
 def profile(request: KnownRequest) -> HttpResponse:

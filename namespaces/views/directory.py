@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.policy import Reader, is_operator
+from accounts.terms import before_terms
 from namespaces.access import Role
 from namespaces.directory import FACETS, SORTS, Card, Found, Query, current, find
 from namespaces.models import Membership, Visibility
@@ -42,6 +43,7 @@ _SORT_LABELS = {
 _VALUES_SHOWN = 6
 
 
+@before_terms
 @require_safe
 def directory(request: HttpRequest) -> HttpResponse:
     """Search the namespaces that the reader may know of."""

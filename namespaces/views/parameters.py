@@ -9,7 +9,7 @@ from django.core.exceptions import BadRequest, ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from namespaces.validators import clean_text
+from accounts.text import clean_text
 
 Reader = Callable[[str, str], Any]
 PAGES = 10_000

@@ -52,6 +52,10 @@ class Hands:
         """Choose one of several that exclude each other."""
         page.get_by_role("radio", name=re.compile(f"^{re.escape(name)}")).check()
 
+    def tick(self, page: Page, label: str) -> None:
+        """Tick a box."""
+        page.get_by_label(label, exact=True).check()
+
     def unfold(self, page: Page, text: str) -> None:
         """Open what is folded away."""
         self._activate(page, page.locator("summary", has_text=text))
@@ -94,6 +98,10 @@ class Keyboard(Hands):
                 return
             page.keyboard.press("ArrowDown")
         raise AssertionError(f"no arrow key leads to {name!r}")
+
+    def tick(self, page: Page, label: str) -> None:
+        self.reach(page, page.get_by_label(label, exact=True))
+        page.keyboard.press("Space")
 
     def search(self, page: Page, text: str) -> None:
         box = page.get_by_role("searchbox")

@@ -21,7 +21,7 @@ from tests.benchmarks.people import id_token
 from tests.e2e.conftest import KubectlAs
 from tests.e2e.hands import Hands, Keyboard, NoScript
 from tests.e2e.newcomers import IRIS, NOOR
-from tests.e2e.windows import Windows
+from tests.e2e.windows import AGREE, Windows
 
 REASON = "I evaluate the smoke detection of last summer together with Alex Pang's group."
 NOTE = "Please ask for avis-fire instead: there the cameras are."
@@ -89,6 +89,11 @@ def log_in_for_the_first_time(way: Hands, page: Page, person: DemoPerson) -> Non
     way.press(page, "link", "Log in with your institution")
     way.press(page, "button", "Log in with CILogon")
     way.press(page, "button", re.compile(f"^{person.name}"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Terms of use")
+    way.press(page, "button", "Accept")
+    expect(page.get_by_role("alert")).to_contain_text("Say that you will keep to the terms, or log out.")
+    way.tick(page, AGREE)
+    way.press(page, "button", "Accept")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Hello, {person.name}")
     expect(page.get_by_role("list").first).to_contain_text("Find your group")
     way.go(page, "/profile/")

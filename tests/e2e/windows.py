@@ -27,6 +27,7 @@ from localcluster.people import DemoPerson
 from tests.stack import Stack
 
 PATIENCE_MS = 20_000
+AGREE = "I have read this and will keep to it."
 _ARGUMENTS = (
     "--no-sandbox",  # as root, in containers
     "--disable-gpu",
@@ -164,8 +165,12 @@ class Windows:
 
 
 def log_in(page: Page, person: DemoPerson, *, next_page: str = "") -> None:
-    """Log in as people do: login page, identity provider, and back."""
+    """Log in as people do: login page, identity provider, and back; the first time with the terms of use."""
     page.goto(f"/accounts/login/?next={next_page}" if next_page else "/accounts/login/")
     page.get_by_role("button", name="Log in with CILogon").click()
     page.get_by_role("button", name=re.compile(f"^{re.escape(person.name)}")).click()
     page.wait_for_url(re.compile(r"^http://localhost:\d+/(?!accounts/|oauth2/)"))
+    if urlsplit(page.url).path == "/terms/":
+        page.get_by_label(AGREE, exact=True).check()
+        page.get_by_role("button", name="Accept").click()
+        page.wait_for_url(re.compile(r"^http://localhost:\d+/(?!terms/)"))

@@ -6,7 +6,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils.datastructures import MultiValueDict
 
-from namespaces.forms import JoinForm, PageForm, PublicationForm, Text
+from accounts.text import Text
+from namespaces.forms import JoinForm, PageForm, PublicationForm
 
 
 def test_length_is_checked_before_anything_looks_at_the_text() -> None:

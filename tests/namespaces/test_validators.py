@@ -1,8 +1,6 @@
-"""What a namespace may be called, and what text a page may hold: every rule with its sentence."""
+"""What a namespace may be called, and what address a page may hold: every rule with its sentence."""
 
 from __future__ import annotations
-
-import unicodedata
 
 import pytest
 from django.conf import settings
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 
 from namespaces.validators import (
     NAME_MAX_LENGTH,
-    clean_text,
     hard_name_problems,
     name_problems,
     style_name_problems,
@@ -172,10 +169,6 @@ class TestHugeInput:
     def test_reserved_pattern_does_not_make_it_slow(self, pattern: str) -> None:
         assert RESERVED_WORDS not in name_problems("a-" * (HUGE // 2), reserved=[pattern])
 
-    @pytest.mark.parametrize("piece", ["a", "é", "e\u0301", "\r\n", "\n\t", "🔥"])
-    def test_text_is_cleaned(self, piece: str) -> None:
-        assert clean_text(piece * (HUGE // len(piece)), lines=True)
-
     @pytest.mark.parametrize("piece", ["a", "/", "?", "#", "@", "[", ":", "a.", "\\", " "])
     def test_link_is_judged(self, piece: str) -> None:
         accepted = piece in {"a", "a."}
@@ -185,79 +178,6 @@ class TestHugeInput:
         else:
             with pytest.raises(ValidationError):
                 validate_link(link)
-
-
-class TestText:
-    @pytest.mark.parametrize(
-        "text", ["Alex Pang", "Ilić", "Ł", "山田", "עברית", "Ünï", "a “quoted” – dash", "x\u200dy", ""]
-    )
-    def test_what_people_write_is_kept(self, text: str) -> None:
-        assert clean_text(text) == unicodedata.normalize("NFC", text)
-
-    def test_one_canonical_form(self) -> None:
-        assert clean_text("Ilic\u0301") == clean_text("Ili\u0107") == "Ili\u0107"
-
-    def test_form_is_canonical_already_when_cleaned_again(self) -> None:
-        text = clean_text("A\u030a \u1112\u1161\u11ab ﬁ")
-        assert clean_text(text) == text
-
-    @pytest.mark.parametrize("lines", [False, True])
-    @pytest.mark.parametrize(
-        "character",
-        [chr(code) for code in (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"],
-        ids=lambda character: f"{ord(character):02x}",
-    )
-    def test_control_characters_are_refused_not_repaired(self, character: str, lines: bool) -> None:
-        with pytest.raises(ValidationError) as refused:
-            clean_text(f"Alex{character}Pang", lines=lines)
-        assert refused.value.code == "control"
-
-    @pytest.mark.parametrize("character", ["\n", "\t", "\u2028", "\u2029", "\x0b", "\x0c", "\x85"])
-    def test_one_line_has_no_line_ends_and_tabs(self, character: str) -> None:
-        with pytest.raises(ValidationError):
-            clean_text(f"Alex{character}Pang")
-        with pytest.raises(ValidationError):
-            clean_text(f"Alex Pang{character}")
-
-    def test_several_lines_may_have_line_ends_and_tabs(self) -> None:
-        assert clean_text("one\n\ttwo\r\nthree\n", lines=True) == "one\n\ttwo\nthree\n"
-
-    @pytest.mark.parametrize("text", ["one\rtwo", "one\r\r\ntwo"])
-    def test_carriage_return_alone_is_no_line_end(self, text: str) -> None:
-        with pytest.raises(ValidationError):
-            clean_text(text, lines=True)
-
-    @pytest.mark.parametrize("lines", [False, True])
-    @pytest.mark.parametrize(
-        "character",
-        [
-            *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",  # embeddings, overrides, isolates
-            *"\u061c\u200e\u200f",  # marks of direction
-            *"\u200b\u2060\ufeff",  # nothing at all
-        ],
-        ids=lambda character: f"{ord(character):04x}",
-    )
-    def test_invisible_characters_that_turn_or_hide_text_are_refused(
-        self, character: str, lines: bool
-    ) -> None:
-        with pytest.raises(ValidationError) as refused:
-            clean_text(f"Alex{character}Pang", lines=lines)
-        assert refused.value.code == "invisible"
-
-    @pytest.mark.parametrize("code", [0xD800, 0xDFFF, 0xE000, 0xFDD0, 0x10FFFF])
-    def test_what_is_no_character_is_refused(self, code: int) -> None:
-        with pytest.raises(ValidationError):
-            clean_text(f"Alex{chr(code)}Pang", lines=True)
-
-    @given(st.text())
-    def test_what_is_kept_can_be_stored_and_shown_in_one_line(self, text: str) -> None:
-        try:
-            kept = clean_text(text)
-        except ValidationError:
-            return
-        kept.encode()
-        assert len(kept.splitlines()) <= 1
-        assert "\x00" not in kept
 
 
 class TestLink:

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
+from accounts import terms
 from accounts.models import Identity, Level, User
 from audit.models import Event
 from localcluster.people import ALEX, ANA, HOU_I, OLGA, DemoPerson
@@ -64,6 +65,12 @@ def test_identities_look_as_their_first_login_would_have_made_them() -> None:
     identity = Identity.objects.get(subject=HOU_I.subject)
     assert (identity.issuer, identity.name) == ("https://localhost:18443", "Hou-I Lin")
     assert (identity.entity_id, identity.email) == (HOU_I.entity_id, HOU_I.email)
+
+
+def test_terms_bind_and_everybody_who_is_here_has_accepted_them() -> None:
+    call_command("seed_demo")
+    assert terms.in_force() is not None
+    assert not any(terms.owed_by(person) for person in User.objects.all())
 
 
 def test_everything_was_recorded() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
+from accounts.models import Terms
 from namespaces.models import DriftDecision, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from tests import factories
 from tests.conftest import Cast
@@ -28,6 +30,9 @@ ANAS = (302, 200, *(404,) * 5)
 TABLE = {
     "home": (ANYBODY, NEVER),
     "theme": (NEVER, (400,) * 7),
+    "terms": (ANYBODY, NEVER),
+    "terms_accept": (NOT_BY_GET, (302, *(400,) * 6)),
+    "terms_publish": OPERATORS,
     "profile": (LOGGED_IN, NOT_BY_POST),
     "identity": (ANAS, NOT_BY_POST),
     "identity_link": (LOGGED_IN, (302, *(400,) * 6)),
@@ -154,6 +159,21 @@ def test_answer(cast: Cast, addresses: dict[str, str], name: str, number: int) -
     by_get, by_post = TABLE[name]
     assert client.get(addresses[name]).status_code == by_get[number]
     assert client.post(addresses[name]).status_code == by_post[number]
+
+
+BEFORE_TERMS = {"directory", "profile", "terms", "terms_accept", "theme"}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_who_has_not_accepted_the_terms_is_led_to_them(
+    cast: Cast, addresses: dict[str, str], name: str
+) -> None:
+    Terms.objects.create(text="Be kind.", binds_from=timezone.now())
+    client = Client()
+    client.force_login(cast.olga)
+    by_get, by_post = client.get(addresses[name]), client.post(addresses[name])
+    led = [answer.headers.get("Location", "").startswith("/terms/") for answer in (by_get, by_post)]
+    assert led == [name not in BEFORE_TERMS] * 2
 
 
 @pytest.mark.parametrize("name", TABLE)

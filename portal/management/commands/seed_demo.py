@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
-from accounts import claims
+from accounts import claims, terms
 from accounts.actions import people
+from accounts.actions import terms as terms_actions
 from accounts.issuers import Issuer
 from accounts.models import Identity, Level, User
 from audit.models import Event
@@ -22,7 +24,7 @@ from localcluster.people import ALEX, BEN, FAHIM, HOU_I, MAYA, OLGA, DemoPerson
 from namespaces.actions import members, namespaces
 from namespaces.models import Membership, Namespace
 from portal.checks import is_demonstration
-from portal.demonstration_content import NAMESPACES, DemoNamespace
+from portal.demonstration_content import NAMESPACES, TERMS, DemoNamespace
 from portal.schema import unapplied_migrations
 
 # Everybody but the operator and Ana Kim, whose first login is a part of what is demonstrated.
@@ -64,6 +66,7 @@ class Command(BaseCommand):
             )
         for content in NAMESPACES:
             _make_namespace(cluster, content, known)
+        _publish_terms(known)
 
     def _people(self) -> dict[str, User]:
         """Return the people by subject."""
@@ -108,6 +111,16 @@ def _make_person(issuer: Issuer, person: DemoPerson, level: Level, *, by: User) 
     if existed:
         return identity.person
     return people.set_level(person=identity.person, level=level, by=by)
+
+
+@transaction.atomic
+def _publish_terms(known: dict[str, User]) -> None:
+    """Publish terms that everybody has accepted who is here already; whoever logs in for the first time is asked."""
+    if terms.newest() is not None:
+        return
+    published = terms_actions.publish(text=TERMS, binds_from=timezone.now(), by=known[OLGA.subject])
+    for person in known.values():
+        terms_actions.accept(version=published.pk, by=person)
 
 
 @transaction.atomic

@@ -1,0 +1,72 @@
+"""The terms of use: which version binds now, and whether somebody still has to accept it.
+
+Whoever owes it has the directory, the profile, the terms and the way out, and nothing else (`TermsFirst`). Where
+nothing was ever published, nobody is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accounts.models import Acceptance, Terms, User
+
+V = TypeVar("V", bound=Callable[..., object])
+
+
+def before_terms(view: V) -> V:
+    """Mark a view that somebody may open who has not accepted the terms."""
+    view.is_before_terms = True  # type: ignore[attr-defined]
+    return view
+
+
+def in_force() -> Terms | None:
+    """Return the version that binds now, by the clock of the database: the newest of those that have begun to."""
+    return Terms.objects.filter(binds_from__lte=Now()).first()
+
+
+def newest() -> Terms | None:
+    """Return the version that was published last; it may bind only later, and can be accepted before."""
+    return Terms.objects.first()
+
+
+def owed_by(person: User) -> bool:
+    """Whether the person has accepted neither the version that binds now nor a newer one. One query."""
+    accepted = Acceptance.objects.filter(person=person.pk, terms__gte=OuterRef("pk"))
+    binding = Terms.objects.filter(binds_from__lte=Now()).annotate(is_accepted=Exists(accepted))
+    return binding.values_list("is_accepted", flat=True).first() is False
+
+
+class TermsFirst:
+    """Lead whoever owes an acceptance to the terms, and from there to where they were going."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> HttpResponse | None:
+        """Let the view run if it is for everybody or nothing is owed."""
+        if getattr(view, "is_before_terms", False) or not isinstance(request.user, User):
+            return None
+        if not owed_by(request.user):
+            return None
+        address = reverse("terms")
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponse(status=204, headers={"HX-Redirect": address})
+        if request.method in {"GET", "HEAD"}:
+            address += "?" + urlencode({"next": request.get_full_path()})
+        return HttpResponseRedirect(address)
