@@ -17,6 +17,8 @@ from accounts.models import Identity
 
 FOR_IDENTITIES = timedelta(minutes=5)
 """For linking and retiring identities (security.md, rule 11)."""
+FOR_ACTS = timedelta(minutes=15)
+"""For the other acts that a stolen session must not be enough for (same rule)."""
 _KEY = "fresh_login"
 _CLOCKS_DIFFER_SECONDS = 30
 

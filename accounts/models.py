@@ -34,7 +34,8 @@ class PersonManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person. `is_superuser` marks an operator, which is not a level.
+    """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over
+    everything of this one, which stays, empty, for what refers to it.
 
     Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
     """
@@ -47,6 +48,9 @@ class User(AbstractBaseUser):
     is_superuser = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
+    )
 
     objects = PersonManager()
 
@@ -60,6 +64,10 @@ class User(AbstractBaseUser):
         indexes = (models.Index(fields=("name",), name="accounts_user_name"),)
         constraints = (
             models.CheckConstraint(name="accounts_user_level", condition=models.Q(level__in=Level.values)),
+            models.CheckConstraint(
+                name="accounts_user_merged",
+                condition=models.Q(merged_into=None) | models.Q(is_active=False, is_superuser=False),
+            ),
         )
 
     def __str__(self) -> str:
@@ -79,8 +87,8 @@ class User(AbstractBaseUser):
 class Identity(models.Model):
     """One (issuer, subject) pair of an identity provider, compared byte by byte; a person may have several.
 
-    Issuer, subject and person never change once stored (see `accounts.triggers`). The subject is what Kubernetes knows
-    this person by.
+    Issuer, subject and person never change once stored (see `accounts.triggers`), but that an account which is merged
+    into another hands its identities over. The subject is what Kubernetes knows this person by.
     """
 
     class State(models.TextChoices):
@@ -120,6 +128,54 @@ class Identity(models.Model):
     def audit_text(self) -> str:
         """A hash: audit rows carry no names of people."""
         return account_uid(self.issuer, self.subject)[:16]
+
+
+class Merge(models.Model):
+    """Somebody showed an identity of another account to be theirs, and asks that the two become one.
+
+    `shown` is that identity, `shown_with` the one of the account that stays; both were shown anew within ten minutes.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("pending")
+        DONE = "done", _("done")
+        DENIED = "denied", _("denied")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kept = models.ForeignKey(User, on_delete=models.PROTECT, related_name="merges")
+    emptied = models.ForeignKey(User, on_delete=models.PROTECT, related_name="merges_away")
+    shown = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    shown_with = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.TextField(max_length=2000, blank=True)
+
+    class Meta:
+        verbose_name = _("merge of two accounts")
+        verbose_name_plural = _("merges of two accounts")
+        ordering = ("asked_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("kept", "emptied"),
+                condition=models.Q(state="pending"),
+                name="accounts_merge_one_pending",
+            ),
+            models.CheckConstraint(
+                name="accounts_merge_state",
+                condition=models.Q(state__in=("pending", "done", "denied", "withdrawn")),
+            ),
+            models.CheckConstraint(name="accounts_merge_two", condition=~models.Q(kept=models.F("emptied"))),
+        )
+
+    def __str__(self) -> str:
+        return str(self.get_state_display())
+
+    @property
+    def audit_text(self) -> str:
+        return f"{self.emptied_id} into {self.kept_id}"
 
 
 class Submission(models.Model):

@@ -1,9 +1,16 @@
-"""The one signal of Berth: what a person may do has changed (level, suspension, identities).
+"""What accounts tell others, who know more: accounts know nothing of namespaces.
 
-Sent inside the transaction of the change, with the person as sender's argument. Accounts knows nothing of namespaces;
-namespaces listens, asks for reconciliation of every namespace concerned, and may refuse by raising an error.
+All are sent inside the transaction of the change, and a listener may refuse it by raising an error.
 """
 
 from django.dispatch import Signal
 
 person_changed = Signal()
+"""What a person may do has changed (level, suspension, identities). Arguments: person, by. Namespaces ask for
+reconciliation of every namespace concerned."""
+
+accounts_merged = Signal()
+"""An account takes over everything of another. Arguments: kept, emptied, by."""
+
+account_in_use = Signal()
+"""Whether anything was ever decided about an account, or asked by it. Argument: person; listeners answer True."""

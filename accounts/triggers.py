@@ -47,3 +47,53 @@ def remove(schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Drop the triggers, for reversing the migration."""
     for statement in _REMOVE[schema_editor.connection.vendor]:
         schema_editor.execute(statement)
+
+
+_MERGED = "EXISTS (SELECT 1 FROM accounts_user WHERE id = OLD.person_id AND merged_into_id = NEW.person_id)"
+_ONCE = "an account that was merged stays merged"
+_INSTALL_MERGES = {
+    "sqlite": [
+        "DROP TRIGGER accounts_identity_fixed",
+        "CREATE TRIGGER accounts_identity_fixed BEFORE UPDATE ON accounts_identity"
+        " WHEN OLD.issuer IS NOT NEW.issuer OR OLD.subject IS NOT NEW.subject"
+        f" OR (OLD.person_id IS NOT NEW.person_id AND NOT {_MERGED})"
+        f" BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END",
+        "CREATE TRIGGER accounts_user_merged_once BEFORE UPDATE ON accounts_user"
+        " WHEN OLD.merged_into_id IS NOT NULL AND OLD.merged_into_id IS NOT NEW.merged_into_id"
+        f" BEGIN SELECT RAISE(ABORT, '{_ONCE}'); END",
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION accounts_identity_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF OLD.issuer IS DISTINCT FROM NEW.issuer OR OLD.subject IS DISTINCT FROM NEW.subject"
+        f" OR NOT {_MERGED} THEN RAISE EXCEPTION '{_MESSAGE}'; END IF; RETURN NEW; END $$",
+        "CREATE OR REPLACE FUNCTION accounts_user_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION '{_ONCE}'; END $$",
+        "CREATE TRIGGER accounts_user_merged_once BEFORE UPDATE ON accounts_user FOR EACH ROW"
+        " WHEN (OLD.merged_into_id IS NOT NULL AND OLD.merged_into_id IS DISTINCT FROM NEW.merged_into_id)"
+        " EXECUTE FUNCTION accounts_user_refuse()",
+    ],
+}
+_REMOVE_MERGES = {
+    "sqlite": [
+        "DROP TRIGGER IF EXISTS accounts_user_merged_once",
+        "DROP TRIGGER accounts_identity_fixed",
+        *_INSTALL["sqlite"],
+    ],
+    "postgresql": [
+        "DROP TRIGGER accounts_user_merged_once ON accounts_user",
+        "DROP FUNCTION accounts_user_refuse()",
+        _INSTALL["postgresql"][0],
+    ],
+}
+
+
+def install_merges(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let identities follow an account that was merged into another, along that one way only."""
+    for statement in _INSTALL_MERGES[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)
+
+
+def remove_merges(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let identities follow nothing again, for reversing the migration."""
+    for statement in _REMOVE_MERGES[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)

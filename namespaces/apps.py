@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from accounts.signals import person_changed
+from accounts.signals import account_in_use, accounts_merged, person_changed
 
 
 class NamespacesConfig(AppConfig):
@@ -11,6 +11,8 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces import checks  # noqa: F401, PLC0415  (models are ready only now)
-        from namespaces.actions import members  # noqa: PLC0415
+        from namespaces.actions import members, merging  # noqa: PLC0415
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
+        accounts_merged.connect(merging.on_accounts_merged, dispatch_uid="namespaces.merging")
+        account_in_use.connect(merging.is_in_use, dispatch_uid="namespaces.merging")

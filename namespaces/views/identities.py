@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import fresh, linking
 from accounts.actions import identities as actions
+from accounts.actions import merging
 from accounts.errors import Refusal
 from accounts.forms import IssuerForm
 from accounts.guards import KnownRequest, login_needed
@@ -69,17 +70,26 @@ def confirm(request: KnownRequest) -> HttpResponse:
     if own is None or other is None:
         messages.info(request, _("Both logins are needed within ten minutes. Begin again."))
         return redirect("identity_link")
+    account = merging.other_account(other, request.user)
+    is_unused = account is not None and merging.is_unused(account)
     refusal: Refusal | None = None
     if request.method == "POST":
         linking.forget(request)
         try:
-            linked = actions.link(claims=other, by=request.user)
+            if account is not None and not is_unused:
+                merging.ask(claims=other, shown_with=own, by=request.user)
+                messages.success(request, _("Asked. An operator looks at both accounts and decides."))
+                return redirect("profile")
+            link_or_take_over = merging.take_over if is_unused else actions.link
+            linked = link_or_take_over(claims=other, by=request.user)
         except Refusal as error:
             refusal = error
         else:
             messages.success(request, _("Linked. From now on you can log in with either."))
             return redirect("identity", linked.pk)
     context = {
+        "account": account,
+        "is_unused": is_unused,
         "own": own,
         "other": other,
         "lines": preview.of_identity(request.user, other.issuer, other.subject),

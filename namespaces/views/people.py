@@ -22,7 +22,7 @@ from accounts.actions import people as actions
 from accounts.errors import Refusal
 from accounts.forms import LevelForm
 from accounts.guards import KnownRequest, login_needed
-from accounts.models import Level, User
+from accounts.models import Level, Merge, User
 from namespaces import inbox, standing
 from namespaces.models import Membership, Request
 from namespaces.policy import visible_namespaces
@@ -65,6 +65,7 @@ def people(request: KnownRequest) -> HttpResponse:
     context = {
         "given": given,
         "found": pages.page(given["page"]),
+        "merges": _merges(request.user),
         "levels": [
             (label, _address(given, level=value), given["level"] == value) for value, label in _levels()
         ],
@@ -139,6 +140,14 @@ def _search(reader: User, *, q: str, level: str, sort: str) -> QuerySet[User]:
     return found.annotate(
         seen_at=Max("identities__last_login_at"), namespaces=Count("memberships", filter=known, distinct=True)
     ).order_by(*_SORTS[sort])
+
+
+def _merges(reader: User) -> list[Merge]:
+    """Return the accounts that wait to be merged, for operators."""
+    if not policy.is_operator(reader):
+        return []
+    pending = Merge.objects.filter(state=Merge.State.PENDING).exclude(Q(kept=reader) | Q(emptied=reader))
+    return list(pending.select_related("kept", "shown"))
 
 
 def _levels() -> list[tuple[str, Any]]:

@@ -14,7 +14,9 @@ from django.utils import timezone
 
 django.setup()
 
-from accounts.models import Identity, User  # noqa: E402  (Django first)
+from accounts.actions import merging  # noqa: E402  (Django first)
+from accounts.claims import Claims  # noqa: E402
+from accounts.models import Identity, User  # noqa: E402
 from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
 from namespaces.access import Role  # noqa: E402
@@ -51,6 +53,14 @@ def person(subject: str) -> str:
 def identity(subject: str) -> str:
     """Return the id of an identity."""
     return str(Identity.objects.get(subject=subject).pk)
+
+
+def ask_to_merge(kept: str, other: str) -> str:
+    """Let somebody ask that the account of another identity becomes theirs."""
+    shown = Identity.objects.get(subject=other)
+    claims = Claims(issuer=shown.issuer, subject=shown.subject)
+    with_own = Identity.objects.get(subject=kept)
+    return str(merging.ask(claims=claims, shown_with=with_own, by=with_own.person).pk)
 
 
 def membership(name: str, subject: str) -> str:
@@ -153,7 +163,7 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, identity, membership, request, create, add, remove, ask, deny),
+    *(settle, person, identity, ask_to_merge, membership, request, create, add, remove, ask, deny),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

@@ -22,6 +22,8 @@ PLACE = "avis-fire"
 def test_person_moves_to_another_institution(
     windows: Windows, cluster_of_demonstration: SharedCluster, kubectl_as: KubectlAs, tmp_path: Path
 ) -> None:
+    early = windows.stranger()
+    log_in(early, BEATRICE)  # as people do before they have read how it goes: a guest who is nobody
     page = windows.stranger()
     log_in(page, BEA)
     rows.run(windows.stack, "add", PLACE, BEA.subject, "editor", OLGA.subject)
@@ -37,6 +39,8 @@ def test_person_moves_to_another_institution(
             "No resources found in avis-fire namespace.\n",
         )
 
+    early.goto("/profile/")
+    expect(early.get_by_role("heading", level=1)).to_have_text("Log in")
     other = windows.stranger()
     log_in(other, BEATRICE)
     other.goto("/profile/")

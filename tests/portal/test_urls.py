@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import Terms
+from accounts.models import Merge, Terms
 from namespaces.models import DriftDecision, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from tests import factories
 from tests.conftest import Cast
@@ -68,6 +68,10 @@ TABLE = {
     "request_withdraw": (NOT_BY_GET, (302, 404, 302, 404, 403, 403, 403)),
     "config": (LOGGED_IN, NOT_BY_POST),
     "config_download": (LOGGED_IN, NOT_BY_POST),
+    "merge": ((302, *(404,) * 5, 200), NOT_BY_POST),
+    "merge_approve": (NOT_BY_GET, (302, *(404,) * 5, 302)),
+    "merge_deny": (NOT_BY_GET, (302, *(404,) * 5, 400)),
+    "merge_withdraw": (NOT_BY_GET, (302, 302, *(404,) * 5)),
     "people": (PEOPLE, NOT_BY_POST),
     "person": (PEOPLE, NOT_BY_POST),
     "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
@@ -85,6 +89,12 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
         "namespace": (), "join": (), "leave": (), "members": (), "member_add": (), "settings": (), "limits": (),
         "namespace_requests": (), "member_role": (membership.pk,), "member_remove": (membership.pk,),
     }  # fmt: skip
+    merge = Merge.objects.create(
+        kept=cast.ana,
+        emptied=cast.otto,
+        shown=cast.otto.identities.get(),
+        shown_with=cast.ana.identities.get(),
+    )
     arguments_of_drift = lines_of_drift(fire)
     found = {}
     for name in TABLE:
@@ -93,6 +103,8 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
             args = ("nautilus", "avis-fire", *arguments[name])
         elif name.startswith("request") and name != "requests":
             args = (request.pk,)
+        elif name.startswith("merge"):
+            args = (merge.pk,)
         elif name in ("identity", "identity_retire"):
             args = (cast.ana.identities.get().pk,)
         elif name.startswith("person"):

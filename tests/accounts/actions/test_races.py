@@ -6,7 +6,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import LazySettings
 
-from accounts.actions import identities, people
+from accounts.actions import identities, merging, people
 from accounts.claims import Claims
 from accounts.errors import StateConflict
 from accounts.issuers import Issuer
@@ -88,6 +88,22 @@ def test_one_of_two_last_identities_stays(settings: LazySettings) -> None:
         finishes = race(chance, retire(one), retire(two))
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert eda.identities.filter(state="active").count() == 1
+
+
+def test_unused_account_that_two_people_show_is_taken_over_by_one() -> None:
+    for chance in rounds():
+        eda, otto, unused = (factories.person(name) for name in ("Eda", "Otto", "Nobody"))
+        User.objects.filter(pk=unused.pk).update(level=Level.GUEST)
+        identity = unused.identities.get()
+        claims = Claims(issuer=identity.issuer, subject=identity.subject)
+        finishes = race(chance, take_over(claims, eda), take_over(claims, otto))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        identity.refresh_from_db()
+        assert identity.person == (eda if finishes[0].won else otto)
+
+
+def take_over(claims: Claims, person: User) -> Act:
+    return lambda: merging.take_over(claims=claims, by=User.objects.get(pk=person.pk))
 
 
 def link(claims: Claims, person: User) -> Act:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import fresh
-from accounts.models import Identity, User
+from accounts.models import Identity, Merge, User
 from audit.models import Event
 from tests.accounts.conftest import Browser, Refusals, snapshot
 from tests.hostile_idp import SUBJECT, HostileProvider, query_of
@@ -277,3 +277,56 @@ class TestLink:
         stranger.log_in()
         assert stranger.person() != ana
         assert Identity.objects.values("person").distinct().count() == 2
+
+
+class TestOtherAccount:
+    """The identity that was shown has an account of its own: somebody logged in with it before they linked it."""
+
+    @pytest.fixture
+    def other(self, browser: Browser, idp: HostileProvider, ana: User) -> User:
+        idp.claims["sub"] = OTHER
+        stranger = Browser(Client(), browser.settings, browser.issuer)
+        stranger.log_in()
+        idp.claims["sub"] = SUBJECT
+        person = stranger.person()
+        assert person is not None
+        return person
+
+    def test_unused_one_is_taken_over(
+        self, browser: Browser, idp: HostileProvider, ana: User, other: User
+    ) -> None:
+        show_other(browser, idp)
+        assert "is taken over" in browser.client.get(CONFIRM).content.decode()
+        browser.client.post(CONFIRM)
+        other.refresh_from_db()
+        assert (other.merged_into, other.is_active) == (ana, False)
+        idp.claims["sub"] = OTHER
+        again = Browser(Client(), browser.settings, browser.issuer)
+        again.log_in()
+        assert again.person() == ana
+
+    def test_used_one_is_asked_about(
+        self, browser: Browser, idp: HostileProvider, ana: User, other: User
+    ) -> None:
+        User.objects.filter(pk=other.pk).update(level="user")
+        show_other(browser, idp)
+        assert "An operator looks at both" in browser.client.get(CONFIRM).content.decode()
+        assert browser.client.post(CONFIRM).headers["Location"] == "/profile/"
+        merge = Merge.objects.get()
+        assert (merge.kept, merge.emptied, merge.state) == (ana, other, "pending")
+        assert (merge.shown.subject, merge.shown_with.subject) == (OTHER, SUBJECT)
+        page = browser.client.get("/profile/").content.decode()
+        assert "it lies with the operators" in page
+        browser.client.post(reverse("merge_withdraw", args=[merge.pk]))
+        merge.refresh_from_db()
+        assert merge.state == "withdrawn"
+
+    def test_suspended_one_is_refused_with_words(
+        self, browser: Browser, idp: HostileProvider, ana: User, other: User
+    ) -> None:
+        User.objects.filter(pk=other.pk).update(is_active=False)
+        show_other(browser, idp)
+        answer = browser.client.post(CONFIRM)
+        assert answer.status_code == 409
+        assert "must be active" in answer.content.decode()
+        assert not Merge.objects.exists()

@@ -1,0 +1,153 @@
+"""Two accounts of one person become one: one takes over everything, the other stays, empty, for the record.
+
+Whoever asks has shown an identity of each. An account that nothing was ever decided about is taken over at once: it is
+what a first login with the second identity leaves. For every other one an operator decides.
+"""
+
+from __future__ import annotations
+
+from allauth.socialaccount.models import SocialAccount
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from accounts import policy
+from accounts.actions import people
+from accounts.claims import Claims
+from accounts.errors import NotAllowed, StateConflict
+from accounts.models import Identity, Level, Merge, User
+from accounts.signals import account_in_use, accounts_merged, person_changed
+from audit.record import record
+
+
+def is_unused(person: User) -> bool:
+    """Whether the account is a guest's about whom nothing was ever decided, and who never asked for anything."""
+    if person.is_superuser or not person.is_guest or not person.is_active:
+        return False
+    return not any(answer for _receiver, answer in account_in_use.send(sender=User, person=person))
+
+
+def other_account(claims: Claims, person: User) -> User | None:
+    """Return the account that the identity of these claims has, if it is another than this person's."""
+    identity = (
+        Identity.objects.select_related("person").filter(issuer=claims.issuer, subject=claims.subject).first()
+    )
+    return identity.person if identity is not None and identity.person_id != person.pk else None
+
+
+@transaction.atomic
+def take_over(*, claims: Claims, by: User) -> Identity:
+    """Take over the unused account of an identity that was just shown. Raises StateConflict if it is in use."""
+    shown = _shown(claims)
+    _lock(by, shown.person)
+    shown.person.refresh_from_db()
+    if not is_unused(shown.person):
+        raise StateConflict(_("This account is in use: an operator has to merge the two."))
+    _merge(kept=by, emptied=shown.person, by=by)
+    shown.refresh_from_db()
+    return shown
+
+
+@transaction.atomic
+def ask(*, claims: Claims, shown_with: Identity, by: User) -> Merge:
+    """Ask the operators to merge the account of an identity that the person has just shown into theirs.
+
+    Raises StateConflict where it was asked already, or one of the two cannot be merged.
+    """
+    shown = _shown(claims)
+    _lock(by, shown.person)
+    _may_be_merged(kept=by, emptied=shown.person)
+    try:
+        with transaction.atomic():
+            asked = Merge.objects.create(kept=by, emptied=shown.person, shown=shown, shown_with=shown_with)
+    except IntegrityError:
+        raise StateConflict(_("You have asked already. An operator decides.")) from None
+    record("merge.asked", by=by, about=asked)
+    return asked
+
+
+@transaction.atomic
+def approve(*, merge: Merge, by: User) -> Merge:
+    """Merge the two accounts. Raises NotAllowed (operators only, and not their own), StateConflict."""
+    _may_decide(merge, by)
+    decided = _decide(merge, Merge.State.DONE, by=by)
+    _lock(decided.kept, decided.emptied)
+    _merge(kept=decided.kept, emptied=decided.emptied, by=by)
+    return decided
+
+
+@transaction.atomic
+def deny(*, merge: Merge, note: str, by: User) -> Merge:
+    """Say no, with a note that the asker reads. Raises NotAllowed, StateConflict."""
+    _may_decide(merge, by)
+    return _decide(merge, Merge.State.DENIED, by=by, note=note)
+
+
+@transaction.atomic
+def withdraw(*, merge: Merge, by: User) -> Merge:
+    """Take one's own wish back. Raises NotAllowed, StateConflict."""
+    if merge.kept_id != by.pk:
+        raise NotAllowed(_("Only who asked can withdraw this."))
+    return _decide(merge, Merge.State.WITHDRAWN, by=by)
+
+
+def _shown(claims: Claims) -> Identity:
+    found = (
+        Identity.objects.select_related("person").filter(issuer=claims.issuer, subject=claims.subject).first()
+    )
+    if found is None:
+        raise StateConflict(_("Nobody has an account with this identity any more. Link it."))
+    return found
+
+
+def _lock(*both: User) -> None:
+    """Hold both rows, in one order for everybody."""
+    for person in sorted(both, key=lambda each: each.pk):
+        people.lock(person)
+        person.refresh_from_db()
+
+
+def _may_decide(merge: Merge, by: User) -> None:
+    if not policy.is_operator(people.as_stored(by)) or by.pk in (merge.kept_id, merge.emptied_id):
+        raise NotAllowed(_("Only operators merge accounts, and nobody their own."))
+
+
+def _may_be_merged(*, kept: User, emptied: User) -> None:
+    if kept.pk == emptied.pk or not kept.is_active or not emptied.is_active:
+        raise StateConflict(_("Both accounts must be active, and two."))
+    if emptied.is_superuser:
+        raise StateConflict(
+            _("An operator's account is not given up by merging. Merge the other one into it.")
+        )
+
+
+def _decide(merge: Merge, state: Merge.State, *, by: User, note: str = "") -> Merge:
+    pending = Merge.objects.filter(pk=merge.pk, state=Merge.State.PENDING)
+    won = pending.update(state=state, decided_at=Now(), decided_by=by, note=note)
+    decided = Merge.objects.select_related("kept", "emptied", "decided_by").get(pk=merge.pk)
+    if not won:
+        raise StateConflict(_("This was decided already: %(state)s.") % {"state": decided})
+    record(
+        f"merge.{state}", by=by, about=decided, before={"state": Merge.State.PENDING}, after={"state": state}
+    )
+    return decided
+
+
+def _merge(*, kept: User, emptied: User, by: User) -> None:
+    _may_be_merged(kept=kept, emptied=emptied)
+    before = {"level": kept.level, "emptied": str(emptied.pk), "emptied_level": emptied.level}
+    level = max(kept.level, emptied.level, key=lambda each: Level(each).rank)
+    User.objects.filter(pk=emptied.pk).update(
+        merged_into=kept, is_active=False, level=Level.GUEST, name="", email="", institution=""
+    )
+    User.objects.filter(pk=kept.pk).update(level=level)
+    Identity.objects.filter(person=emptied.pk).update(person=kept)
+    SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
+    Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING).update(
+        state=Merge.State.WITHDRAWN, decided_at=Now()
+    )
+    record("person.merged", by=by, about=kept, before=before, after={"level": level})
+    kept.refresh_from_db()
+    emptied.refresh_from_db()
+    accounts_merged.send(sender=User, kept=kept, emptied=emptied, by=by)
+    person_changed.send(sender=User, person=kept, by=by)

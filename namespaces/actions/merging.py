@@ -1,0 +1,62 @@
+"""What becomes of memberships and requests when an account takes over another."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import User
+from audit.record import record
+from namespaces.access import Role
+from namespaces.actions.members import lock
+from namespaces.lanes import REVOCATIONS
+from namespaces.models import Membership, Request
+from namespaces.tasks import request_reconcile
+
+
+def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, **_kwargs: object) -> None:
+    """Hand memberships over, the higher role where both have one, and requests; in the same transaction."""
+    current = Membership.objects.current().filter(person=emptied).select_related("namespace")
+    memberships = list(current.order_by("namespace_id"))
+    for membership in memberships:
+        lock(membership.namespace)
+        _hand_over(membership, kept, by)
+    member_of = Membership.objects.current().filter(person=kept).values("namespace")
+    asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
+    theirs = Request.objects.filter(person=emptied)
+    needless = theirs.filter(Q(namespace__in=member_of) | Q(namespace__in=asked), state=Request.State.PENDING)
+    needless.update(state=Request.State.WITHDRAWN, decided_at=Now(), decided_by=by)
+    theirs.update(person=kept)
+    request_reconcile(*(membership.namespace_id for membership in memberships), lane=REVOCATIONS)
+
+
+def is_in_use(sender: type[User], person: User, **_kwargs: object) -> bool:
+    """Whether the person is or was a member of anything, or asked for anything."""
+    return Membership.objects.filter(person=person).exists() or Request.objects.filter(person=person).exists()
+
+
+def _hand_over(membership: Membership, kept: User, by: User) -> None:
+    own = Membership.objects.current().filter(namespace=membership.namespace, person=kept).first()
+    before = {"person": str(membership.person_id), "role": membership.role}
+    if own is None:
+        Membership.objects.filter(pk=membership.pk).update(person=kept)
+        after = {"person": str(kept.pk), "role": membership.role}
+    else:
+        Membership.objects.filter(pk=membership.pk).update(ended_at=Now())
+        if _rank(membership.role) > _rank(own.role):
+            Membership.objects.filter(pk=own.pk).update(role=membership.role, changed_at=Now())
+            own.role = membership.role
+        after = {"person": str(kept.pk), "role": own.role}
+    record(
+        "member.merged",
+        by=by,
+        about=membership,
+        namespace_id=membership.namespace_id,
+        before=before,
+        after=after,
+    )
+
+
+def _rank(role: str) -> int:
+    """Return the place of a role among all; one that only a newer version knows is below, and never given by us."""
+    return Role.values.index(role) if role in Role.values else -1

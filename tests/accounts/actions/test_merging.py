@@ -1,0 +1,186 @@
+"""Two accounts become one: who may, what moves, what stays. What namespaces make of it: tests/namespaces/actions."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.db import DatabaseError, transaction
+
+from accounts.actions import merging
+from accounts.claims import Claims
+from accounts.errors import NotAllowed, StateConflict
+from accounts.models import Identity, Level, Merge, User
+from accounts.signals import person_changed
+from audit.models import Event
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+def claims_of(person: User) -> Claims:
+    identity = person.identities.get()
+    return Claims(issuer=identity.issuer, subject=identity.subject)
+
+
+def asked(kept: User, emptied: User) -> Merge:
+    return merging.ask(claims=claims_of(emptied), shown_with=kept.identities.get(), by=kept)
+
+
+class TestTakeOver:
+    """A first login with the second identity made an account; nothing was ever done with it."""
+
+    def test_identity_becomes_the_persons(self, cast: Cast) -> None:
+        identity = cast.ana.identities.get()
+        SocialAccount.objects.create(user=cast.ana, provider="campus", uid="hash", extra_data={})
+        taken = merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        assert (taken.pk, taken.person) == (identity.pk, cast.eda)
+        assert cast.eda.identities.count() == 2
+        assert SocialAccount.objects.get().user == cast.eda
+
+    def test_emptied_account_stays_without_name_or_rights(self, cast: Cast) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        cast.ana.refresh_from_db()
+        assert (cast.ana.merged_into, cast.ana.is_active) == (cast.eda, False)
+        assert (cast.ana.name, cast.ana.email, cast.ana.institution) == ("", "", "")
+        event = Event.objects.get(act="person.merged")
+        assert (event.object_id, event.before["emptied"]) == (str(cast.eda.pk), str(cast.ana.pk))
+
+    def test_level_stays(self, cast: Cast) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        cast.eda.refresh_from_db()
+        assert cast.eda.level == Level.USER
+
+    @pytest.mark.parametrize("who", ["otto", "olga"])
+    def test_account_with_a_level_is_not_taken_over(self, cast: Cast, who: str) -> None:
+        with pytest.raises(StateConflict, match="in use"):
+            merging.take_over(claims=claims_of(getattr(cast, who)), by=cast.eda)
+        assert cast.eda.identities.count() == 1
+
+    def test_suspended_account_is_not_taken_over(self, cast: Cast) -> None:
+        User.objects.filter(pk=cast.ana.pk).update(is_active=False)
+        with pytest.raises(StateConflict):
+            merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+
+    def test_suspended_person_takes_over_nothing(self, cast: Cast) -> None:
+        User.objects.filter(pk=cast.eda.pk).update(is_active=False)
+        with pytest.raises(StateConflict):
+            merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        assert cast.ana.identities.count() == 1
+
+    def test_own_account_is_not_another(self, cast: Cast) -> None:
+        assert merging.other_account(claims_of(cast.eda), cast.eda) is None
+        assert merging.other_account(claims_of(cast.ana), cast.eda) == cast.ana
+        assert merging.other_account(Claims(issuer="https://nobody.example", subject="x"), cast.eda) is None
+
+
+class TestDecision:
+    def test_operator_merges(self, cast: Cast) -> None:
+        told: list[User] = []
+
+        def listen(person: User, **_kwargs: object) -> None:
+            told.append(person)
+
+        person_changed.connect(listen)
+        try:
+            done = merging.approve(merge=asked(cast.eda, cast.paula), by=cast.olga)
+        finally:
+            person_changed.disconnect(listen)
+        cast.eda.refresh_from_db()
+        assert (done.state, done.decided_by) == ("done", cast.olga)
+        assert (cast.eda.level, cast.eda.identities.count()) == (Level.ADMIN, 2)
+        assert told == [cast.eda]
+
+    @pytest.mark.parametrize("who", ["eda", "paula", "otto"])
+    def test_nobody_else_decides(self, cast: Cast, who: str) -> None:
+        pending = asked(cast.eda, cast.otto)
+        for decide in (merging.approve, lambda merge, by: merging.deny(merge=merge, note="No.", by=by)):
+            with pytest.raises(NotAllowed):
+                decide(merge=pending, by=getattr(cast, who))
+        pending.refresh_from_db()
+        assert pending.state == "pending"
+
+    def test_operator_does_not_decide_their_own(self, cast: Cast) -> None:
+        with pytest.raises(NotAllowed):
+            merging.approve(merge=asked(cast.olga, cast.otto), by=cast.olga)
+
+    def test_operator_is_not_emptied(self, cast: Cast) -> None:
+        with pytest.raises(StateConflict, match="operator"):
+            asked(cast.eda, cast.olga)
+
+    def test_what_changed_since_it_was_asked_is_looked_at_again(self, cast: Cast) -> None:
+        pending = asked(cast.eda, cast.otto)
+        User.objects.filter(pk=cast.otto.pk).update(is_active=False)
+        with pytest.raises(StateConflict):
+            merging.approve(merge=pending, by=cast.olga)
+        pending.refresh_from_db()
+        assert pending.state == "pending"
+
+    def test_denied_with_a_note(self, cast: Cast) -> None:
+        denied = merging.deny(merge=asked(cast.eda, cast.otto), note="Who is this?", by=cast.olga)
+        assert (denied.state, denied.note) == ("denied", "Who is this?")
+        assert cast.otto.identities.count() == 1
+
+    def test_first_decision_counts(self, cast: Cast) -> None:
+        pending = asked(cast.eda, cast.otto)
+        merging.deny(merge=pending, note="No.", by=cast.olga)
+        with pytest.raises(StateConflict, match="already"):
+            merging.approve(merge=pending, by=cast.olga)
+        assert cast.otto.identities.count() == 1
+
+    def test_asked_once(self, cast: Cast) -> None:
+        asked(cast.eda, cast.otto)
+        with pytest.raises(StateConflict, match="already"):
+            asked(cast.eda, cast.otto)
+
+    def test_withdrawn_by_who_asked(self, cast: Cast) -> None:
+        pending = asked(cast.eda, cast.otto)
+        with pytest.raises(NotAllowed):
+            merging.withdraw(merge=pending, by=cast.otto)
+        assert merging.withdraw(merge=pending, by=cast.eda).state == "withdrawn"
+
+    def test_three_accounts_become_one_after_the_other(self, cast: Cast) -> None:
+        merging.approve(merge=asked(cast.vera, cast.otto), by=cast.olga)
+        identity = Identity.objects.filter(person=cast.vera).first()
+        assert identity is not None
+        claims = Claims(issuer=identity.issuer, subject=identity.subject)
+        merging.approve(
+            merge=merging.ask(claims=claims, shown_with=cast.eda.identities.get(), by=cast.eda), by=cast.olga
+        )
+        assert cast.eda.identities.count() == 3
+
+
+class TestDatabase:
+    """It lets identities go along a merge, whatever code asks, and along nothing else."""
+
+    def test_identity_goes_to_nobody_else(self, cast: Cast) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        with pytest.raises(DatabaseError, match="never change"), transaction.atomic():
+            Identity.objects.filter(person=cast.eda).update(person=cast.otto)
+
+    def test_identity_does_not_come_back(self, cast: Cast) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        with pytest.raises(DatabaseError, match="never change"), transaction.atomic():
+            Identity.objects.filter(person=cast.eda).update(person=cast.ana)
+
+    @pytest.mark.parametrize("to", [None, "otto"])
+    def test_merged_account_stays_merged(self, cast: Cast, to: str | None) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        with pytest.raises(DatabaseError, match="stays merged"), transaction.atomic():
+            User.objects.filter(pk=cast.ana.pk).update(merged_into=to and getattr(cast, to))
+
+    @pytest.mark.parametrize("field", ["is_active", "is_superuser"])
+    def test_merged_account_is_nobody_any_more(self, cast: Cast, field: str) -> None:
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            User.objects.filter(pk=cast.ana.pk).update(**{field: True})
+
+
+def test_login_with_the_identity_is_the_persons(cast: Cast) -> None:
+    """Not the emptied account's, which nobody can log in to."""
+    factories.IdentityFactory.create(person=cast.ana)
+    identity = cast.ana.identities.order_by("created_at").first()
+    assert identity is not None
+    merging.take_over(claims=Claims(issuer=identity.issuer, subject=identity.subject), by=cast.eda)
+    assert set(Identity.objects.filter(person=cast.ana)) == set()
+    assert cast.eda.identities.count() == 3

@@ -1,0 +1,81 @@
+"""Memberships and requests of an account that another takes over."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.actions import merging
+from accounts.claims import Claims
+from accounts.models import User
+from audit.models import Event
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace, Request
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+def merge(kept: User, emptied: User, by: User) -> None:
+    identity = emptied.identities.get()
+    claims = Claims(issuer=identity.issuer, subject=identity.subject)
+    asked = merging.ask(claims=claims, shown_with=kept.identities.get(), by=kept)
+    merging.approve(merge=asked, by=by)
+
+
+def role_of(person: User, namespace: Namespace) -> str | None:
+    found = Membership.objects.current().filter(person=person, namespace=namespace).first()
+    return found.role if found else None
+
+
+def test_membership_goes_along_as_it_is(cast: Cast, fire: Namespace) -> None:
+    before = Membership.objects.get(person=cast.eda, namespace=fire)
+    generation = fire.generation
+    merge(cast.otto, cast.eda, cast.olga)
+    after = Membership.objects.get(pk=before.pk)
+    assert (after.person, after.role, after.ended_at) == (cast.otto, Role.EDITOR, None)
+    fire.refresh_from_db()
+    assert fire.generation > generation
+    event = Event.objects.get(act="member.merged")
+    assert (event.before["person"], event.after["person"]) == (str(cast.eda.pk), str(cast.otto.pk))
+
+
+@pytest.mark.parametrize(("kept", "emptied"), [("vera", "eda"), ("eda", "vera")])
+def test_higher_role_wins_where_both_are_members(
+    cast: Cast, fire: Namespace, kept: str, emptied: str
+) -> None:
+    stays, goes = getattr(cast, kept), getattr(cast, emptied)
+    merge(stays, goes, cast.olga)
+    assert (role_of(stays, fire), role_of(goes, fire)) == (Role.EDITOR, None)
+    assert Membership.objects.filter(person=goes, ended_at__isnull=False).count() == 1
+
+
+def test_last_admin_stays_one(cast: Cast, fire: Namespace) -> None:
+    Membership.objects.filter(person=cast.paula).delete()
+    merge(cast.otto, cast.nils, cast.olga)
+    assert role_of(cast.otto, fire) == Role.ADMIN
+
+
+def test_pending_request_goes_along(cast: Cast, fire: Namespace) -> None:
+    wish = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    merge(cast.olga, cast.otto, factories.person("Oskar", is_superuser=True))
+    wish.refresh_from_db()
+    assert (wish.person, wish.state) == (cast.olga, Request.State.PENDING)
+
+
+def test_request_that_became_needless_is_withdrawn(cast: Cast, fire: Namespace) -> None:
+    wish = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    merge(cast.eda, cast.otto, cast.olga)
+    wish.refresh_from_db()
+    assert (wish.person, wish.state) == (cast.eda, Request.State.WITHDRAWN)
+
+
+@pytest.mark.parametrize("what", ["member", "former member", "asker"])
+def test_account_with_a_past_is_in_use(cast: Cast, fire: Namespace, what: str) -> None:
+    assert merging.is_unused(cast.ana)
+    if what == "asker":
+        factories.RequestFactory.create(namespace=fire, person=cast.ana, state=Request.State.WITHDRAWN)
+    else:
+        ended = fire.created_at if what == "former member" else None
+        factories.MembershipFactory.create(namespace=fire, person=cast.ana, ended_at=ended)
+    assert not merging.is_unused(cast.ana)
