@@ -15,10 +15,12 @@ from allauth.socialaccount.providers.base.constants import AuthError
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from accounts import fresh
+from accounts import fresh, sessions
+from accounts.actions import people
 from accounts.claims import Claims
-from accounts.models import User
+from accounts.models import Identity, User
 from accounts.provider import admission, refusals
 from accounts.redirects import is_own_path
 from audit.record import record
@@ -42,9 +44,17 @@ class AccountAdapter(DefaultAccountAdapter):
         """Say nothing after login: the page that follows shows who is logged in."""
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Open the session and record it."""
+        """Open the session and record it.
+
+        Under the lock of the person: whoever suspends them, or retires the identity, either finds this session and ends
+        it, or has done so before, and then there is none.
+        """
         with transaction.atomic():
+            people.lock(user)
+            if not _may_enter(user, sessions.opens_with(request)):
+                raise ImmediateHttpResponse(redirect("account_inactive"))
             super().login(request, user)
+            request.session.save()
             record("person.logged_in", by=user, about=user)
 
     def post_login(
@@ -55,6 +65,12 @@ class AccountAdapter(DefaultAccountAdapter):
         fresh.note(request, user.identities.get(issuer=claims.issuer, subject=claims.subject), claims)
         answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **kwargs)
         return answer
+
+
+def _may_enter(person: User, identity: Identity | None) -> bool:
+    if not people.as_stored(person).is_active:
+        return False
+    return identity is None or Identity.objects.filter(pk=identity.pk, state=Identity.State.ACTIVE).exists()
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -93,11 +109,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Take a known identity to its person."""
-        admission.welcome_back(sociallogin, sociallogin.claims)
+        identity = admission.welcome_back(sociallogin, sociallogin.claims)
+        sessions.will_open_with(request, identity)
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User | None:
         """Store a new identity with its person."""
-        admission.register(sociallogin, sociallogin.claims)
+        identity = admission.register(sociallogin, sociallogin.claims)
+        sessions.will_open_with(request, identity)
         person: User | None = sociallogin.user
         return person
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Length, Now
 from django.utils.translation import gettext_lazy as _
+
+from accounts import devices
+
+if TYPE_CHECKING:
+    from accounts.sessions import SessionStore
 
 SUBJECT_MAX_LENGTH = 255
 ISSUER_MAX_LENGTH = 255
@@ -82,6 +88,11 @@ class User(AbstractBaseUser):
     @property
     def is_guest(self) -> bool:
         return self.level == Level.GUEST
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """The suspension that keeps this person out now, if any."""
+        return self.suspensions.current().first()
 
 
 class Identity(models.Model):
@@ -176,6 +187,89 @@ class Merge(models.Model):
     @property
     def audit_text(self) -> str:
         return f"{self.emptied_id} into {self.kept_id}"
+
+
+class Session(AbstractBaseSession):
+    """One browser in which somebody is logged in, or nobody is yet: then all but Django's own columns is empty.
+
+    Written by the engine, `accounts.sessions`. Deleting the row ends the session.
+    """
+
+    AGENT_MAX_LENGTH: ClassVar[int] = 300
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="sessions")
+    identity = models.ForeignKey(
+        Identity, on_delete=models.CASCADE, null=True, blank=True, related_name="sessions"
+    )
+    opened_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True, blank=True)
+    agent = models.CharField(max_length=AGENT_MAX_LENGTH, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        pass
+
+    def __str__(self) -> str:
+        """Return the handle. Never the key: whoever has it is that person."""
+        return self.handle
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        from accounts.sessions import SessionStore  # noqa: PLC0415  (the engine needs the model first)
+
+        return SessionStore
+
+    @property
+    def handle(self) -> str:
+        """What names the session in addresses: the key is a secret."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest()[:32]
+
+    @property
+    def device(self) -> str:
+        return devices.in_words(self.agent)
+
+
+class SuspensionQuerySet(models.QuerySet["Suspension"]):
+    def current(self) -> SuspensionQuerySet:
+        """Narrow to those that have not ended."""
+        return self.filter(ended_at__isnull=True)
+
+
+class Suspension(models.Model):
+    """Somebody is kept out for a while: while one is current, `User.is_active` is False, and that alone decides.
+
+    Only `accounts.actions.suspensions` writes here. Rows stay when they have ended; `ended_by` is empty for one that
+    ended by itself.
+    """
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="suspensions")
+    reason = models.TextField(max_length=2000)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    until = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = SuspensionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("suspension")
+        verbose_name_plural = _("suspensions")
+        ordering = ("-at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person",),
+                condition=models.Q(ended_at__isnull=True),
+                name="accounts_suspension_one_current",
+            ),
+            models.CheckConstraint(
+                name="accounts_suspension_ended",
+                condition=models.Q(ended_at__isnull=False) | models.Q(ended_by__isnull=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Submission(models.Model):

@@ -6,6 +6,7 @@ in production is refused by system checks (portal/checks.py), not here.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.PrivatePages",
+    "accounts.sessions.LastUse",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -158,8 +160,10 @@ DATABASES = _databases()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # In the database, so that login does not need Redis.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
-SESSION_ENGINE = "portal.sessions"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "accounts.sessions"
+SESSION_IDLE = timedelta(hours=env.int("BERTH_SESSION_IDLE_HOURS", default=12))
+SESSION_LONGEST = timedelta(days=env.int("BERTH_SESSION_DAYS", default=7))
+SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())  # of the cookie; the row says when the session ends
 SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
 SESSION_COOKIE_SECURE = SECURE
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -21,24 +21,25 @@ def check(claims: Claims) -> None:
     if identity is not None and identity.state != Identity.State.ACTIVE:
         raise NotAdmitted("identity_retired", identity)
     if identity is not None and not identity.person.is_active:
-        raise NotAdmitted("person_inactive", identity)
+        raise NotAdmitted("person_suspended" if identity.person.suspension else "person_inactive", identity)
     expected = identity.person_id if identity is not None else None
     accounts = SocialAccount.objects.filter(uid=account_uid(claims.issuer, claims.subject))
     if any(owner != expected for owner in accounts.values_list("user_id", flat=True)):
         raise Refused("account_without_identity")
 
 
-def welcome_back(login: SocialLogin, claims: Claims) -> None:
-    """Take the login of a known identity to its person; do nothing for an identity that is new."""
+def welcome_back(login: SocialLogin, claims: Claims) -> Identity | None:
+    """Take the login of a known identity to its person, and return it; do nothing for an identity that is new."""
     identity = _find(claims)
     if identity is None:
-        return
+        return None
     with transaction.atomic():
         people.welcome_back(identity=identity, claims=claims)
         _attach(login, identity)
+    return identity
 
 
-def register(login: SocialLogin, claims: Claims) -> None:
+def register(login: SocialLogin, claims: Claims) -> Identity | None:
     """Store person, identity, account and audit event of a first login together, or nothing.
 
     Of two first logins of one identity at the same moment the second finds what the first stored.
@@ -51,7 +52,8 @@ def register(login: SocialLogin, claims: Claims) -> None:
         if _find(claims) is None:
             raise
         check(claims)
-        welcome_back(login, claims)
+        return welcome_back(login, claims)
+    return identity
 
 
 def _find(claims: Claims) -> Identity | None:

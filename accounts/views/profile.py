@@ -1,11 +1,19 @@
-"""The reader's own page: who Berth takes them for."""
+"""The reader's own page: who Berth takes them for, and where they are logged in."""
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from datetime import timedelta
 
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import sessions
+from accounts.actions import sessions as actions
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import Merge
 from accounts.terms import before_terms
@@ -15,7 +23,40 @@ from accounts.terms import before_terms
 @login_needed
 @require_safe
 def profile(request: KnownRequest) -> HttpResponse:
-    """Show name, institution, level and identities; all of it comes from the institution, nothing is edited here."""
-    identities = request.user.identities.order_by("created_at")
-    asked = request.user.merges.exclude(state=Merge.State.WITHDRAWN).select_related("shown", "decided_by")
-    return render(request, "accounts/profile.html", {"identities": identities, "merges": asked})
+    """Show name, institution, level, identities and sessions; all but the last come from the institution, and nothing
+    is edited here.
+    """
+    context = {
+        "identities": request.user.identities.order_by("created_at"),
+        "merges": request.user.merges.exclude(state=Merge.State.WITHDRAWN).select_related(
+            "shown", "decided_by"
+        ),
+        "sessions": sessions.of(request.user),
+        "idle_hours": settings.SESSION_IDLE // timedelta(hours=1),
+        "longest_days": settings.SESSION_LONGEST.days,
+    }
+    return render(request, "accounts/profile.html", context)
+
+
+@login_needed
+@require_POST
+def end_session(request: KnownRequest, handle: str) -> HttpResponse:
+    """End one of the reader's sessions; the current one by logging out."""
+    found = next((session for session in sessions.of(request.user) if session.handle == handle), None)
+    if found is None:
+        raise Http404
+    if found.session_key == request.session.session_key:
+        return redirect("account_logout")
+    actions.end_one(session=found, by=request.user)
+    messages.success(request, _("The session has ended: %(device)s.") % {"device": found.device})
+    return redirect("profile")
+
+
+@login_needed
+@require_POST
+def end_other_sessions(request: KnownRequest) -> HttpResponse:
+    """End all of the reader's sessions but the current one."""
+    ended = actions.end_others(current=request.session.session_key or "", by=request.user)
+    text = ngettext("%(number)d other session has ended.", "%(number)d other sessions have ended.", ended)
+    messages.success(request, text % {"number": ended})
+    return redirect("profile")

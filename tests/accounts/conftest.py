@@ -12,12 +12,11 @@ import requests
 from django.apps import apps
 from django.conf import LazySettings
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
 from accounts.issuers import Institution, Issuer
-from accounts.models import User
+from accounts.models import Session, User
 from audit.models import Event
 from tests.hostile_idp import CLIENT_ID, CLIENT_SECRET, HostileProvider
 

@@ -123,6 +123,8 @@ NO_PAGES = {
     "terms_accept": "takes a form, and leads on",
     "identity_confirm": "asks after two logins: test_identities.py",
     "show_again": "leads to the identity provider",
+    "session_end": "takes a form, and leads to the profile",
+    "sessions_end": "takes a form, and leads to the profile",
     "openid_connect_login": "leads to the identity provider",
     "socialaccount_connections": "leads to the profile",
     "livez": "answers probes",

@@ -21,7 +21,7 @@ WHO = ("", "ana", "otto", "eda", "nils", "paula", "olga")
 # For each address: the answer to GET for anonymous, guest, outsider, editor, namespace admin, level admin who is also
 # an admin of avis-fire, operator. Then the same for an empty POST, the token of the form being right.
 ANYBODY, LOGGED_IN = (200,) * 7, (302, *(200,) * 6)
-NEVER = (405,) * 7
+NEVER, LOGGED_IN_LEADS_ON = (405,) * 7, (302,) * 7
 NOT_BY_GET, NOT_BY_POST = (302, *(405,) * 6), (302, *(405,) * 6)
 FIRE_ADMINS = (302, 403, 403, 403, 200, 200, 200)
 OPERATORS = ((302, 403, 403, 403, 403, 403, 200), (302, 403, 403, 403, 403, 403, 400))
@@ -38,6 +38,8 @@ TABLE = {
     "identity_link": (LOGGED_IN, (302, *(400,) * 6)),
     "identity_confirm": ((302,) * 7, (302,) * 7),
     "identity_retire": (ANAS, (302, 302, *(404,) * 5)),
+    "session_end": (NOT_BY_GET, (302, *(404,) * 6)),
+    "sessions_end": (NOT_BY_GET, LOGGED_IN_LEADS_ON),
     "directory": (ANYBODY, NEVER),
     "namespace": (ANYBODY, NEVER),
     "join": (LOGGED_IN, (302, *(400,) * 6)),
@@ -107,6 +109,8 @@ def addresses(cast: Cast, fire: Namespace) -> dict[str, str]:
             args = (merge.pk,)
         elif name in ("identity", "identity_retire"):
             args = (cast.ana.identities.get().pk,)
+        elif name == "session_end":
+            args = ("0" * 32,)  # nobody's
         elif name.startswith("person"):
             args = (cast.ana.pk,)
         found[name] = reverse(name, args=args)

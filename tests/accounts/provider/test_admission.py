@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialLogin, SocialToken
-from django.contrib.sessions.models import Session
 
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.issuers import REFUSE
-from accounts.models import Identity, Level, User, account_uid
+from accounts.models import Identity, Level, Session, User, account_uid
 from accounts.provider import admission
 from audit.models import Event
 from tests import factories

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
 from accounts.issuers import Issuer
+from accounts.models import Session
 from audit.models import Event
 from tests.accounts.conftest import Browser, issuer_for
 from tests.accounts.test_redirects import CORPUS
