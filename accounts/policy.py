@@ -31,6 +31,11 @@ def may_set_level(reader: Reader, person: User) -> bool:
     return is_operator(reader) and reader.pk != person.pk
 
 
+def may_suspend(reader: Reader, person: User) -> bool:
+    """Whether the reader may suspend this person, and lift it: operators only, nobody themselves."""
+    return is_operator(reader) and reader.pk != person.pk
+
+
 def may_see_people(reader: Reader) -> bool:
     """Whether the reader may open the people pages."""
     return may_vouch(reader)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -28,6 +29,41 @@ _DOI = re.compile(r"(?:doi:\s*)?(10\.[0-9]{4,9}/\S+)\Z", re.IGNORECASE)
 
 def role_choices() -> list[tuple[str, str]]:
     return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
+
+
+class SuspendForm(forms.Form):
+    """Why somebody is suspended, and until when."""
+
+    reason = Text(
+        label=gettext_lazy("Why"),
+        limit=REASON_MAX_LENGTH,
+        minimum=REASON_MIN_LENGTH,
+        lines=3,
+        help_text=gettext_lazy("Operators read this, nobody else. At least 20 characters."),
+        error_messages={"required": gettext_lazy("Say why: others will ask.")},
+    )
+    until = forms.DateField(
+        label=gettext_lazy("Until the end of (optional)"),
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        help_text=gettext_lazy("Without a day it lasts until an operator lifts it."),
+        error_messages={"invalid": gettext_lazy("Give a day, such as 2027-02-24.")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        attributes = {"type": "date", "min": str(timezone.localdate())}
+        self.fields["until"].widget = forms.DateInput(format="%Y-%m-%d", attrs=attributes)
+
+    def clean_until(self) -> datetime | None:
+        """Return the moment at which the day ends. Raises ValidationError for one that the calendar does not go on
+        after."""
+        day: date | None = self.cleaned_data["until"]
+        if day is None:
+            return None
+        if day > date.max - timedelta(days=2):
+            raise ValidationError(_("Give a day that is nearer."))
+        return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
 
 
 class JoinForm(forms.Form):

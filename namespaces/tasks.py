@@ -19,6 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from accounts.actions import suspensions
 from namespaces import sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
@@ -77,14 +78,19 @@ def reconcile_namespace(*, namespace_id: str, hurry: bool = False) -> None:
 
 @shared_task
 def reconcile_due(*, alone: bool = False) -> None:
-    """Make right whatever is out of date or due to be looked at again; `alone` where there is no broker."""
+    """Make right whatever is out of date or due to be looked at again; `alone` where there is no broker.
+
+    Last, those come in again whose suspension is over: no end of a right waits for that.
+    """
     _share(sweeping.find_due(), alone=alone)
+    suspensions.lift_due()
 
 
 @shared_task
 def reconcile_neglected() -> None:
     """Make right here what is due for long and nobody is at: no beat may run, or the broker take no message."""
     sweeping.reconcile_each(sweeping.find_neglected())
+    suspensions.lift_due()
 
 
 @shared_task

@@ -109,9 +109,9 @@ def remove(*, membership: Membership, by: User) -> Membership:
 
 
 def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> None:
-    """A person's level changed: every namespace they are in follows, in the same transaction.
+    """A person's level or suspension changed: every namespace they are in follows, in the same transaction.
 
-    Raises StateConflict if a namespace would be left without an admin who counts.
+    Raises StateConflict, with all of them, if namespaces would be left without an admin who counts.
     """
     memberships = (
         Membership.objects.current()
@@ -121,8 +121,8 @@ def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> No
     )
     for membership in memberships.filter(role=Role.ADMIN):
         lock(membership.namespace)
-        if person.is_guest or not person.is_active:
-            _keep_an_admin(membership.namespace, without=person)
+    if (person.is_guest or not person.is_active) and (orphans := without_another_admin(person)):
+        raise _last_admin(person, orphans)
     request_reconcile(*memberships.values_list("namespace", flat=True), lane=REVOCATIONS)
 
 
@@ -146,10 +146,24 @@ def _current(membership: Membership) -> Membership:
     return current
 
 
+def without_another_admin(person: User) -> list[Namespace]:
+    """Return the namespaces in which nobody else is an admin who counts, by name."""
+    admins = Membership.objects.current().filter(role=Role.ADMIN)
+    others = admins.exclude(person=person).filter(person__is_active=True).exclude(person__level=Level.GUEST)
+    own = admins.filter(person=person).exclude(namespace__in=others.values("namespace"))
+    return list(
+        Namespace.objects.filter(pk__in=own.values("namespace")).select_related("cluster").order_by("name")
+    )
+
+
 def _keep_an_admin(namespace: Namespace, *, without: User) -> None:
-    others = Membership.objects.current().filter(namespace=namespace, role=Role.ADMIN, person__is_active=True)
-    if not others.exclude(person=without).exclude(person__level=Level.GUEST).exists():
-        raise StateConflict(
-            _("%(person)s is the last admin of %(namespace)s. Make somebody else an admin first.")
-            % {"person": without, "namespace": namespace}
-        )
+    if namespace in without_another_admin(without):
+        raise _last_admin(without, [namespace])
+
+
+def _last_admin(person: User, namespaces: list[Namespace]) -> StateConflict:
+    names = ", ".join(map(str, namespaces))
+    return StateConflict(
+        _("%(person)s is the last admin of %(namespaces)s. Make somebody else an admin first.")
+        % {"person": person, "namespaces": names}
+    )

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.http import Http404, HttpResponse
@@ -15,19 +15,22 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import policy
+from accounts import policy, sessions
 from accounts.actions import people as actions
+from accounts.actions import suspensions
 from accounts.errors import Refusal
 from accounts.forms import LevelForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import Level, Merge, User
 from namespaces import inbox, standing
+from namespaces.actions.members import without_another_admin
+from namespaces.forms import SuspendForm
 from namespaces.models import Membership, Request
 from namespaces.policy import visible_namespaces
 from namespaces.views import parameters
-from namespaces.views.answers import page
+from namespaces.views.answers import blame, page
 
 PAGE_SIZE = 50
 _SORTS = {
@@ -115,6 +118,52 @@ def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     return redirect("person", person_id)
 
 
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
+    """Show what a suspension will do, and suspend."""
+    found = _person_or_404(request.user, person_id)
+    if not policy.may_suspend(request.user, found):
+        raise PermissionDenied(_("Only operators suspend people, and nobody themselves."))
+    if found.suspension and request.method != "POST":
+        return redirect("person", person_id)
+    form = SuspendForm(request.POST) if request.method == "POST" else SuspendForm()
+    refusal = None
+    if form.is_bound and form.is_valid():
+        try:
+            suspensions.suspend(person=found, **form.cleaned_data, by=request.user)
+        except Refusal as error:
+            refusal = error
+            blame(form, error)
+        else:
+            messages.success(request, _("%(person)s is suspended.") % {"person": found})
+            return redirect("person", person_id)
+    context = {
+        "person": found,
+        "form": form,
+        "memberships": Membership.objects.current()
+        .filter(person=found)
+        .select_related("namespace__cluster")
+        .order_by("namespace__name"),
+        "orphans": without_another_admin(found),
+        "sessions": sessions.of(found).count(),
+    }
+    return page(request, "namespaces/suspend.html", context, refusal=refusal, invalid=bool(form.errors))
+
+
+@login_needed
+@require_POST
+def lift(request: KnownRequest, person_id: UUID) -> HttpResponse:
+    """Lift a suspension."""
+    found = _person_or_404(request.user, person_id)
+    try:
+        suspensions.lift(person=found, by=request.user)
+    except Refusal as refusal:
+        return _person(request, found, refusal=refusal)
+    messages.success(request, _("%(person)s is not suspended any more.") % {"person": found})
+    return redirect("person", person_id)
+
+
 def _may_see_or_404(reader: User) -> None:
     if not policy.may_see_people(reader):
         raise Http404
@@ -180,6 +229,8 @@ def _person(
         ),
         "may_vouch": found.is_guest and policy.may_vouch(request.user) and found.pk != request.user.pk,
         "may_set_level": policy.may_set_level(request.user, found),
+        "may_suspend": policy.may_suspend(request.user, found),
+        "suspension": found.suspension,
         "form": form or LevelForm(initial={"level": found.level}),
     }
     return page(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 django.setup()
 
-from accounts.actions import merging  # noqa: E402  (Django first)
+from accounts.actions import merging, suspensions  # noqa: E402  (Django first)
 from accounts.claims import Claims  # noqa: E402
 from accounts.models import Identity, User  # noqa: E402
 from audit.models import Event  # noqa: E402
@@ -109,6 +109,12 @@ def deny(request_id: str, by: str, note: str) -> str:
     return str(requests.deny(request=found, note=note, by=_person(by)).pk)
 
 
+def suspend(subject: str, by: str, reason: str) -> str:
+    """Let somebody suspend somebody."""
+    made = suspensions.suspend(person=_person(subject), reason=reason, until=None, by=_person(by))
+    return str(made.pk)
+
+
 def namespace(name: str) -> str:
     """Return the id of a namespace."""
     return str(_namespace(name).pk)
@@ -163,7 +169,7 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, identity, ask_to_merge, membership, request, create, add, remove, ask, deny),
+    *(settle, person, identity, ask_to_merge, membership, request, create, add, remove, ask, deny, suspend),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

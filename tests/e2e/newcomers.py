@@ -31,5 +31,7 @@ RAVI = _newcomer(13600605, "Ravi Menon", _UCM)  # is vouched for
 GRETA = _newcomer(13600606, "Greta Holm", _OU)  # stays a guest, for the pages that a guest sees
 BEA = _newcomer(13600607, "Bea Rossi", _OU)  # moves to another institution, where she is
 BEATRICE = _newcomer(13600608, "Beatrice Rossi", _UCM)
+SAMI = _newcomer(13600609, "Sami Okoro", _UCM)  # stays suspended, for the pages that show it
+JUNO = _newcomer(13600610, "Juno Reed", _OU)  # is suspended and comes back
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE)
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO)

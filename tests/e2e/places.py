@@ -16,7 +16,7 @@ from localcluster.admin_api import AdminApi
 from localcluster.people import ALEX, BEN, FAHIM, HOU_I, OLGA, DemoPerson
 from tests.benchmarks.people import log_in
 from tests.e2e import rows
-from tests.e2e.newcomers import GRETA, LENA
+from tests.e2e.newcomers import GRETA, LENA, SAMI
 from tests.stack import Stack
 
 PEOPLE: dict[str, DemoPerson | None] = {
@@ -86,6 +86,8 @@ PLACES = (
     Place("person", "/users/{guest}/", "person-guest", ("operator",)),
     Place("person", "/users/{user}/", "person-user", ("operator",)),
     Place("merge", "/users/merges/{merge}/", "merge", ("operator",)),
+    Place("person", "/users/{suspended}/", "person-suspended", ("operator",)),
+    Place("person_suspend", "/users/{user}/suspend/", "suspend", ("operator",)),
     Place("profile", "/profile/", "profile"),
     Place("terms", "/terms/", "terms", ("anonymous", "member", "operator")),
     Place("terms_publish", "/terms/publish/", "terms-publish", ("operator",)),
@@ -125,6 +127,7 @@ NO_PAGES = {
     "show_again": "leads to the identity provider",
     "session_end": "takes a form, and leads to the profile",
     "sessions_end": "takes a form, and leads to the profile",
+    "person_lift": "takes a form, and leads to the person",
     "openid_connect_login": "leads to the identity provider",
     "socialaccount_connections": "leads to the profile",
     "livez": "answers probes",
@@ -218,16 +221,20 @@ def go_astray(stack: Stack) -> None:
 
 
 def paint(stack: Stack) -> Scenery:
-    """Make requests in every state, somebody who was removed, access beside Berth, a guest who stays one, drift."""
+    """Make requests in every state, somebody who was removed, access beside Berth, a guest who stays one,
+    somebody who is suspended, drift.
+    """
     bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/avis-fire/rolebindings"
     AdminApi(stack.cluster.layout).expect("POST", bindings, _BY_HAND)
-    for person in (GRETA, BEN):
+    for person in (GRETA, BEN, SAMI):
         log_in(stack.url, stack.cluster.layout, person.subject)
     denied = rows.run(stack, "ask", "avis-rip", GRETA.subject, "editor")
     rows.run(stack, "deny", denied, ALEX.subject, "Please ask for avis-fire instead: there the cameras are.")
     rows.run(stack, "add", "avis-fire", FAHIM.subject, "viewer", HOU_I.subject)
     rows.run(stack, "remove", "avis-fire", FAHIM.subject, HOU_I.subject)
     go_astray(stack)
+    reason = "Their laptop was stolen, with a session open on it."
+    rows.run(stack, "suspend", SAMI.subject, OLGA.subject, reason)
     return Scenery(
         {
             "binding": rows.run(stack, "binding", "workshop-2026"),
@@ -244,5 +251,6 @@ def paint(stack: Stack) -> Scenery:
             "identity": rows.run(stack, "identity", BEN.subject),
             "guest": rows.run(stack, "person", GRETA.subject),
             "user": rows.run(stack, "person", HOU_I.subject),
+            "suspended": rows.run(stack, "person", SAMI.subject),
         }
     )

@@ -7,6 +7,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,8 +16,12 @@ from uuid import uuid4
 import pytest
 import redis
 from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 from kombu import Message
 
+from accounts.actions import suspensions
+from accounts.models import Suspension
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from localcluster import services
@@ -319,6 +325,39 @@ class TestSharing:
         tasks.reconcile_due.run()
         assert sick_broker.visits >= 1
         assert not holds(api, made, cast)
+
+
+class TestSuspension:
+    @staticmethod
+    def suspended(cast: Cast) -> None:
+        until = timezone.now() + timedelta(days=1)
+        suspensions.suspend(person=cast.eda, reason="They did it.", until=until, by=cast.olga)
+
+    def test_is_called_out_in_front_of_everything_else(
+        self, cast: Cast, made: Namespace, broker: Callable[[str], None], django_capture_on_commit_callbacks: Capture
+    ) -> None:  # fmt: skip
+        lanes = Lanes(str(made.pk))
+        broker(lanes.url)
+        lanes.take(REVOCATIONS)
+        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+            self.suspended(cast)
+        assert lanes.take(REVOCATIONS) == [{"namespace_id": str(made.pk), "hurry": True}]
+
+    @pytest.mark.parametrize(
+        "work", [partial(tasks.reconcile_due.run, alone=True), tasks.reconcile_neglected.run]
+    )
+    def test_ends_by_itself_and_what_it_took_is_there_again(
+        self, cast: Cast, made: Namespace, api: FakeCluster, work: Callable[[], None]
+    ) -> None:  # fmt: skip
+        assert holds(api, made, cast)
+        self.suspended(cast)
+        sweeping.reconcile_due()
+        work()
+        assert not holds(api, made, cast)
+        Suspension.objects.update(until=Now() - timedelta(seconds=1))
+        work()
+        sweeping.reconcile_due()
+        assert holds(api, made, cast)
 
 
 class TestLanes:

@@ -78,6 +78,8 @@ TABLE = {
     "person": (PEOPLE, NOT_BY_POST),
     "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
     "person_vouch": (NOT_BY_GET, (302, 404, 404, 404, 404, 302, 302)),
+    "person_suspend": ((302, 404, 404, 404, 404, 403, 200), (302, 404, 404, 404, 404, 403, 400)),
+    "person_lift": (NOT_BY_GET, (302, 404, 404, 404, 404, 403, 409)),
 }
 ELSEWHERE = {"livez", "readyz"}  # tests/portal/test_health.py; what begins with accounts/: tests/accounts/
 

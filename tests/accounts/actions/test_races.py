@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import timedelta
+
 import pytest
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import LazySettings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models.functions import Now
+from django.test import RequestFactory
 
-from accounts.actions import identities, merging, people
+from accounts import sessions
+from accounts.actions import identities, merging, people, suspensions
+from accounts.adapters import AccountAdapter
 from accounts.claims import Claims
-from accounts.errors import StateConflict
+from accounts.errors import NotAllowed, StateConflict
 from accounts.issuers import Issuer
-from accounts.models import Identity, Level, User
+from accounts.models import Identity, Level, Session, Suspension, User
 from accounts.provider import admission
+from accounts.sessions import SessionStore
 from audit.models import Event
 from tests import factories
 from tests.racing import Act, race, rounds
@@ -128,3 +138,74 @@ def set_level(person: User, level: Level, by: User) -> Act:
     return lambda: people.set_level(
         person=User.objects.get(pk=person.pk), level=level, by=User.objects.get(pk=by.pk)
     )
+
+
+def test_of_two_operators_who_suspend_each_other_one_succeeds() -> None:
+    olga, oskar = (
+        factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True) for _index in range(2)
+    )
+    for chance in rounds(200):
+        finishes = race(chance, suspend(oskar, olga), suspend(olga, oskar))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [NotAllowed]
+        operator = User.objects.get(is_superuser=True, is_active=True)
+        suspensions.lift(person=User.objects.get(is_active=False), by=operator)
+
+
+def test_of_three_operators_in_a_ring_one_is_left() -> None:
+    ring = [factories.PersonFactory.create(is_superuser=True) for _index in range(3)]
+    for chance in rounds():
+        race(chance, *(suspend(person, by) for person, by in zip(ring[1:] + ring[:1], ring, strict=True)))
+        assert User.objects.filter(is_superuser=True, is_active=True).exists()
+        Suspension.objects.all().delete()
+        User.objects.update(is_active=True)
+
+
+def test_who_is_suspended_by_two_is_suspended_once() -> None:
+    olga, oskar = (factories.PersonFactory.create(is_superuser=True) for _index in range(2))
+    for chance in rounds():
+        person = factories.PersonFactory.create()
+        finishes = race(chance, suspend(person, olga), suspend(person, oskar))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert Event.objects.filter(act="person.suspended", object_id=str(person.pk)).count() == 1
+
+
+def test_two_workers_lift_what_is_due_once() -> None:
+    olga = factories.PersonFactory.create(is_superuser=True)
+    for chance in rounds():
+        person = factories.PersonFactory.create()
+        suspend(person, olga)()
+        Suspension.objects.current().update(until=Now() - timedelta(seconds=1))
+        finishes = race(chance, suspensions.lift_due, suspensions.lift_due)
+        assert sorted(str(finish.value) for finish in finishes) == ["0", "1"]
+        assert Event.objects.filter(act="person.suspension_ended", object_id=str(person.pk)).count() == 1
+        assert User.objects.get(pk=person.pk).is_active
+
+
+def test_login_that_runs_while_its_person_is_suspended_leaves_no_session() -> None:
+    olga = factories.PersonFactory.create(is_superuser=True)
+    for chance in rounds():
+        person = factories.PersonFactory.create()
+        identity = factories.IdentityFactory.create(person=person)
+        race(chance, enter(person, identity), suspend(person, olga))
+        assert not Session.objects.filter(person=person).exists()
+
+
+def suspend(person: User, by: User) -> Act:
+    reason = "They did what nobody may do."
+    return lambda: suspensions.suspend(
+        person=User.objects.get(pk=person.pk), reason=reason, until=None, by=User.objects.get(pk=by.pk)
+    )
+
+
+def enter(person: User, identity: Identity) -> Act:
+    """The last step of a login, with what was read before."""
+    request = RequestFactory().get("/")
+    request.session, request.user = SessionStore(), AnonymousUser()
+    sessions.will_open_with(request, identity)
+
+    def log_in() -> None:
+        with contextlib.suppress(ImmediateHttpResponse):
+            AccountAdapter(request).login(request, person)
+
+    return log_in
