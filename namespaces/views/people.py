@@ -227,7 +227,10 @@ def _person(
         "waiting": inbox.asked_by(found).filter(
             state=Request.State.PENDING, namespace__in=visible.order_by()
         ),
-        "may_vouch": found.is_guest and policy.may_vouch(request.user) and found.pk != request.user.pk,
+        "may_vouch": found.is_guest
+        and found.is_active
+        and policy.may_vouch(request.user)
+        and found.pk != request.user.pk,
         "may_set_level": policy.may_set_level(request.user, found),
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,

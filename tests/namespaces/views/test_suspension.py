@@ -153,6 +153,12 @@ class TestSuspended:
         assert again.status_code == 409
         assert "Eda Kaya is not suspended." in again.content.decode()
 
+    def test_nobody_is_asked_to_vouch_meanwhile(self, browse: Browse, cast: Cast) -> None:
+        client = browse(cast.paula)
+        assert "Vouch for" in client.get(address(cast.ana)).content.decode()
+        suspensions.suspend(person=cast.ana, reason=REASON, until=None, by=cast.olga)
+        assert "Vouch for" not in client.get(address(cast.ana)).content.decode()
+
     def test_level_admin_does_not(self, browse: Browse, cast: Cast) -> None:
         answer = browse(cast.paula).post(address(cast.eda, "lift/"))
         assert answer.status_code == 403
