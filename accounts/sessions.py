@@ -143,6 +143,11 @@ def of(person: User) -> QuerySet[Session]:
     return Session.objects.filter(person=person, expire_date__gt=timezone.now()).order_by("-last_used_at")
 
 
+def was_ended(request: HttpRequest) -> bool:
+    """Whether the session of this request was ended while it ran: whoever goes on with it has to open another."""
+    return not request.session.exists(request.session.session_key or "")
+
+
 def end(person: User, *, identity: Identity | None = None, but: str | None = None) -> int:
     """End the sessions of a person, or those that were opened with one identity, all but the one with the key `but`.
 

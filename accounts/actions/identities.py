@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import sessions
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
@@ -46,7 +47,8 @@ def link(*, claims: Claims, by: User) -> Identity:
 
 @transaction.atomic
 def retire(*, identity: Identity, by: User) -> Identity:
-    """End an identity: no login with it, no rights of it in any cluster. What it was stays on record.
+    """End an identity: no login with it, no session opened with it, no rights of it in any cluster. What it was stays
+    on record.
 
     Raises NotAllowed for somebody else's, StateConflict if it is retired already or the last way in.
     """
@@ -63,7 +65,10 @@ def retire(*, identity: Identity, by: User) -> Identity:
         raise StateConflict(_("This identity was retired already."))
     identity.refresh_from_db()
     _show_as(by, without=identity)
-    record("identity.retired", by=by, about=identity, before={"person": str(by.pk)})
+    ended = sessions.end(by, identity=identity)
+    record(
+        "identity.retired", by=by, about=identity, before={"person": str(by.pk)}, after={"sessions": ended}
+    )
     person_changed.send(sender=User, person=by, by=by)
     return identity
 

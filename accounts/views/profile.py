@@ -38,6 +38,7 @@ def profile(request: KnownRequest) -> HttpResponse:
     return render(request, "accounts/profile.html", context)
 
 
+@before_terms
 @login_needed
 @require_POST
 def end_session(request: KnownRequest, handle: str) -> HttpResponse:
@@ -52,6 +53,7 @@ def end_session(request: KnownRequest, handle: str) -> HttpResponse:
     return redirect("profile")
 
 
+@before_terms
 @login_needed
 @require_POST
 def end_other_sessions(request: KnownRequest) -> HttpResponse:

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import fresh, linking
+from accounts import fresh, linking, sessions
 from accounts.actions import identities as actions
 from accounts.actions import merging
 from accounts.errors import Refusal
@@ -111,6 +112,8 @@ def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
         except Refusal as error:
             refusal = error
         else:
+            if sessions.was_ended(request):  # they had logged in with it
+                logout(request)
             messages.success(request, _("Retired. Nobody can log in with it, and its access is being ended."))
             return redirect("identity", found.pk)
     elif request.method == "POST":

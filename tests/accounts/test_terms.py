@@ -117,6 +117,13 @@ class TestPages:
         assert client.get("/requests/").status_code == 200
         assert "you accepted it on" in client.get("/terms/").content.decode()
 
+    def test_sessions_can_be_ended_before(self, login: Login, cast: Cast) -> None:
+        published("Be kind.")
+        other = Client()
+        other.force_login(cast.eda)
+        assert login(cast.eda).post("/profile/sessions/end/").headers["Location"] == "/profile/"
+        assert other.get("/profile/").status_code == 302
+
     def test_without_the_tick_nothing_is_accepted(self, login: Login, cast: Cast) -> None:
         answer = login(cast.eda).post("/terms/accept/", {"version": published().pk})
         assert answer.status_code == 400

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
 
 from accounts.actions import identities
 from accounts.claims import Claims
@@ -112,6 +113,17 @@ class TestRetire:
         assert told == [cast.eda]
         event = Event.objects.get(act="identity.retired")
         assert (event.actor, event.object_id) == (str(cast.eda.pk), str(second.pk))
+
+    def test_ends_the_sessions_that_were_opened_with_it(self, cast: Cast, second: Identity) -> None:
+        clients = [Client(), Client()]
+        for client in clients:
+            client.force_login(cast.eda)
+        session = clients[0].session
+        session["opened"] |= {"identity": str(second.pk)}
+        session.save()
+        identities.retire(identity=second, by=cast.eda)
+        assert [client.get("/profile/").status_code for client in clients] == [302, 200]
+        assert Event.objects.get(act="identity.retired").after == {"sessions": 1}
 
     def test_person_is_shown_as_the_one_that_is_left(self, cast: Cast, second: Identity) -> None:
         first = cast.eda.identities.exclude(pk=second.pk).get()

@@ -100,6 +100,21 @@ class TestRetire:
         second.refresh_from_db()
         assert second.state == "retired"
 
+    def test_who_logged_in_with_it_is_out_and_nobody_else(
+        self, browse: Browse, cast: Cast, second: Identity
+    ) -> None:
+        mine, other = browse(cast.eda), browse(cast.eda)
+        for client in (mine, other):
+            show(client, cast.eda.identities.exclude(pk=second.pk).get())
+        session = mine.session
+        session["opened"] |= {"identity": str(second.pk)}
+        session.save()
+        answer = mine.post(address(second, "retire/"), follow=True)
+        assert answer.redirect_chain[-1][0].startswith("/accounts/login/")
+        assert "Retired. Nobody can log in with it" in text(answer)
+        assert mine.get("/profile/").status_code == 302
+        assert text(other.get("/profile/"))
+
     def test_five_minutes_are_over(self, browse: Browse, cast: Cast, second: Identity) -> None:
         client = browse(cast.eda)
         show(client, second, seconds_ago=301)
