@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from accounts import policy
+from accounts import policy, sessions
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
@@ -143,6 +143,7 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     User.objects.filter(pk=kept.pk).update(level=level)
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
+    sessions.end(emptied)
     Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING).update(
         state=Merge.State.WITHDRAWN, decided_at=Now()
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.db import DatabaseError, transaction
+from django.test import Client
 
 from accounts.actions import merging
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Identity, Level, Merge, User
+from accounts.models import Identity, Level, Merge, Session, User
 from accounts.signals import person_changed
 from audit.models import Event
 from tests import factories
@@ -45,6 +46,12 @@ class TestTakeOver:
         assert (cast.ana.name, cast.ana.email, cast.ana.institution) == ("", "", "")
         event = Event.objects.get(act="person.merged")
         assert (event.object_id, event.before["emptied"]) == (str(cast.eda.pk), str(cast.ana.pk))
+
+    def test_sessions_of_the_emptied_account_end(self, cast: Cast) -> None:
+        client = Client()
+        client.force_login(cast.ana)
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        assert not Session.objects.filter(pk=client.session.session_key).exists()
 
     def test_level_stays(self, cast: Cast) -> None:
         merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
