@@ -179,7 +179,7 @@ def test_answer(cast: Cast, addresses: dict[str, str], name: str, number: int) -
     assert client.post(addresses[name]).status_code == by_post[number]
 
 
-BEFORE_TERMS = {"directory", "profile", "terms", "terms_accept", "theme"}
+BEFORE_TERMS = {"directory", "profile", "session_end", "sessions_end", "terms", "terms_accept", "theme"}
 
 
 @pytest.mark.parametrize("name", TABLE)
