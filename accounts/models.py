@@ -34,6 +34,11 @@ class Level(models.TextChoices):
     def rank(self) -> int:
         return list(Level).index(self)
 
+    @property
+    def following(self) -> Level | None:
+        """The level after this one, which its holder may ask for; None after the highest."""
+        return next((level for level in Level if level.rank == self.rank + 1), None)
+
 
 class PersonManager(BaseUserManager["User"]):
     """People are made by `accounts.actions.people`; there are no passwords to set here."""
@@ -270,6 +275,46 @@ class Suspension(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class LevelChange(models.Model):
+    """Somebody's level was changed. Written with it in one transaction by `accounts.actions.people`, and never changed
+    after that: the database refuses UPDATE and DELETE (see `audit.triggers`).
+
+    `by` is None where a command on the server did it. `request_id` is that of the request it was decided by, if by one:
+    nothing here knows what requests are.
+    """
+
+    class Act(models.TextChoices):
+        VOUCHED = "vouched", _("vouched")
+        SET = "set", _("set the level")
+        FIRST_OPERATOR = "first", _("first operator")
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="level_changes")
+    act = models.CharField(max_length=10, choices=Act)
+    before = models.CharField(max_length=10, choices=Level)
+    after = models.CharField(max_length=10, choices=Level)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    request_id = models.UUIDField(null=True, blank=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("change of level")
+        verbose_name_plural = _("changes of level")
+        constraints = (
+            models.CheckConstraint(
+                name="accounts_levelchange_act", condition=models.Q(act__in=("vouched", "set", "first"))
+            ),
+            models.CheckConstraint(
+                name="accounts_levelchange_levels",
+                condition=models.Q(before__in=Level.values, after__in=Level.values)
+                & ~models.Q(before=models.F("after")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_before_display()} → {self.get_after_display()}"
 
 
 class Submission(models.Model):

@@ -36,6 +36,13 @@ def may_suspend(reader: Reader, person: User) -> bool:
     return is_operator(reader) and reader.pk != person.pk
 
 
+def may_give_level(reader: Reader, person: User, level: Level) -> bool:
+    """Whether the reader may decide that this person, who asked for it, gets a level. Nobody decides their own."""
+    if not isinstance(reader, User) or reader.pk == person.pk:
+        return False
+    return may_vouch(reader) if level == Level.USER else may_set_level(reader, person)
+
+
 def may_see_people(reader: Reader) -> bool:
     """Whether the reader may open the people pages."""
     return may_vouch(reader)

@@ -21,8 +21,9 @@ from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
-from accounts.models import Level, User
+from accounts.models import Level, LevelChange, User
 from audit import triggers
+from audit.models import Event
 from clusters import authentication, manifests, names
 from clusters.api import CONFIG_MAP
 from clusters.config import ClusterConfig, load
@@ -141,18 +142,21 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_can_be_emptied() -> Iterator[None]:
-    """The end of a test that commits empties every table, which the audit table rightly refuses: its triggers are
-    lifted for that moment, and only for that."""
+    """The end of a test that commits empties every table, which those that are only added to rightly refuse: their
+    triggers are lifted for that moment, and only for that."""
+    append_only = (Event._meta.db_table, LevelChange._meta.db_table)
     empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty_with_triggers_lifted(case: TransactionTestCase) -> None:
         with connection.schema_editor() as editor:
-            triggers.remove(editor)
+            for table in append_only:
+                triggers.remove(editor, table)
         try:
             empty(case)
         finally:
             with connection.schema_editor() as editor:
-                triggers.install(editor)
+                for table in append_only:
+                    triggers.install(editor, table)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_with_triggers_lifted)

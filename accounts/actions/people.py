@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts import policy
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Identity, Level, User
+from accounts.models import Identity, Level, LevelChange, User
 from accounts.signals import person_changed
 from audit.record import record
 
@@ -75,25 +77,28 @@ def as_stored(person: User) -> User:
 
 
 @transaction.atomic
-def vouch(*, person: User, by: User) -> User:
+def vouch(*, person: User, by: User, request_id: UUID | None = None) -> User:
     """Make a guest a user; `by` answers for it. Somebody who is a user already stays what they are.
+
+    `request_id` is that of the request that is approved by this, if there is one.
 
     Raises NotAllowed when `by` may not vouch, or vouches for themselves.
     """
     if not policy.may_vouch(as_stored(by)) or by.pk == person.pk:
         raise NotAllowed(_("Only people of level admin and operators may vouch for a guest."))
     if User.objects.filter(pk=person.pk, level=Level.GUEST).update(level=Level.USER):
-        record(
-            "person.vouched", by=by, about=person, before={"level": Level.GUEST}, after={"level": Level.USER}
-        )
+        _note(LevelChange.Act.VOUCHED, person, (Level.GUEST, Level.USER), by=by, request_id=request_id)
         person.refresh_from_db()
         person_changed.send(sender=User, person=person, by=by)
     return person
 
 
 @transaction.atomic
-def set_level(*, person: User, level: Level, by: User) -> User:
-    """Set a person's level. Operators only, nobody their own. Raises NotAllowed; listeners may raise StateConflict."""
+def set_level(*, person: User, level: Level, by: User, request_id: UUID | None = None) -> User:
+    """Set a person's level. Operators only, nobody their own. `request_id` as in `vouch`.
+
+    Raises NotAllowed; listeners may raise StateConflict.
+    """
     if not policy.may_set_level(as_stored(by), person):
         raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
     lock(person)
@@ -102,7 +107,7 @@ def set_level(*, person: User, level: Level, by: User) -> User:
         return before
     User.objects.filter(pk=person.pk).update(level=level)
     person.refresh_from_db()
-    record("person.level", by=by, about=person, before={"level": before.level}, after={"level": level})
+    _note(LevelChange.Act.SET, person, (Level(before.level), Level(level)), by=by, request_id=request_id)
     person_changed.send(sender=User, person=person, by=by)
     return person
 
@@ -122,6 +127,25 @@ def make_first_operator(*, identity: Identity) -> User:
             _("The first operator was made already; operators are made by operators.")
         ) from None
     User.objects.filter(pk=person.pk).update(is_superuser=True, level=Level.ADMIN)
+    if person.level != Level.ADMIN:
+        LevelChange.objects.create(
+            person=person, act=LevelChange.Act.FIRST_OPERATOR, before=person.level, after=Level.ADMIN
+        )
     person.refresh_from_db()
     person_changed.send(sender=User, person=person, by=None)
     return person
+
+
+_EVENTS = {LevelChange.Act.VOUCHED: "person.vouched", LevelChange.Act.SET: "person.level"}
+
+
+def _note(
+    act: LevelChange.Act, person: User, levels: tuple[Level, Level], *, by: User, request_id: UUID | None
+) -> None:
+    """Add a change of level to the person's history and to the audit events."""
+    before, after = levels
+    LevelChange.objects.create(
+        person=person, act=act, before=before, after=after, by=by, request_id=request_id
+    )
+    why = {"request": str(request_id)} if request_id else {}
+    record(_EVENTS[act], by=by, about=person, before={"level": before}, after={"level": after, **why})

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.db.models import ProtectedError
 
-from accounts.models import Identity, Level, User, account_uid
+from accounts.models import Identity, Level, LevelChange, User, account_uid
 from tests import factories
 from tests.conftest import Cast
 
@@ -22,6 +22,10 @@ def test_new_person_is_a_guest_without_rights() -> None:
 
 def test_levels_include_those_before_them() -> None:
     assert sorted(Level, key=lambda level: level.rank) == [Level.GUEST, Level.USER, Level.ADMIN]
+
+
+def test_one_level_follows_the_other() -> None:
+    assert [level.following for level in Level] == [Level.USER, Level.ADMIN, None]
 
 
 def test_level_is_one_of_three() -> None:
@@ -111,6 +115,43 @@ class TestIdentity:
         assert ana.audit_text != otto.audit_text
         assert ana.subject not in ana.audit_text
         assert len(ana.audit_text) <= 36
+
+
+class TestLevelChange:
+    @pytest.fixture
+    def change(self, cast: Cast) -> LevelChange:
+        return LevelChange.objects.create(
+            person=cast.ana, act="vouched", before="guest", after="user", by=cast.paula
+        )
+
+    @pytest.mark.database
+    def test_is_only_ever_added(self, change: LevelChange) -> None:
+        for attempt in (
+            lambda: LevelChange.objects.update(after="admin"),
+            change.save,
+            LevelChange.objects.all().delete,
+        ):
+            with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+                attempt()
+        assert LevelChange.objects.get().after == "user"
+
+    @pytest.mark.database
+    @pytest.mark.parametrize(
+        "wrong", [{"act": "guessed"}, {"before": "root"}, {"after": "root"}, {"after": "guest"}]
+    )
+    def test_says_something_that_can_be(self, cast: Cast, wrong: dict[str, str]) -> None:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            LevelChange.objects.create(
+                person=cast.ana, **{"act": "set", "before": "guest", "after": "user", **wrong}
+            )
+
+    def test_keeps_who_did_it_alive(self, change: LevelChange, cast: Cast) -> None:
+        cast.paula.identities.all().delete()
+        with pytest.raises(ProtectedError):
+            cast.paula.delete()
+
+    def test_in_words(self, change: LevelChange) -> None:
+        assert str(change) == "guest → user"
 
 
 class TestAccountUid:

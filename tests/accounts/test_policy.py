@@ -48,3 +48,22 @@ def test_nobody_sets_their_own_level(who: str) -> None:
     person = READERS[who]
     assert isinstance(person, User)
     assert not policy.may_set_level(person, person)
+
+
+@pytest.mark.parametrize("who", READERS)
+def test_who_may_give_a_level_that_was_asked_for(who: str) -> None:
+    may = {level for level in Level if policy.may_give_level(READERS[who], User(), level)}
+    expected = {
+        "admin": {Level.USER},
+        "operator": set(Level),
+        "operator of level guest": set(Level),
+    }
+    assert may == expected.get(who, set())
+
+
+@pytest.mark.parametrize("who", [name for name in READERS if name != "anonymous"])
+@pytest.mark.parametrize("level", list(Level))
+def test_nobody_gives_themselves_a_level(who: str, level: Level) -> None:
+    person = READERS[who]
+    assert isinstance(person, User)
+    assert not policy.may_give_level(person, person, level)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db import DatabaseError, transaction
 
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Identity, Level, User
+from accounts.models import Identity, Level, LevelChange, User
 from audit.models import Event
 from namespaces.access import Role
 from namespaces.models import Namespace
@@ -29,6 +31,11 @@ pytestmark = pytest.mark.django_db
 
 def acts() -> list[str]:
     return list(Event.objects.values_list("act", flat=True))
+
+
+def changes(person: User) -> list[tuple[str, str, str, User | None]]:
+    """Return the history of somebody's level: what was done, from, to, by whom; the latest first."""
+    return [(each.act, each.before, each.after, each.by) for each in person.level_changes.all()]
 
 
 class TestRegister:
@@ -200,6 +207,20 @@ class TestVouch:
         people.vouch(person=stale, by=cast.olga)
         assert acts() == ["person.vouched"]
 
+    def test_history_says_who_vouched_and_by_which_request(self, cast: Cast) -> None:
+        request_id = uuid.uuid4()
+        people.vouch(person=cast.ana, by=cast.paula, request_id=request_id)
+        people.vouch(person=cast.ana, by=cast.olga)
+        assert changes(cast.ana) == [("vouched", "guest", "user", cast.paula)]
+        assert cast.ana.level_changes.get().request_id == request_id
+        assert Event.objects.get().after == {"level": "user", "request": str(request_id)}
+
+    def test_rollback_leaves_no_history(self, cast: Cast) -> None:
+        with transaction.atomic():
+            people.vouch(person=cast.ana, by=cast.paula)
+            transaction.set_rollback(True)
+        assert not LevelChange.objects.exists()
+
     def test_namespaces_of_the_person_follow(self, cast: Cast, fire: Namespace, hidden: Namespace) -> None:
         factories.MembershipFactory.create(namespace=fire, person=cast.ana)
         people.vouch(person=cast.ana, by=cast.paula)
@@ -217,6 +238,20 @@ class TestSetLevel:
         event = Event.objects.get()
         assert (event.act, event.before, event.after) == ("person.level", {"level": before}, {"level": level})
         assert (event.actor, event.object_id) == (str(cast.olga.pk), str(other.pk))
+
+    def test_history_keeps_every_change_and_no_refusal(self, cast: Cast, hidden: Namespace) -> None:
+        people.set_level(person=cast.otto, level=Level.ADMIN, by=cast.olga)
+        people.set_level(person=cast.otto, level=Level.ADMIN, by=cast.olga)
+        people.set_level(person=cast.otto, level=Level.GUEST, by=cast.olga)
+        with pytest.raises(StateConflict):
+            people.set_level(person=cast.paula, level=Level.GUEST, by=cast.olga)
+        with pytest.raises(NotAllowed):
+            people.set_level(person=cast.vera, level=Level.ADMIN, by=cast.paula)
+        assert changes(cast.otto) == [
+            ("set", "admin", "guest", cast.olga),
+            ("set", "user", "admin", cast.olga),
+        ]
+        assert LevelChange.objects.count() == 2
 
     @pytest.mark.parametrize("who", ["paula", "nils", "otto", "ana"])
     def test_nobody_else_does(self, cast: Cast, fire: Namespace, who: str) -> None:
@@ -297,6 +332,14 @@ class TestFirstOperator:
         assert (person.is_superuser, person.level) == (True, Level.ADMIN)
         event = Event.objects.get()
         assert (event.act, event.actor, event.object_id) == (people.FIRST_OPERATOR, "", str(cast.ana.pk))
+
+    def test_is_in_the_history_where_the_level_changed(self, cast: Cast) -> None:
+        people.make_first_operator(identity=cast.ana.identities.get())
+        assert changes(cast.ana) == [("first", "guest", "admin", None)]
+
+    def test_who_was_of_level_admin_has_no_change_of_level(self, cast: Cast) -> None:
+        people.make_first_operator(identity=cast.paula.identities.get())
+        assert not LevelChange.objects.exists()
 
     def test_is_made_once_for_ever(self, cast: Cast) -> None:
         people.make_first_operator(identity=cast.ana.identities.get())

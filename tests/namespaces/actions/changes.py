@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.db.models import Model
 
-from accounts.models import Identity, User
+from accounts.models import Identity, LevelChange, User
 from audit.models import Event
 from namespaces.models import Membership, Namespace, Publication, Request, Software
 
-_MODELS: list[type[Model]] = [User, Identity, Namespace, Membership, Request, Software, Publication, Event]
+_MODELS: list[type[Model]] = [
+    *(User, Identity, LevelChange),
+    *(Namespace, Membership, Request, Software, Publication, Event),
+]
 
 
 class Unchanged:
