@@ -36,7 +36,7 @@ def may_suspend(reader: Reader, person: User) -> bool:
     return is_operator(reader) and reader.pk != person.pk
 
 
-def may_give_level(reader: Reader, person: User, level: Level) -> bool:
+def may_give_level(reader: Reader, person: User, level: str) -> bool:
     """Whether the reader may decide that this person, who asked for it, gets a level. Nobody decides their own."""
     if not isinstance(reader, User) or reader.pk == person.pk:
         return False

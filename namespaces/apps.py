@@ -11,8 +11,9 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces import checks  # noqa: F401, PLC0415  (models are ready only now)
-        from namespaces.actions import members, merging  # noqa: PLC0415
+        from namespaces.actions import members, merging, requests  # noqa: PLC0415
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
+        person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
         accounts_merged.connect(merging.on_accounts_merged, dispatch_uid="namespaces.merging")
         account_in_use.connect(merging.is_in_use, dispatch_uid="namespaces.merging")

@@ -30,7 +30,7 @@ def of(person: User, *, now: datetime) -> list[Step]:
     """
     downloads = Event.objects.filter(object_id=str(person.pk), act=DOWNLOADED).order_by("id")
     first = downloads.values_list("at", flat=True).first()
-    asked = Request.objects.filter(person=person).exists()
+    asked = Request.objects.filter(person=person, kind=Request.Kind.JOIN).exists()
     member = Membership.objects.current().filter(person=person).exists()
     is_in = member and not person.is_guest
     if is_in and first and now - first > AFTER_DOWNLOAD:

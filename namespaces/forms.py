@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import User
+from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
 from namespaces.access import Role
@@ -89,6 +89,57 @@ class JoinForm(forms.Form):
         ),
         error_messages={"required": gettext_lazy("Say why, so that the admins know who asks.")},
     )
+
+
+class PromotionForm(forms.Form):
+    """Asking for a level: why, and for level admin also for which institution and what for."""
+
+    level = forms.ChoiceField(
+        label=gettext_lazy("Level"),
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": gettext_lazy("Load the page again and ask anew."),
+            "invalid_choice": gettext_lazy("Load the page again and ask anew."),
+        },
+    )
+    institution = Text(
+        label=gettext_lazy("Institution"),
+        limit=200,
+        help_text=gettext_lazy("Whose people will work in your namespaces, as it calls itself."),
+        error_messages={"required": gettext_lazy("Name the institution.")},
+    )
+    purpose = Text(
+        label=gettext_lazy("What for"),
+        limit=REASON_MAX_LENGTH,
+        minimum=REASON_MIN_LENGTH,
+        lines=4,
+        help_text=gettext_lazy(
+            "Which namespaces you would create, for which work and for how many people. 20 to 2,000 characters."
+        ),
+        error_messages={"required": gettext_lazy("Say what you need level admin for.")},
+    )
+    reason = Text(
+        label=gettext_lazy("Why"),
+        limit=REASON_MAX_LENGTH,
+        minimum=REASON_MIN_LENGTH,
+        lines=5,
+        error_messages={"required": gettext_lazy("Say why, so that whoever decides knows who asks.")},
+    )
+
+    def __init__(self, *args: Any, level: Level, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice: Any = self.fields["level"]
+        choice.choices, choice.initial = [(level.value, level.label)], level.value
+        if level == Level.ADMIN:
+            self.fields["reason"].help_text = _(
+                "Your part in this work, and who can confirm it. 20 to 2,000 characters. The operators read this."
+            )
+            return
+        del self.fields["institution"], self.fields["purpose"]
+        self.fields["reason"].help_text = _(
+            "Who you are, who you work with and on what, and who knows you here. 20 to 2,000 characters. "
+            "Everybody who may vouch for you reads this."
+        )
 
 
 class RoleForm(forms.Form):

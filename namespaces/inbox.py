@@ -7,39 +7,49 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Level, User
+from accounts.policy import may_vouch
 from namespaces.access import Role
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Membership, Namespace, Request, RequestQuerySet
 from namespaces.policy import visible_namespaces
 
 _PARTIES = ("namespace__cluster", "person", "decided_by")
 
 
-def to_decide(person: User) -> QuerySet[Request]:
+def to_decide(person: User) -> RequestQuerySet:
     """Return the pending requests that wait for this person, oldest first.
 
     Those of the namespaces they are an admin of; for an operator also those that no admin of the namespace can
-    approve: a guest asks and none of the admins may vouch.
+    approve: a guest asks and none of the admins may vouch. Guests who ask to become users wait for everybody who may
+    vouch, users who ask for level admin for the operators.
     """
     pending = _pending_for_others(person)
     mine = Q(namespace__in=_own_admin_memberships(person).values("namespace"))
+    if may_vouch(person):
+        mine |= Q(kind=Request.Kind.PROMOTION, level=Level.USER)
     if person.is_operator:
-        mine |= Q(person__level=Level.GUEST) & ~Q(_has_admin_who_vouches())
+        mine |= Q(kind=Request.Kind.PROMOTION)
+        mine |= Q(kind=Request.Kind.JOIN, person__level=Level.GUEST) & ~Q(_has_admin_who_vouches())
     return pending.filter(mine)
 
 
-def elsewhere(person: User) -> QuerySet[Request]:
+def elsewhere(person: User) -> RequestQuerySet:
     """Return the other pending requests that an operator may decide, oldest first; nothing for anybody else."""
     if not person.is_operator:
         return Request.objects.none()
     return _pending_for_others(person).exclude(pk__in=to_decide(person).order_by().values("pk"))
 
 
-def asked_by(person: User) -> QuerySet[Request]:
+def asked_by(person: User) -> RequestQuerySet:
     """Return what this person asked for, newest first."""
     return Request.objects.filter(person=person).select_related(*_PARTIES)
 
 
-def of_namespace(namespace: Namespace) -> QuerySet[Request]:
+def open_promotion(person: User) -> Request | None:
+    """Return the request for a level that this person waits for."""
+    return Request.objects.open().filter(person=person, kind=Request.Kind.PROMOTION).first()
+
+
+def of_namespace(namespace: Namespace) -> RequestQuerySet:
     """Return the requests about a namespace, newest first."""
     return Request.objects.filter(namespace=namespace).select_related(*_PARTIES)
 
@@ -60,9 +70,12 @@ def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, lis
 
 
 def with_admins(requests: Sequence[Request], reader: User) -> list[tuple[Request, list[User] | None]]:
-    """Return each request with the people it lies with, as far as the reader may know them (see `admins_of`)."""
-    admins = admins_of([request.namespace for request in requests], reader)
-    return [(request, admins[request.namespace_id]) for request in requests]
+    """Return each request with the admins it lies with, as far as the reader may know them (see `admins_of`).
+
+    A promotion lies with no admins of a namespace: None.
+    """
+    admins = admins_of([request.namespace for request in requests if request.namespace], reader)
+    return [(request, admins.get(request.namespace_id)) for request in requests]
 
 
 def who_may_vouch(namespace: Namespace) -> list[User]:
@@ -73,8 +86,8 @@ def who_may_vouch(namespace: Namespace) -> list[User]:
     return list(able) or list(User.objects.filter(is_active=True, is_superuser=True).order_by("name", "pk"))
 
 
-def _pending_for_others(person: User) -> QuerySet[Request]:
-    pending = Request.objects.filter(state=Request.State.PENDING).exclude(person=person)
+def _pending_for_others(person: User) -> RequestQuerySet:
+    pending = Request.objects.open().exclude(person=person)
     return pending.select_related(*_PARTIES).order_by("created_at")
 
 

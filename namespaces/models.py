@@ -8,13 +8,15 @@ them. Membership rows are never deleted: an ended one is the tombstone that allo
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Identity, User
+from accounts.models import Identity, Level, User
 from clusters.models import Cluster
 from clusters.names import LIMITS, QUOTA
 from namespaces import limits
@@ -181,29 +183,53 @@ class Membership(models.Model):
         return f"{self.get_role_display()}"
 
 
+class RequestQuerySet(models.QuerySet["Request"]):
+    def open(self) -> RequestQuerySet:
+        """Requests that wait for a decision, by the clock of the database."""
+        return self.filter(is_open())
+
+    def run_out(self) -> RequestQuerySet:
+        """Requests that nobody decided in time, and whose state does not say so yet."""
+        return self.filter(state=Request.State.PENDING, created_at__lte=Now() - Request.EXPIRES_AFTER)
+
+
 class Request(models.Model):
-    """A wish that somebody else decides. It carries what it was about and how it ended."""
+    """A wish that somebody else decides. It carries what it was about and how it ended.
+
+    To join: namespace and role. A promotion: the level and, for level admin, institution and purpose.
+    """
+
+    EXPIRES_AFTER = timedelta(days=30)
 
     class Kind(models.TextChoices):
         JOIN = "join", _("join a namespace")
+        PROMOTION = "promotion", _("get a level")
 
     class State(models.TextChoices):
         PENDING = "pending", _("pending")
         APPROVED = "approved", _("approved")
         DENIED = "denied", _("denied")
         WITHDRAWN = "withdrawn", _("withdrawn")
+        EXPIRED = "expired", _("expired")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.JOIN)
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="requests")
-    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="requests")
-    role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
+    namespace = models.ForeignKey(
+        Namespace, on_delete=models.PROTECT, null=True, blank=True, related_name="requests"
+    )
+    role = models.CharField(max_length=10, choices=Role, blank=True)
+    level = models.CharField(max_length=10, choices=Level, blank=True, default="", db_default="")
+    institution = models.CharField(max_length=200, blank=True, default="", db_default="")
+    purpose = models.TextField(max_length=2000, blank=True, default="", db_default="")
     reason = models.TextField(max_length=2000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(max_length=2000, blank=True)
+
+    objects = RequestQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
@@ -213,23 +239,78 @@ class Request(models.Model):
                 condition=models.Q(state="pending"),
                 name="namespaces_request_one_pending",
             ),
-            models.CheckConstraint(name="namespaces_request_kind", condition=models.Q(kind__in=("join",))),
+            models.UniqueConstraint(
+                fields=("person",),
+                condition=models.Q(state="pending", kind="promotion"),
+                name="namespaces_request_one_promotion",
+            ),
+            models.CheckConstraint(
+                name="namespaces_request_kind",
+                condition=models.Q(kind="join", namespace__isnull=False, level="")
+                | models.Q(kind="promotion", namespace__isnull=True, level__in=("user", "admin")),
+            ),
             models.CheckConstraint(
                 name="namespaces_request_state",
-                condition=models.Q(state__in=("pending", "approved", "denied", "withdrawn")),
+                condition=models.Q(state__in=("pending", "approved", "denied", "withdrawn", "expired")),
             ),
-            models.CheckConstraint(name="namespaces_request_role", condition=models.Q(role__in=Role.values)),
+            models.CheckConstraint(
+                name="namespaces_request_role",
+                condition=models.Q(kind="join", role__in=Role.values) | models.Q(kind="promotion", role=""),
+            ),
+            models.CheckConstraint(
+                name="namespaces_request_purpose",
+                condition=(models.Q(level="admin") & ~models.Q(institution="") & ~models.Q(purpose=""))
+                | (~models.Q(level="admin") & models.Q(institution="", purpose="")),
+            ),
         )
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} ({self.get_state_display()})"
+        return f"{self.get_kind_display()} ({self.state_label})"
 
     def get_absolute_url(self) -> str:
         return reverse("request", args=(self.pk,))
 
     @property
+    def expires_at(self) -> datetime:
+        """When a request that nobody decides is over."""
+        return self.created_at + self.EXPIRES_AFTER
+
+    @property
+    def state_now(self) -> str:
+        """The state as pages show it: what has run out is expired, whether or not a worker has written so yet.
+
+        By the clock of this process. Whether something may be done, an action asks the database.
+        """
+        if self.state == self.State.PENDING and self.expires_at <= timezone.now():
+            return self.State.EXPIRED
+        return self.state
+
+    @property
+    def state_label(self) -> str:
+        return str(dict(self.State.choices).get(self.state_now, self.state))
+
+    @property
     def is_pending(self) -> bool:
-        return self.state == self.State.PENDING
+        return self.state_now == self.State.PENDING
+
+    @property
+    def is_promotion(self) -> bool:
+        return self.kind == self.Kind.PROMOTION
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it was decided, withdrawn, or over."""
+        return self.decided_at or self.expires_at
+
+
+def is_open(prefix: str = "") -> models.Q:
+    """Return the condition that a request waits for a decision; `prefix` leads to it from another table."""
+    return models.Q(
+        **{
+            f"{prefix}state": Request.State.PENDING,
+            f"{prefix}created_at__gt": Now() - Request.EXPIRES_AFTER,
+        }
+    )
 
 
 class NamespaceStatus(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from accounts.policy import Reader, is_known, may_vouch
+from accounts.policy import Reader, is_known, may_give_level, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
 from namespaces.models import Membership, Namespace, Request, Visibility
 
@@ -63,9 +63,22 @@ def may_decide(reader: Reader, request: Request) -> bool:
     """Whether the reader may decide this request. Nobody decides their own; a guest's needs somebody who may vouch."""
     if not isinstance(reader, User) or request.person_id == reader.pk:
         return False
+    if request.namespace is None:
+        return may_give_level(reader, request.person, request.level)
     return permits(reader, Permission.DECIDE_REQUESTS, request.namespace)
 
 
 def needs_voucher(reader: Reader, request: Request) -> bool:
-    """Whether approval by this reader fails because the asker is a guest whom the reader may not vouch for."""
-    return request.person.is_guest and not may_vouch(reader)
+    """Whether letting in by this reader fails because the asker is a guest whom the reader may not vouch for."""
+    return not request.is_promotion and request.person.is_guest and not may_vouch(reader)
+
+
+def looks_alike(reader: Reader, person: User) -> bool:
+    """Whether somebody else's account has the name or the address of the reader: perhaps it is the reader's as well.
+
+    Neither identifies anybody, so this forbids nothing; it is said to whoever decides.
+    """
+    if not isinstance(reader, User) or reader.pk == person.pk:
+        return False
+    pairs = ((reader.name, person.name), (reader.email, person.email))
+    return any(mine and mine.casefold() == theirs.casefold() for mine, theirs in pairs)

@@ -15,6 +15,7 @@ from namespaces.access import Role
 from namespaces.desired_state import with_effect
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Membership, Namespace, Request
+from namespaces.policy import visible_namespaces
 from namespaces.reconciler import quotas
 from namespaces.reconciler.manifests import binding_manifest
 from namespaces.reconciler.spec import BindingSpec, LimitSpec, NamespaceSpec
@@ -28,9 +29,8 @@ class Preview:
     manifests: str
 
 
-def of_request(request: Request) -> Preview:
-    """Return what approving this join request will make in the cluster."""
-    namespace = request.namespace
+def of_request(request: Request, namespace: Namespace) -> Preview:
+    """Return what approving this request to join the namespace will make in the cluster."""
     config = configured_clusters().get(namespace.cluster.name)
     spec = _spec(namespace)
     bindings = []
@@ -50,6 +50,15 @@ def of_request(request: Request) -> Preview:
         usernames=tuple(binding.username for binding in bindings),
         manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True),
     )
+
+
+def of_promotion(request: Request, reader: User) -> list[Membership]:
+    """Return which memberships take effect when a guest becomes a user, as far as the reader may know of them."""
+    if not request.person.is_guest:
+        return []
+    known = visible_namespaces(reader).order_by().values("pk")
+    found = Membership.objects.current().filter(person=request.person_id, namespace__in=known)
+    return list(found.select_related("namespace__cluster").order_by("namespace__name", "pk"))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from accounts.actions import suspensions
-from namespaces import sweeping
+from namespaces import expiry, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
@@ -101,9 +101,14 @@ def anchor_clusters() -> None:
 
 @shared_task
 def sweep_clusters(*, alone: bool = False) -> None:
-    """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker."""
+    """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker.
+
+    Then, since it comes regularly, write down which requests have run out. Nothing waits for that: whoever decides or
+    reads one judges by the clock.
+    """
     for differing in sweeping.find_differing():
         _share(differing, alone=alone)
+    expiry.expire()
 
 
 def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:

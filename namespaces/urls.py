@@ -13,6 +13,7 @@ from namespaces.views import (
     merges,
     namespace,
     people,
+    promotion,
     requests,
     settings,
 )
@@ -46,6 +47,7 @@ urlpatterns = [
     path("manage/create/", manage.create, name="create"),
     path("manage/create/name/", manage.name_check, name="name_check"),
     path("requests/", requests.hub, name="requests"),
+    path("requests/promotion/", promotion.promotion, name="promotion"),
     path("requests/<uuid:request_id>/", requests.one, name="request"),
     path("requests/<uuid:request_id>/approve/", requests.approve, name="request_approve"),
     path("requests/<uuid:request_id>/deny/", requests.deny, name="request_deny"),

@@ -82,6 +82,22 @@ class RequestFactory(DjangoModelFactory[Request]):
     reason = "I work with the group on wildfire models."
 
 
+class PromotionFactory(DjangoModelFactory[Request]):
+    """Somebody's request for the level after their own."""
+
+    class Meta:
+        model = Request
+
+    kind = Request.Kind.PROMOTION
+    person = factory.SubFactory(PersonFactory)
+    level = factory.LazyAttribute(lambda request: Level(request.person.level).following)
+    institution = factory.LazyAttribute(lambda made: "UC Merced" if made.level == Level.ADMIN else "")
+    purpose = factory.LazyAttribute(
+        lambda made: "Namespaces for my group and our courses." if made.level == Level.ADMIN else ""
+    )
+    reason = "I work with the group on wildfire models."
+
+
 class GrantFactory(DjangoModelFactory[Grant]):
     """What the cluster holds for a membership; active and proved unless said otherwise."""
 

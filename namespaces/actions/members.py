@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -32,8 +34,13 @@ def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membersh
     return grant_membership(namespace=namespace, person=person, role=role, by=by)
 
 
-def grant_membership(*, namespace: Namespace, person: User, role: Role, by: User) -> Membership:
-    """Make the membership, vouching if needed: for other actions, after their own checks, in their transaction."""
+def grant_membership(
+    *, namespace: Namespace, person: User, role: Role, by: User, request_id: UUID | None = None
+) -> Membership:
+    """Make the membership, vouching if needed: for other actions, after their own checks, in their transaction.
+
+    `request_id` is that of the request which is approved by this.
+    """
     person.refresh_from_db()
     if not person.is_active:
         raise StateConflict(_("This account is not active."))
@@ -47,7 +54,7 @@ def grant_membership(*, namespace: Namespace, person: User, role: Role, by: User
                 _("%(person)s is a guest. Only people of level admin and operators may vouch for a guest.")
                 % {"person": person}
             )
-        people.vouch(person=person, by=by)
+        people.vouch(person=person, by=by, request_id=request_id)
     membership = Membership.objects.create(namespace=namespace, person=person, role=role)
     record(
         "member.added",

@@ -1,18 +1,20 @@
-"""Asking to join a namespace, and deciding it."""
+"""Asking to join a namespace or for a level, and deciding it."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
 from accounts.errors import NotAllowed, StateConflict, TooMany
-from accounts.models import User
+from accounts.models import Level, User
 from audit.record import record
+from namespaces import expiry
 from namespaces.access import Permission, Role
 from namespaces.actions.members import grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
@@ -30,29 +32,40 @@ def ask_to_join(*, namespace: Namespace, role: Role, reason: str, by: User) -> R
         raise NotAllowed(_("Log in to ask to join."))
     if Membership.objects.current().filter(namespace=namespace, person=by).exists():
         raise StateConflict(_("You are a member of %(namespace)s already.") % {"namespace": namespace})
-    own = Request.objects.filter(person=by)
-    if own.filter(state=Request.State.PENDING).count() >= MOST_OPEN:
-        raise TooMany(
-            _("You have %(limit)d open requests. Wait for an answer, or withdraw one.") % {"limit": MOST_OPEN}
-        )
-    if own.filter(created_at__gt=timezone.now() - timedelta(days=1)).count() >= MOST_A_DAY:
-        raise TooMany(_("At most %(limit)d requests a day. Try again tomorrow.") % {"limit": MOST_A_DAY})
-    try:
-        with transaction.atomic():
-            request = Request.objects.create(namespace=namespace, person=by, role=role, reason=reason)
-    except IntegrityError:
-        raise StateConflict(_("You have asked already; your request is waiting for an answer.")) from None
-    record("request.made", by=by, about=request, namespace_id=namespace.pk, after={"role": role})
-    return request
+    _may_ask(by, namespace=namespace)
+    return _ask(Request(person=by, namespace=namespace, role=role, reason=reason))
+
+
+@transaction.atomic
+def ask_for_level(
+    *, level: Level, reason: str, institution: str = "", purpose: str = "", by: User
+) -> Request:
+    """Ask for the level after one's own; for level admin with the institution, and what for.
+
+    Raises NotAllowed, StateConflict (has it already, would skip one, asked already), TooMany.
+    """
+    people.lock(by)
+    own = Level(people.as_stored(by).level)
+    if not by.is_active:
+        raise NotAllowed(_("This account is not active."))
+    if level.rank <= own.rank:
+        raise StateConflict(_("You have this level already: you are %(level)s.") % {"level": own.label})
+    if level != own.following:
+        raise StateConflict(_("One level after the other: as a guest you ask to become a user first."))
+    _may_ask(by, level=level)
+    about = {"institution": institution, "purpose": purpose} if level == Level.ADMIN else {}
+    return _ask(Request(kind=Request.Kind.PROMOTION, person=by, level=level, reason=reason, **about))
 
 
 @transaction.atomic
 def approve(*, request: Request, note: str = "", by: User) -> Request:
-    """Let the asker in with the role asked for, and vouch for a guest.
+    """Give what was asked for: let the asker in, and vouch for a guest, or give them the level.
 
-    Raises NotAllowed, StateConflict if decided already, or for a role that only a newer version knows.
+    Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows.
     """
     people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
+    if request.namespace is None:
+        return _promote(request, note, by)
     lock(request.namespace)
     _may_decide(request, by)
     if request.role not in Role.values:
@@ -60,44 +73,138 @@ def approve(*, request: Request, note: str = "", by: User) -> Request:
             _("This version of Berth does not know the role %(role)s.") % {"role": request.role}
         )
     decided = _decide(request, Request.State.APPROVED, note, by)
-    grant_membership(namespace=decided.namespace, person=decided.person, role=Role(decided.role), by=by)
+    grant_membership(
+        namespace=request.namespace,
+        person=decided.person,
+        role=Role(decided.role),
+        by=by,
+        request_id=decided.pk,
+    )
     return decided
+
+
+def _promote(request: Request, note: str, by: User) -> Request:
+    """Give somebody the level they asked for, as far as it is still the one after theirs."""
+    _may_decide(request, by)
+    decided = _decide(request, Request.State.APPROVED, note, by)
+    person = decided.person
+    level = Level(person.level).following
+    if not person.is_active:
+        raise StateConflict(_("This account is not active."))
+    if level is None or level != decided.level:
+        texts = {"person": person, "level": person.get_level_display()}
+        raise StateConflict(_("%(person)s is %(level)s now, so this cannot be approved any more.") % texts)
+    if level == Level.USER:
+        people.vouch(person=person, by=by, request_id=decided.pk)
+    else:
+        people.set_level(person=person, level=level, by=by, request_id=decided.pk)
+    return decided
+
+
+def on_person_changed(sender: type[User], person: User, by: User | None = None, **_kwargs: object) -> None:
+    """A person's level changed: a request for what they have now is thereby approved, in the same transaction."""
+    promotions = Request.objects.open().filter(person=person, kind=Request.Kind.PROMOTION)
+    reached = [level for level in Level if level.rank <= Level(person.level).rank]
+    for request in promotions.filter(level__in=reached):
+        _end(request, Request.State.APPROVED, "", by)  # or somebody has just decided it
 
 
 @transaction.atomic
 def deny(*, request: Request, note: str, by: User) -> Request:
-    """Say no, with a note that the asker reads. Raises NotAllowed, StateConflict if decided already."""
+    """Say no, with a note that the asker reads. Raises NotAllowed, StateConflict if it is over already."""
     _may_decide(request, by)
     return _decide(request, Request.State.DENIED, note, by)
 
 
 @transaction.atomic
 def withdraw(*, request: Request, by: User) -> Request:
-    """Take one's own request back. Raises NotAllowed, StateConflict if decided already."""
+    """Take one's own request back. Raises NotAllowed, StateConflict if it is over already."""
     if request.person_id != by.pk:
         raise NotAllowed(_("Only who asked can withdraw a request."))
     return _decide(request, Request.State.WITHDRAWN, "", by)
 
 
+def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "") -> None:
+    """Raise TooMany where somebody asks again too soon, or for too much at once."""
+    own = Request.objects.filter(person=by)
+    expiry.expire(own)  # or one that has run out would be in the way
+    if pause := expiry.pause_until(by, namespace=namespace, level=level):
+        raise TooMany(
+            _("This was denied lately. You can ask again after %(moment)s.") % {"moment": _moment(pause)}
+        )
+    if own.open().count() >= MOST_OPEN:
+        raise TooMany(
+            _("You have %(limit)d open requests. Wait for an answer, or withdraw one.") % {"limit": MOST_OPEN}
+        )
+    if own.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MOST_A_DAY:
+        raise TooMany(_("At most %(limit)d requests a day. Try again tomorrow.") % {"limit": MOST_A_DAY})
+
+
+def _ask(request: Request) -> Request:
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+    except IntegrityError:
+        raise StateConflict(_("You have asked already; your request is waiting for an answer.")) from None
+    record(
+        "request.made",
+        by=request.person,
+        about=request,
+        namespace_id=request.namespace_id or "",
+        after=_what(request),
+    )
+    return request
+
+
 def _may_decide(request: Request, by: User) -> None:
-    if not may_decide(people.as_stored(by), request):
+    if may_decide(people.as_stored(by), request):
+        return
+    if request.namespace is not None:
         raise NotAllowed(
             _("Only the admins of this namespace decide its requests, and nobody decides their own.")
         )
+    if request.level == Level.USER:
+        raise NotAllowed(
+            _(
+                "Only people of level admin and operators make a guest a user, and nobody decides their own request."
+            )
+        )
+    raise NotAllowed(_("Only operators give level admin, and nobody decides their own request."))
 
 
 def _decide(request: Request, state: Request.State, note: str, by: User) -> Request:
     """Move a pending request to its end; the first of two who try at once wins, the second gets StateConflict."""
-    pending = Request.objects.filter(pk=request.pk, state=Request.State.PENDING)
-    won = pending.update(state=state, decided_at=Now(), decided_by=by, note=note)
+    won = _end(request, state, note, by)
     decided = Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
-    if not won:
+    if won:
+        return decided
+    if decided.state in (Request.State.PENDING, Request.State.EXPIRED):
         raise StateConflict(
-            _("This request was decided already: %(state)s by %(who)s.")
-            % {"state": decided.get_state_display(), "who": decided.decided_by}
+            _("This request expired on %(moment)s: nobody had decided it within %(days)d days.")
+            % {"moment": _moment(decided.expires_at), "days": Request.EXPIRES_AFTER.days}
         )
+    raise StateConflict(
+        _("This request was decided already: %(state)s by %(who)s.")
+        % {"state": decided.get_state_display(), "who": decided.decided_by}
+    )
+
+
+def _end(request: Request, state: Request.State, note: str, by: User | None) -> bool:
+    """Move a request that is still open to its end, with its event; return whether it was."""
+    still_open = Request.objects.open().filter(pk=request.pk)
+    if not still_open.update(state=state, decided_at=Now(), decided_by=by, note=note):
+        return False
     record(
-        f"request.{state}", by=by, about=decided, namespace_id=decided.namespace_id,
-        before={"state": Request.State.PENDING}, after={"state": state, "role": decided.role},
+        f"request.{state}", by=by, about=request, namespace_id=request.namespace_id or "",
+        before={"state": Request.State.PENDING}, after={"state": state, **_what(request)},
     )  # fmt: skip
-    return decided
+    return True
+
+
+def _what(request: Request) -> dict[str, str]:
+    """Return what was asked for, as events say it."""
+    return {"level": request.level} if request.is_promotion else {"role": request.role}
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(localtime(moment), "j M Y, H:i T")

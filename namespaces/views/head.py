@@ -13,7 +13,7 @@ from namespaces.models import Namespace, Request
 def head(reader: Reader, namespace: Namespace) -> dict[str, Any]:
     """Return the part of the context that the head of each such page needs; `may` holds names of permissions."""
     permissions = policy.permissions(reader, namespace)
-    waiting = Request.objects.filter(namespace=namespace, state=Request.State.PENDING)
+    waiting = Request.objects.open().filter(namespace=namespace)
     return {
         "namespace": namespace,
         "may": {permission.name for permission in permissions},

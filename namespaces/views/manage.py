@@ -23,7 +23,7 @@ from clusters.registry import configured_clusters
 from namespaces.access import Role
 from namespaces.actions import namespaces as actions
 from namespaces.forms import CreateForm
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Membership, Namespace, is_open
 from namespaces.views import state
 from namespaces.views.answers import blame, page
 
@@ -34,7 +34,7 @@ def manage(request: KnownRequest) -> HttpResponse:
     """Show the reader's level and every namespace that they manage."""
     own = Membership.objects.current().filter(person=request.user, role=Role.ADMIN)
     people = Count("memberships", filter=Q(memberships__ended_at=None), distinct=True)
-    waiting = Count("requests", filter=Q(requests__state=Request.State.PENDING), distinct=True)
+    waiting = Count("requests", filter=is_open("requests__"), distinct=True)
     namespaces = Namespace.objects.filter(pk__in=own.values("namespace")).select_related("cluster")
     counted = namespaces.annotate(people=people, waiting=waiting).order_by("name", "cluster")
     context = {

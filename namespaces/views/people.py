@@ -23,16 +23,17 @@ from accounts.actions import suspensions
 from accounts.errors import Refusal
 from accounts.forms import LevelForm
 from accounts.guards import KnownRequest, login_needed
-from accounts.models import Level, Merge, User
+from accounts.models import Level, LevelChange, Merge, User
 from namespaces import inbox, standing
 from namespaces.actions.members import without_another_admin
 from namespaces.forms import SuspendForm
-from namespaces.models import Membership, Request
-from namespaces.policy import visible_namespaces
+from namespaces.models import Membership
+from namespaces.policy import may_decide, visible_namespaces
 from namespaces.views import parameters
 from namespaces.views.answers import blame, page
 
 PAGE_SIZE = 50
+MOST_SHOWN = 100
 _SORTS = {
     "name": ("name", "pk"),
     "seen": (F("seen_at").desc(nulls_last=True), "name", "pk"),
@@ -220,13 +221,13 @@ def _person(
         .order_by("namespace__name")
     )
     stands = standing.of_person(found, [membership.namespace for membership in memberships])
+    asked_level = inbox.open_promotion(found)
     context = {
         "person": found,
         "identities": found.identities.order_by("created_at"),
         "memberships": [(membership, stands[membership.namespace_id]) for membership in memberships],
-        "waiting": inbox.asked_by(found).filter(
-            state=Request.State.PENDING, namespace__in=visible.order_by()
-        ),
+        "waiting": inbox.asked_by(found).open().filter(namespace__in=visible.order_by().values("pk")),
+        "promotion": asked_level if asked_level and may_decide(request.user, asked_level) else None,
         "may_vouch": found.is_guest
         and found.is_active
         and policy.may_vouch(request.user)
@@ -235,7 +236,18 @@ def _person(
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
         "form": form or LevelForm(initial={"level": found.level}),
+        **(_history(found) if request.user.is_operator else {}),
     }
     return page(
         request, "namespaces/person.html", context, refusal=refusal, invalid=bool(form and form.errors)
     )
+
+
+def _history(found: User) -> dict[str, Any]:
+    """Return what operators see of how levels came about: somebody's own, and whom they vouched for."""
+    vouched = LevelChange.objects.filter(by=found, act=LevelChange.Act.VOUCHED)
+    return {
+        "level_changes": found.level_changes.select_related("by")[:MOST_SHOWN],
+        "vouched_for": vouched.select_related("person")[:MOST_SHOWN],
+        "most_shown": MOST_SHOWN,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings as conf
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -13,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
-from namespaces import inbox, policy, preview
+from accounts.models import Level
+from namespaces import expiry, inbox, policy, preview
 from namespaces.access import Permission, Role
 from namespaces.actions import requests as actions
 from namespaces.forms import ApproveForm, DenyForm
-from namespaces.models import Request
+from namespaces.models import Namespace, Request
 from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
 from namespaces.views import parameters, state
 from namespaces.views.answers import page
@@ -48,7 +50,7 @@ def of_namespace(request: KnownRequest, cluster: str, name: str) -> HttpResponse
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.DECIDE_REQUESTS)
     found = inbox.of_namespace(namespace)
     context = head(request.user, namespace) | {
-        "pending": found.filter(state=Request.State.PENDING).order_by("created_at")[:MOST_SHOWN],
+        "pending": found.open().order_by("created_at")[:MOST_SHOWN],
         "decided": found.exclude(state=Request.State.PENDING).order_by("-decided_at")[:MOST_SHOWN],
         "most_shown": MOST_SHOWN,
     }
@@ -62,7 +64,7 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
     wish = get_request_or_404(request.user, request_id)
     seen = parameters.read(request.GET, _PARAMETERS).get("seen", "")
     if request.htmx:  # type: ignore[attr-defined]
-        shown = state.line(wish.person, wish.namespace)
+        shown = state.line(wish.person, wish.namespace) if wish.namespace else None
         return state.answer(request, shown, seen, "namespaces/_access_of_asker.html")
     return _one(request, wish)
 
@@ -70,7 +72,7 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
 @login_needed
 @require_POST
 def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
-    """Let the asker in."""
+    """Let the asker in, or give them the level."""
     wish = get_request_or_404(request.user, request_id)
     form = ApproveForm(request.POST, prefix="approve")
     if not form.is_valid():
@@ -79,8 +81,7 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
         decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
     except Refusal as refusal:
         return _one(request, wish, approve_form=form, refusal=refusal)
-    texts = {"person": decided.person, "role": decided.get_role_display(), "namespace": decided.namespace}
-    messages.success(request, _("You approved: %(person)s becomes %(role)s in %(namespace)s.") % texts)
+    messages.success(request, _approved(decided))
     return redirect(decided)
 
 
@@ -126,31 +127,60 @@ def _one(
     invalid = any(form is not None and form.errors for form in (approve_form, deny_form))
     context: dict[str, Any] = {
         "wish": wish,
-        "namespace": wish.namespace,
+        "identities": wish.person.identities.filter(state="active").order_by("created_at"),
+        "is_own": wish.person_id == request.user.pk,
+    }
+    if context["is_own"] and wish.state == Request.State.DENIED:
+        context["pause"] = expiry.pause_until(request.user, namespace=wish.namespace, level=wish.level)
+    if wish.is_pending and policy.may_decide(request.user, wish):
+        context |= {
+            "may_decide": True,
+            "approve_form": approve_form or ApproveForm(prefix="approve"),
+            "deny_form": deny_form or DenyForm(prefix="deny"),
+        }
+    if wish.namespace is None:
+        template, more = "namespaces/promotion_request.html", _of_promotion(request, wish)
+    else:
+        template, more = "namespaces/request.html", _of_join(request, wish, wish.namespace)
+    return page(request, template, context | more, refusal=refusal, invalid=invalid)
+
+
+def _approved(decided: Request) -> str:
+    """Return what the one who approved did."""
+    if decided.is_promotion:
+        texts = {"person": decided.person, "level": decided.get_level_display()}
+        return _("You approved: the level of %(person)s is %(level)s now.") % texts
+    texts = {"person": decided.person, "role": decided.get_role_display(), "namespace": decided.namespace}
+    return _("You approved: %(person)s becomes %(role)s in %(namespace)s.") % texts
+
+
+def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict[str, Any]:
+    """Return what the page of a request to join says beside what every one says."""
+    context: dict[str, Any] = {
+        "namespace": namespace,
         "role": wish.get_role_display(),
         "can": Role(wish.role).can if wish.role in Role.values else "",  # a newer version may have others
-        "identities": wish.person.identities.filter(state="active").order_by("created_at"),
-        "admins": inbox.admins_of([wish.namespace], request.user)[wish.namespace_id],
-        "is_own": wish.person_id == request.user.pk,
-        "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, wish.namespace),
+        "admins": inbox.admins_of([namespace], request.user)[namespace.pk],
+        "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, namespace),
     }
     if wish.is_pending and policy.may_decide(request.user, wish):
-        context |= _decision(request, wish, approve_form, deny_form)
-    elif wish.state == Request.State.APPROVED:
-        context["line"] = state.line(wish.person, wish.namespace)
-    return page(request, "namespaces/request.html", context, refusal=refusal, invalid=invalid)
+        needs_voucher = policy.needs_voucher(request.user, wish)
+        vouchers = inbox.who_may_vouch(namespace) if needs_voucher else []
+        return context | {
+            "needs_voucher": needs_voucher,
+            "vouchers": vouchers,
+            "preview": preview.of_request(wish, namespace),
+        }
+    if wish.state == Request.State.APPROVED:
+        context["line"] = state.line(wish.person, namespace)
+    return context
 
 
-def _decision(
-    request: KnownRequest, wish: Request, approve_form: ApproveForm | None, deny_form: DenyForm | None
-) -> dict[str, Any]:
-    """Return what the one who decides needs to see before they do."""
-    needs_voucher = policy.needs_voucher(request.user, wish)
+def _of_promotion(request: KnownRequest, wish: Request) -> dict[str, Any]:
+    """Return what the page of a request for a level says beside what every one says."""
     return {
-        "may_decide": True,
-        "needs_voucher": needs_voucher,
-        "vouchers": inbox.who_may_vouch(wish.namespace) if needs_voucher else [],
-        "preview": preview.of_request(wish),
-        "approve_form": approve_form or ApproveForm(prefix="approve"),
-        "deny_form": deny_form or DenyForm(prefix="deny"),
+        "taking_effect": preview.of_promotion(wish, request.user),
+        "most_namespaces": conf.NAMESPACES_PER_ADMIN,
+        "may_ask_again": Level(request.user.level).following == wish.level,
+        "is_alike": policy.looks_alike(request.user, wish.person),
     }

@@ -11,7 +11,6 @@ from audit.record import record
 from tests.conftest import Cast
 
 
-@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_history_of_levels_begins_with_what_the_events_tell(cast: Cast) -> None:
     with transaction.atomic():

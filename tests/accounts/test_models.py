@@ -124,7 +124,6 @@ class TestLevelChange:
             person=cast.ana, act="vouched", before="guest", after="user", by=cast.paula
         )
 
-    @pytest.mark.database
     def test_is_only_ever_added(self, change: LevelChange) -> None:
         for attempt in (
             lambda: LevelChange.objects.update(after="admin"),
@@ -135,7 +134,6 @@ class TestLevelChange:
                 attempt()
         assert LevelChange.objects.get().after == "user"
 
-    @pytest.mark.database
     @pytest.mark.parametrize(
         "wrong", [{"act": "guessed"}, {"before": "root"}, {"after": "root"}, {"after": "guest"}]
     )

@@ -6,8 +6,9 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 
-from namespaces.models import Grant, Namespace
+from namespaces.models import Grant, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
 
@@ -27,3 +28,16 @@ def test_latest_create_is_open_where_nobody_saw_its_answer(
         import_module("namespaces.migrations.0006_open_operations").name_the_latest(apps, None)
         grant.refresh_from_db()
         assert grant.unanswered == ["an-earlier-one", *([str(grant.operation)] if is_open else [])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_way_back_from_promotions_keeps_what_the_earlier_version_can_read(
+    cast: Cast, fire: Namespace
+) -> None:
+    factories.PromotionFactory.create(person=cast.ana)
+    for state in ("expired", "denied", "pending"):
+        factories.RequestFactory.create(namespace=fire, person=cast.otto, state=state)
+    for name in ("0006", "0007"):
+        call_command("migrate", "namespaces", name, verbosity=0)
+    states = Request.objects.order_by("state").values_list("kind", "state", "namespace", "level")
+    assert list(states) == [("join", state, fire.pk, "") for state in ("denied", "pending", "withdrawn")]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, transaction
 from django.db.models import ProtectedError
+from django.db.models.functions import Now
 
 from namespaces.access import Role
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Publication, Request, Software
+from namespaces.models import (
+    Grant,
+    Membership,
+    Namespace,
+    NamespaceStatus,
+    Publication,
+    Request,
+    Software,
+    is_open,
+)
 from tests import factories
 from tests.conftest import Cast
 
@@ -91,6 +103,64 @@ class TestRequest:
         factories.RequestFactory.create(namespace=fire)
         with refused(), transaction.atomic():
             Request.objects.update(**{field: value})
+
+    def test_one_pending_promotion_for_a_person(self, cast: Cast) -> None:
+        factories.PromotionFactory.create(person=cast.ana, state=Request.State.DENIED)
+        factories.PromotionFactory.create(person=cast.ana)
+        with refused(), transaction.atomic():
+            factories.PromotionFactory.create(person=cast.ana)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"namespace": None},
+            {"level": "user"},
+            {"role": ""},
+            {"institution": "UCSC"},
+            {"purpose": "Courses."},
+            {"kind": "promotion", "role": "", "level": "user"},
+        ],
+    )
+    def test_request_to_join_has_a_namespace_and_a_role_and_nothing_else(
+        self, cast: Cast, fire: Namespace, wrong: dict[str, object]
+    ) -> None:
+        with refused(), transaction.atomic():
+            factories.RequestFactory.create(**{"namespace": fire, "person": cast.ana, **wrong})
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"level": "guest"}, {"level": ""}, {"level": "root"}, {"role": "viewer"}, {"kind": "join"},
+            {"institution": ""}, {"purpose": ""}, {"level": "user", "purpose": "Courses."},
+            {"level": "user", "institution": "UCSC"},
+        ],
+    )  # fmt: skip
+    def test_promotion_has_a_level_and_for_level_admin_institution_and_purpose(
+        self, cast: Cast, wrong: dict[str, str]
+    ) -> None:
+        with refused(), transaction.atomic():
+            factories.PromotionFactory.create(**{"person": cast.otto, **wrong})
+
+    def test_promotion_is_about_no_namespace(self, cast: Cast, fire: Namespace) -> None:
+        with refused(), transaction.atomic():
+            factories.PromotionFactory.create(person=cast.otto, namespace=fire)
+
+    def test_what_nobody_decided_in_time_is_expired_before_it_says_so(self, fire: Namespace) -> None:
+        young, old = (factories.RequestFactory.create(namespace=fire) for _index in range(2))
+        Request.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(days=30))
+        Request.objects.filter(pk=young.pk).update(created_at=Now() - timedelta(days=29, hours=23))
+        old.refresh_from_db()
+        young.refresh_from_db()
+        assert (old.state_now, old.is_pending, old.ended_at) == ("expired", False, old.expires_at)
+        assert (young.state_now, young.is_pending) == ("pending", True)
+        assert str(old) == "join a namespace (expired)"
+        assert list(Request.objects.open()) == [young]
+        assert list(Request.objects.run_out()) == [old]
+        assert list(Namespace.objects.filter(is_open("requests__"))) == [fire]
+
+    def test_state_of_a_newer_version_is_shown_as_it_is(self, fire: Namespace) -> None:
+        wish = factories.RequestFactory.build(namespace=fire, state="delegated")
+        assert (wish.state_label, wish.is_pending) == ("delegated", False)
 
     def test_is_pending_until_it_ends(self, fire: Namespace) -> None:
         for state in Request.State:

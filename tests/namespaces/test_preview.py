@@ -28,7 +28,7 @@ def test_shows_the_binding_that_approval_will_make(
 ) -> None:
     reconciliation.reconcile(fire.pk)
     request = factories.RequestFactory.create(namespace=fire, person=cast.otto, role=role)
-    shown = preview.of_request(request)
+    shown = preview.of_request(request, fire)
     (manifest,) = yaml.safe_load_all(shown.manifests)
     requests.approve(request=request, by=cast.nils)
     reconciliation.reconcile(fire.pk)
@@ -47,14 +47,14 @@ def test_shows_every_identity_that_counts(cast: Cast, fire: Namespace) -> None:
     factories.IdentityFactory.create(person=cast.ana)
     factories.IdentityFactory.create(person=cast.ana, state=Identity.State.RETIRED)
     factories.IdentityFactory.create(person=cast.ana, issuer="https://unknown.example.edu")
-    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=cast.ana))
+    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=cast.ana), fire)
     assert len(shown.usernames) == 2
     assert len(list(yaml.safe_load_all(shown.manifests))) == 2
 
 
 def test_shows_nothing_for_somebody_whom_the_cluster_cannot_know(cast: Cast, fire: Namespace) -> None:
     stranger = factories.PersonFactory.create()
-    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=stranger))
+    shown = preview.of_request(factories.RequestFactory.create(namespace=fire, person=stranger), fire)
     assert (shown.usernames, list(yaml.safe_load_all(shown.manifests))) == ((), [])
 
 
@@ -63,7 +63,7 @@ def test_shows_nothing_for_a_cluster_that_the_file_does_not_name(
 ) -> None:
     settings.CLUSTERS_FILE = ""
     request: Request = factories.RequestFactory.create(namespace=fire, person=cast.ana, role=Role.ADMIN)
-    assert preview.of_request(request).usernames == ()
+    assert preview.of_request(request, fire).usernames == ()
 
 
 class TestIdentity:
@@ -93,3 +93,22 @@ class TestIdentity:
     def test_guest_has_nothing(self, cast: Cast, fire: Namespace) -> None:
         factories.MembershipFactory.create(namespace=fire, person=cast.ana)
         assert preview.of_identity(cast.ana, cast.ana.identities.get().issuer, self.SUBJECT) == []
+
+
+class TestPromotion:
+    def test_memberships_of_a_guest_take_effect_as_far_as_the_reader_may_know(
+        self, cast: Cast, fire: Namespace, hidden: Namespace
+    ) -> None:
+        left = factories.NamespaceFactory.create(cluster=fire.cluster)
+        factories.MembershipFactory.create(namespace=left, person=cast.ana, ended_at="2026-01-01T00:00:00Z")
+        secret = factories.NamespaceFactory.create(cluster=fire.cluster, visibility="members")
+        known, in_hidden, unknown = (
+            factories.MembershipFactory.create(namespace=place, person=cast.ana)
+            for place in (fire, hidden, secret)
+        )
+        wish = factories.PromotionFactory.create(person=cast.ana)
+        assert preview.of_promotion(wish, cast.paula) == [known, in_hidden]
+        assert set(preview.of_promotion(wish, cast.olga)) == {known, in_hidden, unknown}
+
+    def test_nothing_takes_effect_for_a_user(self, cast: Cast, fire: Namespace) -> None:
+        assert preview.of_promotion(factories.PromotionFactory.create(person=cast.eda), cast.olga) == []

@@ -64,6 +64,7 @@ TABLE = {
     "create": ((302, 403, 403, 403, 403, 200, 200), (302, 403, 403, 403, 403, 400, 400)),
     "name_check": (NOT_BY_GET, (302, 403, 403, 403, 403, 200, 200)),
     "requests": (LOGGED_IN, NOT_BY_POST),
+    "promotion": (LOGGED_IN, (302, *(400,) * 6)),
     "request": ((302, 404, 200, 404, 200, 200, 200), NOT_BY_POST),
     "request_approve": (NOT_BY_GET, (302, 404, 403, 404, 302, 302, 302)),
     "request_deny": (NOT_BY_GET, (302, 404, 400, 404, 400, 400, 400)),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from accounts.actions import people
 from accounts.errors import StateConflict, TooMany
-from accounts.models import Level, User
+from accounts.models import Level, LevelChange, User
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
-from namespaces import desired_state, reconciliation, sweeping
+from namespaces import desired_state, expiry, reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import members, namespaces, requests
 from namespaces.actions.namespaces import Page
@@ -82,6 +84,10 @@ def ask(namespace: Namespace, by: User) -> Act:
     )
 
 
+def ask_for_level(by: User) -> Act:
+    return lambda: requests.ask_for_level(level=Level.USER, reason="I work there.", by=fresh(by))
+
+
 def withdraw(request: Request, by: User) -> Act:
     return lambda: requests.withdraw(request=Request.objects.get(pk=request.pk), by=fresh(by))
 
@@ -138,6 +144,73 @@ def test_first_of_two_deciders_wins_and_the_second_is_told(
     bindings = fake_cluster.outside._state.of(ROLE_BINDING)
     made = [key for key in bindings if key[0] == namespace.name]
     assert len(made) == Membership.objects.current().filter(namespace=namespace).count()
+
+
+@pytest.mark.parametrize(
+    "pair", [(approve, deny), (approve, approve), (deny, deny)], ids=["mixed", "yes", "no"]
+)
+def test_first_of_two_who_decide_a_promotion_wins_and_the_second_is_told(
+    admins: tuple[User, User],
+    pair: tuple[Callable[[Request, User], Act], Callable[[Request, User], Act]],
+) -> None:
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.PromotionFactory.create(person=asker)
+        finishes = race(chance, pair[0](request, fresh(admins[0])), pair[1](request, fresh(admins[1])))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        request.refresh_from_db()
+        approved = request.state == Request.State.APPROVED
+        assert request.decided_by == admins[0 if finishes[0].won else 1]
+        assert Event.objects.filter(object_id=str(request.pk)).count() == 1
+        assert User.objects.get(pk=asker.pk).level == (Level.USER if approved else Level.GUEST)
+        assert LevelChange.objects.filter(person=asker).count() == approved
+
+
+def test_guest_who_is_vouched_for_while_their_request_is_decided_becomes_a_user_once(
+    admins: tuple[User, User],
+) -> None:
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.PromotionFactory.create(person=asker)
+        decide = chance.choice([approve, deny])
+        finishes = race(
+            chance,
+            lambda: people.vouch(person=fresh(asker), by=fresh(admins[0])),  # noqa: B023
+            decide(request, fresh(admins[1])),
+        )
+        assert finishes[0].won
+        assert User.objects.get(pk=asker.pk).level == Level.USER
+        assert LevelChange.objects.filter(person=asker).count() == 1
+        assert Event.objects.filter(object_id=str(request.pk)).count() == 1
+        request.refresh_from_db()
+        assert not request.is_pending
+
+
+def test_request_that_runs_out_while_it_is_decided_ends_once(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker")
+        request = factories.RequestFactory.create(namespace=namespace, person=asker)
+        left = Request.EXPIRES_AFTER - timedelta(seconds=chance.uniform(-0.005, 0.02))
+        Request.objects.filter(pk=request.pk).update(created_at=Now() - left)
+        race(chance, approve(request, fresh(admins[0])), expiry.expire)
+        expiry.expire()
+        request.refresh_from_db()
+        approved = request.state == Request.State.APPROVED
+        assert Event.objects.filter(object_id=str(request.pk)).count() == (0 if request.is_pending else 1)
+        assert Membership.objects.filter(person=asker).count() == approved
+
+
+def test_one_of_two_who_ask_for_a_level_twice_does(cluster: Cluster) -> None:
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        finishes = race(chance, ask_for_level(asker), ask_for_level(asker))
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert Request.objects.filter(person=asker).count() == 1
+        assert Event.objects.filter(act="request.made", actor=str(asker.pk)).count() == 1
 
 
 def test_asker_who_withdraws_while_it_is_approved_is_in_or_out_and_not_both(

@@ -6,8 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.actions import people
 from accounts.models import Level
 from namespaces.access import Role
+from namespaces.actions import requests
 from namespaces.models import Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
@@ -92,6 +94,51 @@ class TestOne:
 
     def test_somebody_who_does_not_exist_is_404(self, browse: Browse, cast: Cast) -> None:
         assert browse(cast.olga).get("/users/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+    def test_operators_see_how_the_level_came_about_and_for_whom_somebody_vouched(
+        self, browse: Browse, cast: Cast
+    ) -> None:
+        wish = factories.PromotionFactory.create(person=cast.ana)
+        requests.approve(request=wish, by=cast.paula)
+        page = browse(cast.olga).get(f"/users/{cast.ana.pk}/").content.decode()
+        assert "guest → user" in page
+        assert f'<a href="/users/{cast.paula.pk}/">Paula Ilić</a>' in page
+        assert f'<a href="/requests/{wish.pk}/">on request</a>' in page
+        page = browse(cast.olga).get(f"/users/{cast.paula.pk}/").content.decode()
+        assert "Vouched for" in page
+        assert f'<a href="/users/{cast.ana.pk}/">Ana Kim</a>' in page
+
+    def test_nobody_else_sees_who_vouched_for_whom(self, browse: Browse, cast: Cast) -> None:
+        people.vouch(person=cast.ana, by=cast.olga)
+        assert "guest → user" not in browse(cast.paula).get(f"/users/{cast.ana.pk}/").content.decode()
+        assert "Vouched for" not in browse(cast.paula).get(f"/users/{cast.olga.pk}/").content.decode()
+
+    def test_level_that_was_asked_for_is_shown_to_who_decides(self, browse: Browse, cast: Cast) -> None:
+        anas, ottos = (factories.PromotionFactory.create(person=each) for each in (cast.ana, cast.otto))
+        page = browse(cast.paula).get(f"/users/{cast.ana.pk}/").content.decode()
+        assert f'href="/requests/{anas.pk}/"' in page
+        assert (
+            f"/requests/{ottos.pk}/" not in browse(cast.paula).get(f"/users/{cast.otto.pk}/").content.decode()
+        )
+        assert f"/requests/{ottos.pk}/" in browse(cast.olga).get(f"/users/{cast.otto.pk}/").content.decode()
+
+    def test_number_of_queries_does_not_grow_with_the_history(self, browse: Browse, cast: Cast) -> None:
+        client = browse(cast.olga)
+        people.vouch(person=cast.ana, by=cast.paula)
+        addresses = [f"/users/{person.pk}/" for person in (cast.ana, cast.paula)]
+        counts = []
+        for _again in range(2):
+            for address in addresses:
+                client.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                for address in addresses:
+                    client.get(address)
+            counts.append(len(queries))
+            for level in (Level.GUEST, Level.USER, Level.ADMIN):
+                people.set_level(person=cast.ana, level=level, by=cast.olga)
+            for guest in factories.PersonFactory.create_batch(4, level=Level.GUEST):
+                people.vouch(person=guest, by=cast.paula)
+        assert counts[0] == counts[1]
 
 
 class TestVouch:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Level
@@ -196,7 +198,45 @@ class TestDecide:
         page = browse(cast.otto).get(path(ottos)).content.decode()
         assert "Denied" in page
         assert "We have no room this term." in page
+        assert "You can ask again after" in page
+        assert "Ask again" not in page
+        Request.objects.update(decided_at=Now() - timedelta(days=7))
+        page = browse(cast.otto).get(path(ottos)).content.decode()
         assert "Ask again" in page
+
+    def test_who_was_denied_lately_gets_no_form_to_ask_again(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        actions.deny(request=ottos, note="No room.", by=cast.nils)
+        join = "/namespaces/nautilus/avis-fire/join/"
+        page = browse(cast.otto).get(join).content.decode()
+        assert "You can ask again after" in page
+        assert 'name="reason"' not in page
+        answer = browse(cast.otto).post(join, {"role": "viewer", "reason": "Once more, please do let me in."})
+        assert answer.status_code == 429
+        assert "You can ask again after" in answer.content.decode()
+
+    def test_expired_request_is_shown_so_and_decided_by_nobody(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        Request.objects.update(created_at=Now() - timedelta(days=30))
+        page = browse(cast.nils).get(path(ottos)).content.decode()
+        assert "Nobody decided it within 30 days." in page
+        assert path(ottos, "approve/") not in page
+        answer = browse(cast.nils).post(path(ottos, "approve/"))
+        assert answer.status_code == 409
+        assert "This request expired on" in answer.content.decode()
+        assert not is_member(ottos)
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "Ask again" in page
+        assert path(ottos, "withdraw/") not in page
+        assert "expired" in browse(cast.otto).get("/requests/").content.decode()
+        assert "Otto Brandt" not in browse(cast.nils).get("/requests/").content.decode()
+        assert "Decide 1 request" not in browse(cast.nils).get("/manage/").content.decode()
+
+    def test_pending_request_says_when_it_expires(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "If nobody decides, it expires on" in page
 
     def test_too_long_note_is_kept_and_named(self, browse: Browse, cast: Cast, ottos: Request) -> None:
         answer = browse(cast.nils).post(path(ottos, "approve/"), {"approve-note": "x" * 2001})

@@ -101,6 +101,12 @@ def forms(cast: Cast, fire: Namespace, wish: Request) -> dict[str, Form]:
         "approve": ("nils", f"/requests/{wish.pk}/approve/", {"approve-note": ""}, "request.approved"),
         "deny": ("nils", f"/requests/{wish.pk}/deny/", {"deny-note": "Ask Paula."}, "request.denied"),
         "withdraw": ("otto", f"/requests/{wish.pk}/withdraw/", {}, "request.withdrawn"),
+        "promotion": (
+            "ana",
+            "/requests/promotion/",
+            {"level": "user", "reason": "I work there with Nils on fires."},
+            "request.made",
+        ),
         "create": ("paula", "/manage/create/", of_new, "namespace.created"),
         "level": ("olga", f"/users/{ana.pk}/level/", {"level": "user"}, "person.level"),
         "vouch": ("paula", f"/users/{ana.pk}/vouch/", {}, "person.vouched"),
@@ -109,7 +115,20 @@ def forms(cast: Cast, fire: Namespace, wish: Request) -> dict[str, Form]:
 
 @pytest.mark.parametrize(
     "name",
-    ["add", "role", "remove", "leave", "join", "approve", "deny", "withdraw", "create", "level", "vouch"],
+    [
+        "add",
+        "role",
+        "remove",
+        "leave",
+        "join",
+        "approve",
+        "deny",
+        "withdraw",
+        "create",
+        "level",
+        "vouch",
+        "promotion",
+    ],
 )
 def test_form_that_comes_twice_is_done_once(cast: Cast, forms: dict[str, Form], name: str) -> None:
     who, path, fields, act = forms[name]
