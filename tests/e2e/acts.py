@@ -16,7 +16,7 @@ django.setup()
 
 from accounts.actions import merging, suspensions  # noqa: E402  (Django first)
 from accounts.claims import Claims  # noqa: E402
-from accounts.models import Identity, User  # noqa: E402
+from accounts.models import Identity, Level, User  # noqa: E402
 from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
 from namespaces.access import Role  # noqa: E402
@@ -103,6 +103,18 @@ def ask(name: str, subject: str, role: str) -> str:
     return str(made.pk)
 
 
+def ask_for_level(subject: str, level: str) -> str:
+    """Let somebody ask for a level."""
+    made = requests.ask_for_level(
+        level=Level(level),
+        reason="I lead the group that counts birds with everybody’s help.",
+        institution="UC Santa Cruz",
+        purpose="One namespace for each season, with six people in it.",
+        by=_person(subject),
+    )
+    return str(made.pk)
+
+
 def deny(request_id: str, by: str, note: str) -> str:
     """Let somebody say no."""
     found = Request.objects.select_related("namespace", "person").get(pk=request_id)
@@ -169,7 +181,8 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, identity, ask_to_merge, membership, request, create, add, remove, ask, deny, suspend),
+    *(settle, person, identity, ask_to_merge, membership, request),
+    *(create, add, remove, ask, ask_for_level, deny, suspend),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

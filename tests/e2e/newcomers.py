@@ -33,5 +33,6 @@ BEA = _newcomer(13600607, "Bea Rossi", _OU)  # moves to another institution, whe
 BEATRICE = _newcomer(13600608, "Beatrice Rossi", _UCM)
 SAMI = _newcomer(13600609, "Sami Okoro", _UCM)  # stays suspended, for the pages that show it
 JUNO = _newcomer(13600610, "Juno Reed", _OU)  # is suspended and comes back
+SOFIA = _newcomer(13600621, "Sofia Costa", _UCM)  # asks to become a user, then for level admin
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO)
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA)
