@@ -130,7 +130,7 @@ def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "") -
     expiry.expire(own)  # or one that has run out would be in the way
     if pause := expiry.pause_until(by, namespace=namespace, level=level):
         raise TooMany(
-            _("This was denied lately. You can ask again after %(moment)s.") % {"moment": _moment(pause)}
+            _("This was denied recently. You can ask again after %(moment)s.") % {"moment": _moment(pause)}
         )
     if own.open().count() >= MOST_OPEN:
         raise TooMany(

@@ -135,6 +135,7 @@ def _one(
     if wish.is_pending and policy.may_decide(request.user, wish):
         context |= {
             "may_decide": True,
+            "is_alike": policy.looks_alike(request.user, wish.person),
             "approve_form": approve_form or ApproveForm(prefix="approve"),
             "deny_form": deny_form or DenyForm(prefix="deny"),
         }
@@ -182,5 +183,4 @@ def _of_promotion(request: KnownRequest, wish: Request) -> dict[str, Any]:
         "taking_effect": preview.of_promotion(wish, request.user),
         "most_namespaces": conf.NAMESPACES_PER_ADMIN,
         "may_ask_again": Level(request.user.level).following == wish.level,
-        "is_alike": policy.looks_alike(request.user, wish.person),
     }

@@ -192,7 +192,7 @@ class TestOne:
     def test_operator_reads_what_level_admin_gives(self, browse: Browse, cast: Cast, ottos: Request) -> None:
         page = " ".join(browse(cast.olga).get(path(ottos)).content.decode().split())
         assert "Otto Brandt will be able to create up to 5 namespaces." in page
-        assert "In no cluster anything changes now." in page
+        assert "Nothing changes in any cluster now." in page
         assert "UC Merced" in page
 
     @pytest.mark.parametrize("same", ["name", "email"])

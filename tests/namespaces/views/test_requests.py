@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Level
+from accounts.models import Level, User
 from namespaces.actions import requests as actions
 from namespaces.models import Membership, Namespace, Request
 from tests import factories
@@ -137,6 +137,14 @@ class TestOne:
         assert "Ask one of them: Paula Ilić." in page
         assert path(anas, "approve/") not in page
         assert path(anas, "deny/") in page
+
+    def test_account_that_looks_like_ones_own_is_told(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        words = "This account has the same name or address as yours."
+        assert words not in browse(cast.nils).get(path(ottos)).content.decode()
+        User.objects.filter(pk=cast.otto.pk).update(name="nils berg")
+        assert words in browse(cast.nils).get(path(ottos)).content.decode()
 
     def test_asker_may_withdraw_and_not_decide(self, browse: Browse, cast: Cast, ottos: Request) -> None:
         page = browse(cast.otto).get(path(ottos)).content.decode()
