@@ -288,6 +288,7 @@ class LevelChange(models.Model):
     class Act(models.TextChoices):
         VOUCHED = "vouched", _("vouched")
         SET = "set", _("set the level")
+        MERGED = "merged", _("merged two accounts")
         FIRST_OPERATOR = "first", _("first operator")
 
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="level_changes")
@@ -304,7 +305,8 @@ class LevelChange(models.Model):
         verbose_name_plural = _("changes of level")
         constraints = (
             models.CheckConstraint(
-                name="accounts_levelchange_act", condition=models.Q(act__in=("vouched", "set", "first"))
+                name="accounts_levelchange_act",
+                condition=models.Q(act__in=("vouched", "set", "merged", "first")),
             ),
             models.CheckConstraint(
                 name="accounts_levelchange_levels",

@@ -15,7 +15,7 @@ from accounts import policy, sessions
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Identity, Level, Merge, User
+from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.signals import account_in_use, accounts_merged, person_changed
 from audit.record import record
 
@@ -147,6 +147,11 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING).update(
         state=Merge.State.WITHDRAWN, decided_at=Now()
     )
+    for person, new in ((kept, level), (emptied, Level.GUEST)):
+        if person.level != new:
+            LevelChange.objects.create(
+                person=person, act=LevelChange.Act.MERGED, before=person.level, after=new, by=by
+            )
     record("person.merged", by=by, about=kept, before=before, after={"level": level})
     kept.refresh_from_db()
     emptied.refresh_from_db()

@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("vouched", "vouched"),
                             ("set", "set the level"),
+                            ("merged", "merged two accounts"),
                             ("first", "first operator"),
                         ],
                         max_length=10,
@@ -109,7 +110,7 @@ class Migration(migrations.Migration):
                 "ordering": ("-id",),
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("act__in", ("vouched", "set", "first"))),
+                        condition=models.Q(("act__in", ("vouched", "set", "merged", "first"))),
                         name="accounts_levelchange_act",
                     ),
                     models.CheckConstraint(

@@ -24,7 +24,10 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     member_of = Membership.objects.current().filter(person=kept).values("namespace")
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)
-    needless = theirs.filter(Q(namespace__in=member_of) | Q(namespace__in=asked), state=Request.State.PENDING)
+    doubled = Q(namespace__in=member_of) | Q(namespace__in=asked)
+    if Request.objects.filter(person=kept, state=Request.State.PENDING, kind=Request.Kind.PROMOTION).exists():
+        doubled |= Q(kind=Request.Kind.PROMOTION)
+    needless = theirs.filter(doubled, state=Request.State.PENDING)
     needless.update(state=Request.State.WITHDRAWN, decided_at=Now(), decided_by=by)
     theirs.update(person=kept)
     request_reconcile(*(membership.namespace_id for membership in memberships), lane=REVOCATIONS)

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.actions import merging
 from accounts.claims import Claims
-from accounts.models import User
+from accounts.models import LevelChange, User
 from audit.models import Event
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Request
@@ -79,3 +79,29 @@ def test_account_with_a_past_is_in_use(cast: Cast, fire: Namespace, what: str) -
         ended = fire.created_at if what == "former member" else None
         factories.MembershipFactory.create(namespace=fire, person=cast.ana, ended_at=ended)
     assert not merging.is_unused(cast.ana)
+
+
+def test_of_two_requests_for_a_level_one_stays(cast: Cast, fire: Namespace) -> None:
+    own, other = (factories.PromotionFactory.create(person=each) for each in (cast.eda, cast.otto))
+    merge(cast.eda, cast.otto, cast.olga)
+    for wish in (own, other):
+        wish.refresh_from_db()
+    assert (own.person, own.state) == (cast.eda, "pending")
+    assert (other.person, other.state) == (cast.eda, "withdrawn")
+
+
+def test_request_for_the_level_of_the_other_account_is_approved_by_that(cast: Cast) -> None:
+    wish = factories.PromotionFactory.create(person=cast.otto)
+    merge(cast.otto, cast.paula, cast.olga)
+    wish.refresh_from_db()
+    assert (wish.state, wish.decided_by) == ("approved", cast.olga)
+    levels = {each.person: (each.act, each.before, each.after, each.by) for each in LevelChange.objects.all()}
+    assert levels == {
+        cast.otto: ("merged", "user", "admin", cast.olga),
+        cast.paula: ("merged", "admin", "guest", cast.olga),
+    }
+
+
+def test_merge_that_leaves_the_level_is_no_change_of_it(cast: Cast) -> None:
+    merge(cast.eda, cast.ana, cast.olga)
+    assert not LevelChange.objects.exists()
