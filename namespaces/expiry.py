@@ -46,6 +46,6 @@ def pause_until(person: User, *, namespace: Namespace | None = None, level: str 
     denied = Request.objects.filter(
         person=person, state=Request.State.DENIED, decided_at__gt=Now() - PAUSE, level=level
     )
-    same = denied.filter(namespace__isnull=True) if namespace is None else denied.filter(namespace=namespace)
+    same = denied.filter(namespace=namespace) if namespace else denied  # only promotions have a level
     latest = same.order_by("-decided_at").values_list("decided_at", flat=True).first()
     return latest + PAUSE if latest else None
