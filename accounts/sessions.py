@@ -18,6 +18,7 @@ from django.contrib.sessions.backends import db
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import DatabaseError
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -146,6 +147,11 @@ def of(person: User) -> QuerySet[Session]:
 def was_ended(request: HttpRequest) -> bool:
     """Whether the session of this request was ended while it ran: whoever goes on with it has to open another."""
     return not request.session.exists(request.session.session_key or "")
+
+
+def forget_expired() -> int:
+    """Delete the rows of sessions that are over, by the clock of the database; return how many."""
+    return Session.objects.filter(expire_date__lt=Now()).delete()[0]
 
 
 def end(person: User, *, identity: Identity | None = None, but: str | None = None) -> int:

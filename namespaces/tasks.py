@@ -19,6 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from accounts import sessions
 from accounts.actions import suspensions
 from namespaces import expiry, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
@@ -103,12 +104,13 @@ def anchor_clusters() -> None:
 def sweep_clusters(*, alone: bool = False) -> None:
     """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker.
 
-    Then, since it comes regularly, write down which requests have run out. Nothing waits for that: whoever decides or
-    reads one judges by the clock.
+    Then, since it comes regularly, write down which requests have run out, and forget sessions that have. Nothing waits
+    for that: whoever decides or reads one judges by the clock.
     """
     for differing in sweeping.find_differing():
         _share(differing, alone=alone)
     expiry.expire()
+    sessions.forget_expired()
 
 
 def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:

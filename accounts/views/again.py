@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from accounts import fresh
 from accounts.forms import IssuerForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.issuers import Issuer
@@ -30,8 +36,21 @@ def show_again(request: KnownRequest) -> HttpResponse:
     return further.begin(request, form.cleaned_data["issuer"], Purpose.SHOW_AGAIN, form.cleaned_data["next"])
 
 
-def own_issuers(request: KnownRequest) -> list[Issuer]:
-    """Return the issuers with which the reader can show who they are: those of their active identities."""
+def showing(request: KnownRequest, page: str, *, within: timedelta = fresh.FOR_ACTS) -> dict[str, Any]:
+    """Return what a page needs that holds such an act: the identity that the reader has shown within this time, if any,
+    else the issuers with which they can show one, and the address to come back to (accounts/_show_again.html).
+    """
+    shown = fresh.identity(request, within)
+    return {"shown": shown, "own_issuers": [] if shown else _own_issuers(request), "back_to": page}
+
+
+def ask_again(request: KnownRequest, *page: Any) -> HttpResponse:
+    """Lead back to the page, which asks who the reader is: they were not, or no longer, shown lately enough."""
+    messages.info(request, _("Nothing was done yet. Show again who you are, then do it once more."))
+    return redirect(*page)
+
+
+def _own_issuers(request: KnownRequest) -> list[Issuer]:
     own = request.user.identities.filter(state=Identity.State.ACTIVE).values_list("issuer", flat=True)
     mine = set(own)
     return [issuer for issuer in settings.ISSUERS if issuer.issuer in mine]

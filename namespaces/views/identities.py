@@ -24,7 +24,7 @@ from accounts.models import Identity
 from accounts.provider import further
 from accounts.provider.further import Purpose
 from accounts.submissions import repeatable
-from accounts.views.again import own_issuers
+from accounts.views.again import ask_again, showing
 from namespaces import preview, standing
 from namespaces.views.answers import page
 
@@ -57,9 +57,9 @@ def link(request: KnownRequest) -> HttpResponse:
     if form.is_valid() and shown is not None:
         return further.begin(request, form.cleaned_data["issuer"], Purpose.LINK, reverse("identity_confirm"))
     if form.is_valid():
-        messages.info(request, _("That took longer than five minutes. Show again who you are."))
-        return redirect("identity_link")
-    context = {"shown": shown, "form": form, "issuers": settings.ISSUERS, "own_issuers": own_issuers(request)}
+        return ask_again(request, "identity_link")
+    again = showing(request, reverse("identity_link"), within=fresh.FOR_IDENTITIES)
+    context = {"form": form, "issuers": settings.ISSUERS, **again}
     return page(request, "namespaces/identity_link.html", context, invalid=form.is_bound)
 
 
@@ -117,12 +117,10 @@ def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
             messages.success(request, _("Retired. Nobody can log in with it, and its access is being ended."))
             return redirect("identity", found.pk)
     elif request.method == "POST":
-        messages.info(request, _("That took longer than five minutes. Show again who you are."))
-        return redirect("identity_retire", found.pk)
+        return ask_again(request, "identity_retire", found.pk)
     context = {
         "identity": found,
-        "shown": shown,
-        "own_issuers": own_issuers(request),
+        **showing(request, reverse("identity_retire", args=[found.pk]), within=fresh.FOR_IDENTITIES),
         "may_retire": found.state == Identity.State.ACTIVE and actions.may_be_retired(found),
         "lines": preview.of_identity(request.user, found.issuer, found.subject),
     }

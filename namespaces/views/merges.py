@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,7 +17,7 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Merge, User
-from accounts.views.again import own_issuers
+from accounts.views.again import ask_again, showing
 from namespaces.forms import DenyForm
 from namespaces.models import Membership
 from namespaces.views.answers import page
@@ -37,8 +38,7 @@ def approve(request: KnownRequest, merge_id: UUID) -> HttpResponse:
     """Merge them; the operator has shown who they are within a quarter of an hour."""
     found = _for_operators_or_404(request, merge_id)
     if fresh.identity(request, fresh.FOR_ACTS) is None:
-        messages.info(request, _("Show again who you are before you merge accounts."))
-        return redirect("merge", merge_id)
+        return ask_again(request, "merge", merge_id)
     try:
         done = actions.approve(merge=found, by=request.user)
     except Refusal as refusal:
@@ -93,8 +93,7 @@ def _page(
         "merge": found,
         "accounts": [(account, _memberships(account)) for account in (found.kept, found.emptied)],
         "is_pending": found.state == Merge.State.PENDING,
-        "shown": fresh.identity(request, fresh.FOR_ACTS),
-        "own_issuers": own_issuers(request),
+        **showing(request, reverse("merge", args=[found.pk])),
         "deny_form": form or DenyForm(prefix="deny"),
     }
     return page(

@@ -17,13 +17,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import policy, sessions
+from accounts import fresh, policy, sessions
 from accounts.actions import people as actions
 from accounts.actions import suspensions
 from accounts.errors import Refusal
 from accounts.forms import LevelForm
 from accounts.guards import KnownRequest, login_needed
+from accounts.leading_out import leads_to_issuers
 from accounts.models import Level, LevelChange, Merge, User
+from accounts.views.again import ask_again, showing
 from namespaces import inbox, standing
 from namespaces.actions.members import without_another_admin
 from namespaces.forms import SuspendForm
@@ -82,6 +84,7 @@ def people(request: KnownRequest) -> HttpResponse:
     return page(request, "namespaces/people.html", context)
 
 
+@leads_to_issuers
 @login_needed
 @require_safe
 def person(request: KnownRequest, person_id: UUID) -> HttpResponse:
@@ -89,6 +92,7 @@ def person(request: KnownRequest, person_id: UUID) -> HttpResponse:
     return _person(request, _person_or_404(request.user, person_id))
 
 
+@leads_to_issuers
 @login_needed
 @require_POST
 def vouch(request: KnownRequest, person_id: UUID) -> HttpResponse:
@@ -102,6 +106,7 @@ def vouch(request: KnownRequest, person_id: UUID) -> HttpResponse:
     return redirect("person", person_id)
 
 
+@leads_to_issuers
 @login_needed
 @require_POST
 def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
@@ -110,6 +115,8 @@ def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     form = LevelForm(request.POST)
     if not form.is_valid():
         return _person(request, found, form=form)
+    if policy.may_set_level(request.user, found) and fresh.identity(request, fresh.FOR_ACTS) is None:
+        return ask_again(request, "person", person_id)
     try:
         actions.set_level(person=found, level=Level(form.cleaned_data["level"]), by=request.user)
     except Refusal as refusal:
@@ -119,6 +126,7 @@ def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     return redirect("person", person_id)
 
 
+@leads_to_issuers
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
@@ -130,6 +138,8 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         return redirect("person", person_id)
     form = SuspendForm(request.POST) if request.method == "POST" else SuspendForm()
     refusal = None
+    if form.is_bound and form.is_valid() and fresh.identity(request, fresh.FOR_ACTS) is None:
+        return ask_again(request, "person_suspend", person_id)
     if form.is_bound and form.is_valid():
         try:
             suspensions.suspend(person=found, **form.cleaned_data, by=request.user)
@@ -148,15 +158,19 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         .order_by("namespace__name"),
         "orphans": without_another_admin(found),
         "sessions": sessions.of(found).count(),
+        **showing(request, reverse("person_suspend", args=[found.pk])),
     }
     return page(request, "namespaces/suspend.html", context, refusal=refusal, invalid=bool(form.errors))
 
 
+@leads_to_issuers
 @login_needed
 @require_POST
 def lift(request: KnownRequest, person_id: UUID) -> HttpResponse:
     """Lift a suspension."""
     found = _person_or_404(request.user, person_id)
+    if policy.may_suspend(request.user, found) and fresh.identity(request, fresh.FOR_ACTS) is None:
+        return ask_again(request, "person", person_id)
     try:
         suspensions.lift(person=found, by=request.user)
     except Refusal as refusal:
@@ -235,6 +249,7 @@ def _person(
         "may_set_level": policy.may_set_level(request.user, found),
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
+        **showing(request, reverse("person", args=[found.pk])),
         "form": form or LevelForm(initial={"level": found.level}),
         **(_history(found) if request.user.is_operator else {}),
     }

@@ -12,9 +12,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import fresh
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
+from accounts.leading_out import leads_to_issuers
 from accounts.models import Level
+from accounts.views.again import ask_again, showing
 from namespaces import expiry, inbox, policy, preview
 from namespaces.access import Permission, Role
 from namespaces.actions import requests as actions
@@ -57,6 +60,7 @@ def of_namespace(request: KnownRequest, cluster: str, name: str) -> HttpResponse
     return page(request, "namespaces/namespace_requests.html", context)
 
 
+@leads_to_issuers
 @login_needed
 @require_safe
 def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
@@ -69,6 +73,7 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
     return _one(request, wish)
 
 
+@leads_to_issuers
 @login_needed
 @require_POST
 def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
@@ -77,6 +82,8 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     form = ApproveForm(request.POST, prefix="approve")
     if not form.is_valid():
         return _one(request, wish, approve_form=form)
+    if _wants_showing(wish) and fresh.identity(request, fresh.FOR_ACTS) is None:
+        return ask_again(request, wish)
     try:
         decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
     except Refusal as refusal:
@@ -85,6 +92,7 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     return redirect(decided)
 
 
+@leads_to_issuers
 @login_needed
 @require_POST
 def deny(request: KnownRequest, request_id: UUID) -> HttpResponse:
@@ -114,6 +122,11 @@ def withdraw(request: KnownRequest, request_id: UUID) -> HttpResponse:
     return redirect(decided)
 
 
+def _wants_showing(wish: Request) -> bool:
+    """Whether a stolen session must not be enough to approve this: it gives level admin."""
+    return wish.level == Level.ADMIN
+
+
 def _one(
     request: KnownRequest,
     wish: Request,
@@ -135,6 +148,8 @@ def _one(
     if wish.is_pending and policy.may_decide(request.user, wish):
         context |= {
             "may_decide": True,
+            "wants_showing": _wants_showing(wish),
+            **showing(request, wish.get_absolute_url()),
             "is_alike": policy.looks_alike(request.user, wish.person),
             "approve_form": approve_form or ApproveForm(prefix="approve"),
             "deny_form": deny_form or DenyForm(prefix="deny"),

@@ -12,7 +12,7 @@ from localcluster.people import ALEX, HOU_I, MAYA, OLGA, DemoPerson
 from tests.e2e.newcomers import GRETA
 from tests.e2e.places import Scenery
 from tests.e2e.quality import html_problems
-from tests.e2e.windows import Windows
+from tests.e2e.windows import Windows, show_again
 
 FIRE = "/namespaces/nautilus/avis-fire/"
 LONG = "x" * 4001
@@ -171,6 +171,7 @@ def test_refused_form_names_the_field_and_keeps_what_was_typed(
 ) -> None:
     page = windows.open(attempt.person)
     page.goto(attempt.address.format(**scenery.values))
+    show_again(page, attempt.person)
     page.locator("main").evaluate(
         "main => main.querySelectorAll('details').forEach(each => each.open = true)"
     )

@@ -14,7 +14,7 @@ from tests.e2e import rows
 from tests.e2e.conftest import KubectlAs
 from tests.e2e.newcomers import BEA, BEATRICE
 from tests.e2e.test_main_job import ask_for_pods, await_refusal
-from tests.e2e.windows import Windows, log_in
+from tests.e2e.windows import Windows, log_in, show_again
 
 PLACE = "avis-fire"
 
@@ -72,10 +72,7 @@ def link(page: Page) -> None:
     """Show the one, show the other, read what it means, say yes."""
     page.goto("/profile/")
     page.get_by_role("link", name="Link another identity").click()
-    again = page.get_by_role("button", name="Log in again with CILogon")
-    if again.is_visible():
-        again.click()
-        page.get_by_role("button", name=re.compile(f"^{BEA.name}")).click()
+    show_again(page, BEA)
     expect(page.locator("main")).to_contain_text("You logged in a moment ago, with University of Oklahoma.")
     page.get_by_role("button", name="Log in with the other identity, at CILogon").click()
     page.get_by_role("button", name=re.compile(f"^{BEATRICE.name}")).click()
@@ -102,9 +99,6 @@ def retire(page: Page) -> None:
     row.get_by_role("link", name="Access with it").click()
     page.get_by_role("link", name="Retire this identity").click()
     expect(page.locator("main")).to_contain_text("What the clusters take away")
-    again = page.get_by_role("button", name="Log in again with CILogon")
-    if again.is_visible():
-        again.click()
-        page.get_by_role("button", name=re.compile(f"^{BEATRICE.name}")).click()
+    show_again(page, BEATRICE)
     page.get_by_role("button", name="Retire it").click()
     expect(page.locator("main")).to_contain_text("Retired. Nobody can log in with it")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from localcluster.people import MAYA, OLGA
 from tests.e2e.newcomers import SOFIA
-from tests.e2e.windows import Windows, log_in
+from tests.e2e.windows import Windows, log_in, show_again
 
 REASON = "I am a student of Prof. Torres and count reefs with her model."
 PURPOSE = "Two namespaces for the reef group: one for twelve people, one for our course."
@@ -57,6 +57,7 @@ def test_guest_asks_her_way_up_to_level_admin(windows: Windows) -> None:
     operating.goto("/requests/")
     operating.get_by_role("link", name=re.compile(f"{SOFIA.name} → level admin")).click()
     expect(operating.locator("main")).to_contain_text(PURPOSE)
+    show_again(operating, OLGA)
     operating.get_by_role("button", name="Approve").click()
     expect(operating.locator("main")).to_contain_text(
         f"You approved: the level of {SOFIA.name} is admin now."

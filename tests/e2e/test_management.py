@@ -11,7 +11,7 @@ from localcluster.people import ALEX, BEN, HOU_I, MAYA, OLGA, DemoPerson
 from tests.e2e import rows
 from tests.e2e.conftest import KubectlAs
 from tests.e2e.newcomers import LENA, RAVI, TOMAS
-from tests.e2e.windows import Windows, log_in
+from tests.e2e.windows import Windows, log_in, show_again
 
 BAD_NAMES = (
     ("Reefs_of-2026", "Only lower case letters a to z, digits and dashes."),
@@ -180,6 +180,7 @@ def test_operator_sets_a_level(windows: Windows) -> None:
     ours.get_by_role("searchbox").fill("fuchs")
     ours.get_by_role("button", name="Search").click()
     ours.get_by_role("link", name=LENA.name).click()
+    show_again(ours, OLGA)
     ours.get_by_label("Level").select_option("admin")
     ours.get_by_role("button", name="Set the level").click()
     expect(ours.locator("main")).to_contain_text(f"The level of {LENA.name} is admin now.")

@@ -18,7 +18,7 @@ from tests.e2e.conftest import KubectlAs
 from tests.e2e.hands import Hands, NoScript
 from tests.e2e.newcomers import JUNO
 from tests.e2e.test_main_job import FIRE, await_refusal, download
-from tests.e2e.windows import Windows, log_in
+from tests.e2e.windows import Windows, log_in, show_again
 
 REASON = "Their laptop was stolen, with a session open on it."
 
@@ -40,6 +40,7 @@ def test_member_is_suspended_and_comes_back(
     person = f"/users/{rows.run(windows.stack, 'person', JUNO.subject)}/"
     by_phone.go(his, person)
     by_phone.press(his, "link", "Suspend")
+    show_again(his, OLGA)
     expect(his.locator("main")).to_contain_text("1 open session ends, and they cannot log in;")
     expect(his.locator("main")).to_contain_text("avis-fire as editor")
     assert_fits(his)
@@ -66,6 +67,7 @@ def test_member_is_suspended_and_comes_back(
     expect(hers.locator("main")).to_contain_text("Your account is suspended.")
     expect(hers.locator("main")).not_to_contain_text(REASON)
 
+    show_again(his, OLGA)
     by_phone.press(his, "button", "Lift the suspension")
     expect(his.locator("main")).to_contain_text(f"{JUNO.name} is not suspended any more.")
     rows.wait_until_settled(windows.stack)

@@ -164,6 +164,14 @@ class Windows:
         return self._remembered[key]
 
 
+def show_again(page: Page, person: DemoPerson) -> None:
+    """Show who one is once more, where the page asks for it: the login was more than minutes ago."""
+    again = page.get_by_role("button", name="Log in again with CILogon")
+    if again.is_visible():
+        again.click()
+        page.get_by_role("button", name=re.compile(f"^{re.escape(person.name)}")).click()
+
+
 def log_in(page: Page, person: DemoPerson, *, next_page: str = "") -> None:
     """Log in as people do: login page, identity provider, and back; the first time with the terms of use."""
     page.goto(f"/accounts/login/?next={next_page}" if next_page else "/accounts/login/")

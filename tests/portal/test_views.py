@@ -35,6 +35,19 @@ class TestHome:
         assert 'action="/namespaces/"' in page
         assert "Browse 1 namespace of 1 institution" in " ".join(page.split())
 
+    def test_every_guest_reads_how_linking_goes_whatever_their_address(
+        self, login: Login, cast: Cast
+    ) -> None:
+        """Told to all alike, so that it says nothing of who else has an account."""
+        said = "with another institution?"
+        stranger = factories.person("Nobody Else")
+        User.objects.filter(pk=stranger.pk).update(level="guest")
+        known = factories.person("Eda Again", email=cast.eda.email)
+        User.objects.filter(pk=known.pk).update(level="guest")
+        for person in (stranger, known):
+            assert said in login(User.objects.get(pk=person.pk)).get("/").content.decode()
+        assert said not in login(cast.eda).get("/").content.decode()
+
     def test_newcomer_gets_the_checklist(self, login: Login, cast: Cast, fire: Namespace) -> None:
         page = login(cast.ana).get("/").content.decode()
         assert "Your way in" in page

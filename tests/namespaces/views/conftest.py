@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,15 @@ from accounts.models import User
 from namespaces import directory
 
 Browse = Callable[[User | None], Client]
+
+
+def show(client: Client, person: User, *, minutes_ago: int = 0) -> None:
+    """Let somebody have shown their provider who they are, so long ago; a login does so."""
+    identity = person.identities.filter(state="active").first()
+    if identity is not None:
+        session = client.session
+        session["fresh_login"] = {"identity": str(identity.pk), "at": int(time.time()) - 60 * minutes_ago}
+        session.save()
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +38,7 @@ def browse(db: None) -> Browse:
         client = Client()
         if person:
             client.force_login(person)
+            show(client, person)
         return client
 
     return open_browser

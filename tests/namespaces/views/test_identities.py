@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
 
 from accounts.issuers import Issuer
 from accounts.models import Identity
 from namespaces.models import Namespace
 from tests import factories
 from tests.conftest import Cast
-from tests.namespaces.views.conftest import Browse
+from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +28,6 @@ def second(cast: Cast, settings: LazySettings) -> Identity:
         ),
     )  # fmt: skip
     return factories.IdentityFactory.create(person=cast.eda, issuer=first.issuer, institution="UC Merced")
-
-
-def show(client: Client, identity: Identity, *, seconds_ago: int = 0) -> None:
-    """Let this identity have been shown so long ago."""
-    session = client.session
-    session["fresh_login"] = {"identity": str(identity.pk), "at": int(time.time()) - seconds_ago}
-    session.save()
 
 
 def address(identity: Identity, act: str = "") -> str:
@@ -81,6 +72,7 @@ class TestRetire:
         self, browse: Browse, cast: Cast, fire: Namespace, second: Identity
     ) -> None:
         client = browse(cast.eda)
+        show(client, cast.eda, minutes_ago=6)
         answer = client.get(address(second, "retire/"))
         assert "Log in again with Campus" in text(answer)
         assert "Retire it" not in text(answer)
@@ -93,7 +85,6 @@ class TestRetire:
         self, browse: Browse, cast: Cast, fire: Namespace, second: Identity
     ) -> None:
         client = browse(cast.eda)
-        show(client, second)
         page = text(client.get(address(second, "retire/")))
         assert all(words in page for words in ("avis-fire", "editor", "Retire it"))
         assert client.post(address(second, "retire/")).headers["Location"] == address(second)
@@ -104,8 +95,6 @@ class TestRetire:
         self, browse: Browse, cast: Cast, second: Identity
     ) -> None:
         mine, other = browse(cast.eda), browse(cast.eda)
-        for client in (mine, other):
-            show(client, cast.eda.identities.exclude(pk=second.pk).get())
         session = mine.session
         session["opened"] |= {"identity": str(second.pk)}
         session.save()
@@ -117,7 +106,7 @@ class TestRetire:
 
     def test_five_minutes_are_over(self, browse: Browse, cast: Cast, second: Identity) -> None:
         client = browse(cast.eda)
-        show(client, second, seconds_ago=301)
+        show(client, cast.eda, minutes_ago=6)
         client.post(address(second, "retire/"))
         second.refresh_from_db()
         assert second.state == "active"
@@ -126,17 +115,16 @@ class TestRetire:
         self, browse: Browse, cast: Cast, second: Identity
     ) -> None:
         client = browse(cast.eda)
-        show(client, cast.otto.identities.get())
+        show(client, cast.otto)
         client.post(address(second, "retire/"))
         second.refresh_from_db()
         assert second.state == "active"
 
     def test_last_one_is_refused_with_words(self, browse: Browse, cast: Cast, second: Identity) -> None:
         client = browse(cast.eda)
-        show(client, second)
         client.post(address(second, "retire/"))
+        show(client, cast.eda)
         first = cast.eda.identities.get(state="active")
-        show(client, first)
         answer = client.post(address(first, "retire/"))
         assert answer.status_code == 409
         assert "last identity" in answer.content.decode()

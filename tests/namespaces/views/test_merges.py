@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from django.test import Client
 
 from accounts.actions import merging
 from accounts.claims import Claims
 from accounts.models import Merge, User
 from namespaces.models import Namespace
 from tests.conftest import Cast
-from tests.namespaces.views.conftest import Browse
+from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
 
@@ -25,13 +22,6 @@ def pending(cast: Cast) -> Merge:
     return merging.ask(claims=claims, shown_with=cast.eda.identities.get(), by=cast.eda)
 
 
-def show(client: Client, person: User) -> None:
-    """Let the operator have shown who they are a moment ago."""
-    session = client.session
-    session["fresh_login"] = {"identity": str(person.identities.get().pk), "at": int(time.time())}
-    session.save()
-
-
 def test_people_page_leads_operators_to_it(browse: Browse, cast: Cast, pending: Merge) -> None:
     assert f"/users/merges/{pending.pk}/" in browse(cast.olga).get("/users/").content.decode()
     assert "merges" not in browse(cast.paula).get("/users/").content.decode()
@@ -41,6 +31,7 @@ def test_shows_both_and_wants_to_see_who_it_is(
     browse: Browse, cast: Cast, fire: Namespace, pending: Merge
 ) -> None:
     client = browse(cast.olga)
+    show(client, cast.olga, minutes_ago=16)
     page = client.get(f"/users/merges/{pending.pk}/").content.decode()
     for text in ("Eda Kaya", "Vera Lind", "avis-fire", "editor", "viewer", pending.shown.subject):
         assert text in page
@@ -52,7 +43,6 @@ def test_shows_both_and_wants_to_see_who_it_is(
 
 def test_merges(browse: Browse, cast: Cast, fire: Namespace, pending: Merge) -> None:
     client = browse(cast.olga)
-    show(client, cast.olga)
     assert "Merge them</button>" in client.get(f"/users/merges/{pending.pk}/").content.decode()
     answer = client.post(f"/users/merges/{pending.pk}/approve/")
     assert answer.headers["Location"] == f"/users/{cast.eda.pk}/"
@@ -72,7 +62,6 @@ def test_denial_needs_its_reason(browse: Browse, cast: Cast, pending: Merge) -> 
 def test_refusal_is_told_with_its_status(browse: Browse, cast: Cast, pending: Merge) -> None:
     User.objects.filter(pk=cast.vera.pk).update(is_active=False)
     client = browse(cast.olga)
-    show(client, cast.olga)
     answer = client.post(f"/users/merges/{pending.pk}/approve/")
     assert answer.status_code == 409
     assert "must be active" in answer.content.decode()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.actions import people
+from accounts.actions import people, suspensions
+from accounts.issuers import Issuer
 from accounts.models import Level
 from namespaces.access import Role
 from namespaces.actions import requests
 from namespaces.models import Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
-from tests.namespaces.views.conftest import Browse
+from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
 
@@ -192,3 +195,60 @@ class TestLevel:
         assert "Nils Berg is the last admin of avis-fire." in answer.content.decode()
         cast.nils.refresh_from_db()
         assert cast.nils.level == Level.USER
+
+
+class TestFreshLogin:
+    """A stolen session, or a browser left open, is not enough to change levels or to keep somebody out."""
+
+    @pytest.fixture
+    def stale(self, browse: Browse, cast: Cast) -> Client:
+        """The browser of an operator who showed who she is more than a quarter of an hour ago."""
+        client = browse(cast.olga)
+        show(client, cast.olga, minutes_ago=16)
+        return client
+
+    def test_pages_ask_for_it(self, stale: Client, cast: Cast, settings: LazySettings) -> None:
+        issuer = cast.olga.identities.get().issuer
+        settings.ISSUERS = (
+            Issuer(id="campus", name="Campus", issuer=issuer, client_id="c", client_secret="s"),
+        )
+        for address in (f"/users/{cast.eda.pk}/", f"/users/{cast.eda.pk}/suspend/"):
+            page = stale.get(address).content.decode()
+            assert "Log in again with Campus" in page
+            assert f'name="next" value="{address}"' in page
+
+    @pytest.mark.parametrize(
+        ("act", "form"),
+        [("level", {"level": "admin"}), ("suspend", {"reason": "They asked for it by letter."})],
+    )
+    def test_nothing_is_done_without(self, stale: Client, cast: Cast, act: str, form: dict[str, str]) -> None:
+        answer = stale.post(f"/users/{cast.eda.pk}/{act}/", form, follow=True)
+        assert "Nothing was done yet." in answer.content.decode()
+        cast.eda.refresh_from_db()
+        assert (cast.eda.level, cast.eda.is_active) == (Level.USER, True)
+
+    def test_suspension_is_not_lifted_without(self, stale: Client, cast: Cast) -> None:
+        suspensions.suspend(person=cast.eda, reason="They asked for it.", until=None, by=cast.olga)
+        stale.post(f"/users/{cast.eda.pk}/lift/")
+        cast.eda.refresh_from_db()
+        assert not cast.eda.is_active
+
+    def test_level_admin_is_not_given_on_request_without(self, stale: Client, cast: Cast) -> None:
+        wish = requests.ask_for_level(
+            level=Level.ADMIN,
+            reason="I run the reef group.",
+            institution="UCM",
+            purpose="Reefs.",
+            by=cast.eda,
+        )
+        assert "Approve</button>" not in stale.get(wish.get_absolute_url()).content.decode()
+        stale.post(f"{wish.get_absolute_url()}approve/")
+        cast.eda.refresh_from_db()
+        assert cast.eda.level == Level.USER
+
+    def test_vouching_needs_none(self, browse: Browse, cast: Cast) -> None:
+        client = browse(cast.paula)
+        show(client, cast.paula, minutes_ago=600)
+        client.post(f"/users/{cast.ana.pk}/vouch/")
+        cast.ana.refresh_from_db()
+        assert cast.ana.level == Level.USER
