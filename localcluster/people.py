@@ -78,5 +78,12 @@ MAYA = _person(
 BEN = _person(
     13600305, "Ben Okafor", "ben.okafor@ou.example", *_OU, "Researcher, level user: editor in oulib"
 )
+B_OKAFOR = _person(
+    13600306,
+    "B. Okafor",
+    "b.okafor@ucmerced.example",
+    *_UCM,
+    "Ben again, at his next institution: link the two",
+)
 
-PEOPLE: tuple[DemoPerson, ...] = (OLGA, ALEX, HOU_I, FAHIM, ANA, MAYA, BEN)
+PEOPLE: tuple[DemoPerson, ...] = (OLGA, ALEX, HOU_I, FAHIM, ANA, MAYA, BEN, B_OKAFOR)
