@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from accounts.models import User
+from accounts.models import Identity, User
 from namespaces import standing
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace
@@ -20,6 +21,8 @@ class Row:
 
     membership: Membership
     standing: Standing
+    institutions: tuple[str, ...] = ()
+    """Of each of their identities, where they have more than one: admins see who works with several logins."""
 
     @property
     def person(self) -> User:
@@ -42,12 +45,15 @@ class Roster:
 def of(namespace: Namespace, *, now: datetime) -> Roster:
     """Return the people of a namespace, in a constant number of queries: admins first, then by name."""
     stands = standing.of_members(namespace)
+    several = _several_identities(namespace)
     memberships = (
         Membership.objects.filter(namespace=namespace).select_related("person").order_by("created_at")
     )
     newest = {membership.person_id: membership for membership in memberships}
     rows = [
-        Row(membership, stands[person_id]) for person_id, membership in newest.items() if person_id in stands
+        Row(membership, stands[person_id], several.get(person_id, ()))
+        for person_id, membership in newest.items()
+        if person_id in stands
     ]
     former = [
         row
@@ -58,6 +64,19 @@ def of(namespace: Namespace, *, now: datetime) -> Roster:
         current=sorted((row for row in rows if not row.membership.ended_at), key=_place),
         former=sorted(former, key=lambda row: row.membership.ended_at or now, reverse=True),
     )
+
+
+def _several_identities(namespace: Namespace) -> dict[UUID, tuple[str, ...]]:
+    """Return what each active identity of a member belongs to, oldest first, for members who have more than one."""
+    members = Membership.objects.current().filter(namespace=namespace)
+    active = Identity.objects.filter(state=Identity.State.ACTIVE, person__in=members.values("person"))
+    found: dict[UUID, tuple[str, ...]] = {}
+    for identity in active.order_by("created_at", "pk"):
+        found[identity.person_id] = (
+            *found.get(identity.person_id, ()),
+            identity.institution or identity.issuer,
+        )
+    return {person: institutions for person, institutions in found.items() if len(institutions) > 1}
 
 
 def _place(row: Row) -> tuple[int, str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from namespaces import roster
 from namespaces.models import Grant, Membership, Namespace
@@ -61,3 +62,15 @@ def test_table_is_final_when_every_row_is(cast: Cast, fire: Namespace) -> None:
     Membership.objects.filter(namespace=fire).exclude(person=cast.eda).delete()
     ended(fire, cast, timedelta(days=1), "revoked")
     assert roster.of(fire, now=timezone.now()).is_final
+
+
+def test_who_works_with_several_identities_is_shown_with_their_institutions(
+    cast: Cast, fire: Namespace, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    second = factories.IdentityFactory.create(person=cast.eda, institution="UC Merced")
+    factories.IdentityFactory.create(person=cast.vera, institution="UC Merced", state="retired")
+    found = roster.of(fire, now=timezone.now())
+    several = {row.person.name: row.institutions for row in found.current if row.institutions}
+    assert several == {"Eda Kaya": ("UC Santa Cruz", second.institution)}
+    with django_assert_num_queries(7):
+        roster.of(fire, now=timezone.now())
