@@ -25,7 +25,7 @@ def test_history_of_levels_begins_with_what_the_events_tell(cast: Cast) -> None:
         record("person.level", by=cast.olga, about=cast.eda, before={"level": "user"}, after={"level": "x"})
         record("person.level", by=cast.olga, about=None, before={"level": "user"}, after={"level": "guest"})
         record("operator.first", by=None, about=cast.olga, after={"identity": "1"})
-    for name in ("0006", "0007"):
+    for name in ("0007", "0008"):
         call_command("migrate", "accounts", name, verbosity=0)
     changes = LevelChange.objects.order_by("id")
     assert [(each.person, each.act, each.before, each.after, each.by) for each in changes] == [
