@@ -30,7 +30,7 @@ def link(*, claims: Claims, by: User) -> Identity:
         raise NotAllowed(_("Your account is not active."))
     known = Identity.objects.filter(issuer=claims.issuer, subject=claims.subject).first()
     if known is not None and known.person_id != by.pk:
-        raise _in_use()
+        raise in_use()
     if known is not None and known.state == Identity.State.ACTIVE:
         raise StateConflict(_("This identity is linked already."))
     described = {name: getattr(claims, name) for name in people.IDENTITY_FIELDS}
@@ -88,10 +88,11 @@ def _store(claims: Claims, person: User, described: dict[str, Any]) -> Identity:
                 person=person, issuer=claims.issuer, subject=claims.subject, **described
             )
     except IntegrityError:
-        raise _in_use() from None
+        raise in_use() from None
 
 
-def _in_use() -> StateConflict:
+def in_use() -> StateConflict:
+    """Return the refusal of an identity of anybody else, in the same words whoever that is."""
     return StateConflict(_("This identity is in use with another account here, so it cannot be linked."))
 
 

@@ -6,13 +6,16 @@ what a first login with the second identity leaves. For every other one an opera
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import policy, sessions
-from accounts.actions import people
+from accounts.actions import identities, people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, Level, LevelChange, Merge, User
@@ -24,15 +27,22 @@ def is_unused(person: User) -> bool:
     """Whether the account is a guest's about whom nothing was ever decided, and who never asked for anything."""
     if person.is_superuser or not person.is_guest or not person.is_active:
         return False
+    if person.level_changes.exists() or person.suspensions.exists():
+        return False
+    if Merge.objects.filter(Q(kept=person) | Q(emptied=person)).exists():
+        return False
     return not any(answer for _receiver, answer in account_in_use.send(sender=User, person=person))
 
 
 def other_account(claims: Claims, person: User) -> User | None:
-    """Return the account that the identity of these claims has, if it is another than this person's."""
-    identity = (
-        Identity.objects.select_related("person").filter(issuer=claims.issuer, subject=claims.subject).first()
-    )
-    return identity.person if identity is not None and identity.person_id != person.pk else None
+    """Return the account that the identity of these claims has, if it is another than this person's.
+
+    One that was retired there shows nothing: its institution may have given it to somebody else since.
+    """
+    identity = _find(claims)
+    if identity is None or identity.person_id == person.pk or identity.state != Identity.State.ACTIVE:
+        return None
+    return identity.person
 
 
 @transaction.atomic
@@ -70,8 +80,11 @@ def ask(*, claims: Claims, shown_with: Identity, by: User) -> Merge:
 def approve(*, merge: Merge, by: User) -> Merge:
     """Merge the two accounts. Raises NotAllowed (operators only, and not their own), StateConflict."""
     _may_decide(merge, by)
+    _lock(merge.kept, merge.emptied)  # first: whoever merges them withdraws other merges under it
     decided = _decide(merge, Merge.State.DONE, by=by)
-    _lock(decided.kept, decided.emptied)
+    both = Identity.objects.filter(pk__in=(merge.shown_id, merge.shown_with_id))
+    if both.exclude(state=Identity.State.ACTIVE).exists():
+        raise StateConflict(_("One of the two identities was retired since, so it shows nothing any more."))
     _merge(kept=decided.kept, emptied=decided.emptied, by=by)
     return decided
 
@@ -91,12 +104,17 @@ def withdraw(*, merge: Merge, by: User) -> Merge:
     return _decide(merge, Merge.State.WITHDRAWN, by=by)
 
 
+def _find(claims: Claims) -> Identity | None:
+    found = Identity.objects.select_related("person")
+    return found.filter(issuer=claims.issuer, subject=claims.subject).first()
+
+
 def _shown(claims: Claims) -> Identity:
-    found = (
-        Identity.objects.select_related("person").filter(issuer=claims.issuer, subject=claims.subject).first()
-    )
+    found = _find(claims)
     if found is None:
         raise StateConflict(_("Nobody has an account with this identity any more. Link it."))
+    if found.state != Identity.State.ACTIVE:
+        raise identities.in_use()
     return found
 
 
@@ -144,9 +162,9 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)
-    Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING).update(
-        state=Merge.State.WITHDRAWN, decided_at=Now()
-    )
+    for merge in Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING):
+        with suppress(StateConflict):  # or it has just ended otherwise
+            _decide(merge, Merge.State.WITHDRAWN, by=by)
     for person, new in ((kept, level), (emptied, Level.GUEST)):
         if person.level != new:
             LevelChange.objects.create(

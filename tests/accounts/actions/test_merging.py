@@ -7,7 +7,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import DatabaseError, transaction
 from django.test import Client
 
-from accounts.actions import merging
+from accounts.actions import merging, people, suspensions
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, Level, Merge, Session, User
@@ -75,6 +75,24 @@ class TestTakeOver:
             merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
         assert cast.ana.identities.count() == 1
 
+    @pytest.mark.parametrize("decided", ["level", "suspension", "merge"])
+    def test_account_about_which_something_was_decided_is_not_taken_over(
+        self, cast: Cast, decided: str
+    ) -> None:
+        """Somebody who was made a guest again, or was kept out, is not one who has only logged in once."""
+        if decided == "level":
+            people.set_level(person=cast.otto, level=Level.GUEST, by=cast.olga)
+        elif decided == "suspension":
+            User.objects.filter(pk=cast.otto.pk).update(level=Level.GUEST)
+            suspensions.suspend(person=cast.otto, reason="They did harm.", until=None, by=cast.olga)
+            suspensions.lift(person=cast.otto, by=cast.olga)
+        else:
+            merging.deny(merge=asked(cast.vera, cast.otto), note="Not one person.", by=cast.olga)
+            User.objects.filter(pk=cast.otto.pk).update(level=Level.GUEST)
+        with pytest.raises(StateConflict, match="in use"):
+            merging.take_over(claims=claims_of(cast.otto), by=cast.eda)
+        assert cast.eda.identities.count() == 1
+
     def test_own_account_is_not_another(self, cast: Cast) -> None:
         assert merging.other_account(claims_of(cast.eda), cast.eda) is None
         assert merging.other_account(claims_of(cast.ana), cast.eda) == cast.ana
@@ -122,6 +140,30 @@ class TestDecision:
             merging.approve(merge=pending, by=cast.olga)
         pending.refresh_from_db()
         assert pending.state == "pending"
+
+    def test_retired_identity_shows_nothing(self, cast: Cast) -> None:
+        """Its institution may have given it to somebody else since."""
+        Identity.objects.filter(person=cast.otto).update(state="retired")
+        with pytest.raises(StateConflict, match="cannot be linked"):
+            asked(cast.eda, cast.otto)
+        assert not Merge.objects.exists()
+
+    @pytest.mark.parametrize("whose", ["eda", "otto"])
+    def test_identity_that_was_retired_since_shows_nothing(self, cast: Cast, whose: str) -> None:
+        pending = asked(cast.eda, cast.otto)
+        Identity.objects.filter(person=getattr(cast, whose)).update(state="retired")
+        with pytest.raises(StateConflict, match="retired"):
+            merging.approve(merge=pending, by=cast.olga)
+        pending.refresh_from_db()
+        assert (pending.state, cast.otto.identities.count()) == ("pending", 1)
+
+    def test_what_the_emptied_account_asked_is_withdrawn_with_its_event(self, cast: Cast) -> None:
+        other = asked(cast.otto, cast.vera)
+        merging.approve(merge=asked(cast.eda, cast.otto), by=cast.olga)
+        other.refresh_from_db()
+        assert (other.state, other.decided_by) == ("withdrawn", cast.olga)
+        event = Event.objects.get(act="merge.withdrawn")
+        assert (event.object_id, event.actor) == (str(other.pk), str(cast.olga.pk))
 
     def test_denied_with_a_note(self, cast: Cast) -> None:
         denied = merging.deny(merge=asked(cast.eda, cast.otto), note="Who is this?", by=cast.olga)

@@ -19,7 +19,7 @@ from accounts.adapters import AccountAdapter
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.issuers import Issuer
-from accounts.models import Identity, Level, Session, Suspension, User
+from accounts.models import Identity, Level, Merge, Session, Suspension, User
 from accounts.provider import admission
 from accounts.sessions import SessionStore
 from audit.models import Event
@@ -110,6 +110,30 @@ def test_unused_account_that_two_people_show_is_taken_over_by_one() -> None:
         assert sorted(finish.won for finish in finishes) == [False, True]
         identity.refresh_from_db()
         assert identity.person == (eda if finishes[0].won else otto)
+
+
+def test_two_accounts_of_which_each_is_to_be_merged_into_the_other_are_merged_once() -> None:
+    olga, oskar = (factories.PersonFactory.create(is_superuser=True) for _index in range(2))
+    for chance in rounds():
+        eda, otto = (factories.person(name) for name in ("Eda", "Otto"))
+        one, two = ask_to_merge(eda, otto), ask_to_merge(otto, eda)
+        finishes = race(chance, merge(one, olga), merge(two, oskar))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert sorted(Merge.objects.values_list("state", flat=True)) == ["done", "withdrawn"]
+        Merge.objects.all().delete()
+
+
+def ask_to_merge(kept: User, emptied: User) -> Merge:
+    shown = emptied.identities.get()
+    claims = Claims(issuer=shown.issuer, subject=shown.subject)
+    return merging.ask(claims=claims, shown_with=kept.identities.get(), by=kept)
+
+
+def merge(asked: Merge, by: User) -> Act:
+    return lambda: merging.approve(
+        merge=Merge.objects.select_related("kept", "emptied").get(pk=asked.pk), by=User.objects.get(pk=by.pk)
+    )
 
 
 def take_over(claims: Claims, person: User) -> Act:
