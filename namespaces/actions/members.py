@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -26,6 +27,7 @@ def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membersh
 
     Raises NotAllowed, and StateConflict if the person is a member already or cannot be one.
     """
+    people.lock(person)  # they may just be merged into another account
     lock(namespace)
     if not may_grant(people.as_stored(by), role, namespace):
         raise NotAllowed(_("Only the admins of this namespace add members."))
@@ -120,17 +122,11 @@ def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> No
 
     Raises StateConflict, with all of them, if namespaces would be left without an admin who counts.
     """
-    memberships = (
-        Membership.objects.current()
-        .filter(person=person)
-        .select_related("namespace")
-        .order_by("namespace_id")
-    )
-    for membership in memberships.filter(role=Role.ADMIN):
-        lock(membership.namespace)
+    concerned = list(Membership.objects.current().filter(person=person).values_list("namespace", flat=True))
+    lock_all(concerned)
     if (person.is_guest or not person.is_active) and (orphans := without_another_admin(person)):
         raise _last_admin(person, orphans)
-    request_reconcile(*memberships.values_list("namespace", flat=True), lane=REVOCATIONS)
+    request_reconcile(*concerned, lane=REVOCATIONS)
 
 
 def lock(namespace: Namespace) -> None:
@@ -139,6 +135,13 @@ def lock(namespace: Namespace) -> None:
     `no_key`: rows that only point at the namespace are not held up, nor can they and we wait for each other.
     """
     Namespace.objects.select_for_update(no_key=True).filter(pk=namespace.pk).values("pk").get()
+
+
+def lock_all(namespaces: Iterable[UUID]) -> None:
+    """Take the row locks of several namespaces, in one order for everybody: of two who need some of the same, none
+    waits for the other while the other waits for them. Also those that are only to be marked as changed."""
+    rows = Namespace.objects.select_for_update(no_key=True).filter(pk__in=list(namespaces))
+    list(rows.order_by("pk").values("pk"))
 
 
 def _current(membership: Membership) -> Membership:

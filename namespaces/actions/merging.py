@@ -7,8 +7,10 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from audit.record import record
+from namespaces import expiry
 from namespaces.access import Role
-from namespaces.actions.members import lock
+from namespaces.actions import requests
+from namespaces.actions.members import lock_all
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Request
 from namespaces.tasks import request_reconcile
@@ -17,18 +19,20 @@ from namespaces.tasks import request_reconcile
 def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, **_kwargs: object) -> None:
     """Hand memberships over, the higher role where both have one, and requests; in the same transaction."""
     current = Membership.objects.current().filter(person=emptied).select_related("namespace")
+    both = Membership.objects.current().filter(person__in=(kept, emptied))
+    lock_all(both.values_list("namespace", flat=True))
     memberships = list(current.order_by("namespace_id"))
     for membership in memberships:
-        lock(membership.namespace)
         _hand_over(membership, kept, by)
+    expiry.expire(Request.objects.filter(person__in=(kept, emptied)))  # or one that has run out is in the way
     member_of = Membership.objects.current().filter(person=kept).values("namespace")
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)
     doubled = Q(namespace__in=member_of) | Q(namespace__in=asked)
     if Request.objects.filter(person=kept, state=Request.State.PENDING, kind=Request.Kind.PROMOTION).exists():
         doubled |= Q(kind=Request.Kind.PROMOTION)
-    needless = theirs.filter(doubled, state=Request.State.PENDING)
-    needless.update(state=Request.State.WITHDRAWN, decided_at=Now(), decided_by=by)
+    for needless in theirs.filter(doubled, state=Request.State.PENDING):
+        requests.end(needless, Request.State.WITHDRAWN, "", by)
     theirs.update(person=kept)
     request_reconcile(*(membership.namespace_id for membership in memberships), lane=REVOCATIONS)
 

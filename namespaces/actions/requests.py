@@ -64,6 +64,8 @@ def approve(*, request: Request, note: str = "", by: User) -> Request:
     Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows.
     """
     people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
+    if not Request.objects.filter(pk=request.pk, person=request.person).exists():
+        raise StateConflict(_("The account that asked was merged into another. Look at the request again."))
     if request.namespace is None:
         return _promote(request, note, by)
     lock(request.namespace)
@@ -106,7 +108,7 @@ def on_person_changed(sender: type[User], person: User, by: User | None = None, 
     promotions = Request.objects.open().filter(person=person, kind=Request.Kind.PROMOTION)
     reached = [level for level in Level if level.rank <= Level(person.level).rank]
     for request in promotions.filter(level__in=reached):
-        _end(request, Request.State.APPROVED, "", by)  # or somebody has just decided it
+        end(request, Request.State.APPROVED, "", by)  # or somebody has just decided it
 
 
 @transaction.atomic
@@ -174,7 +176,7 @@ def _may_decide(request: Request, by: User) -> None:
 
 def _decide(request: Request, state: Request.State, note: str, by: User) -> Request:
     """Move a pending request to its end; the first of two who try at once wins, the second gets StateConflict."""
-    won = _end(request, state, note, by)
+    won = end(request, state, note, by)
     decided = Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
     if won:
         return decided
@@ -189,8 +191,11 @@ def _decide(request: Request, state: Request.State, note: str, by: User) -> Requ
     )
 
 
-def _end(request: Request, state: Request.State, note: str, by: User | None) -> bool:
-    """Move a request that is still open to its end, with its event; return whether it was."""
+def end(request: Request, state: Request.State, note: str, by: User | None) -> bool:
+    """Move a request that is still open to its end, with its event; return whether it was.
+
+    For other actions, after their own checks, in their transaction.
+    """
     still_open = Request.objects.open().filter(pk=request.pk)
     if not still_open.update(state=state, decided_at=Now(), decided_by=by, note=note):
         return False

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from accounts.actions import merging
 from accounts.claims import Claims
+from accounts.errors import StateConflict
 from accounts.models import LevelChange, User
 from audit.models import Event
 from namespaces.access import Role
+from namespaces.actions import requests
 from namespaces.models import Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
@@ -68,6 +71,28 @@ def test_request_that_became_needless_is_withdrawn(cast: Cast, fire: Namespace) 
     merge(cast.eda, cast.otto, cast.olga)
     wish.refresh_from_db()
     assert (wish.person, wish.state) == (cast.eda, Request.State.WITHDRAWN)
+    event = Event.objects.get(act="request.withdrawn")
+    assert (event.object_id, event.actor) == (str(wish.pk), str(cast.olga.pk))
+    assert event.namespace_id == str(fire.pk)
+
+
+def test_who_decides_does_not_find_the_request_to_be_their_own_meanwhile(cast: Cast, fire: Namespace) -> None:
+    """The page was made before the merge: to the operator it was somebody else's."""
+    read = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    merge(cast.olga, cast.otto, factories.person("Oskar", is_superuser=True))
+    with pytest.raises(StateConflict, match="merged"):
+        requests.approve(request=read, by=cast.olga)
+    read.refresh_from_db()
+    assert (read.person, read.state) == (cast.olga, "pending")
+    assert role_of(cast.olga, fire) is None
+
+
+def test_request_that_ran_out_before_is_not_called_withdrawn(cast: Cast, fire: Namespace) -> None:
+    wish = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    Request.objects.update(created_at=timezone.now() - Request.EXPIRES_AFTER)
+    merge(cast.eda, cast.otto, cast.olga)
+    wish.refresh_from_db()
+    assert (wish.person, wish.state) == (cast.eda, Request.State.EXPIRED)
 
 
 @pytest.mark.parametrize("what", ["member", "former member", "asker"])

@@ -10,7 +10,8 @@ import pytest
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from accounts.actions import people
+from accounts.actions import merging, people
+from accounts.claims import Claims
 from accounts.errors import StateConflict, TooMany
 from accounts.models import Level, LevelChange, User
 from audit.models import Event
@@ -299,6 +300,65 @@ def test_two_demotions_that_concern_the_same_namespaces_do_not_wait_for_each_oth
             set_level(two, levels[1], oskar),
         )
         assert [fresh(one).level, fresh(two).level] == levels
+
+
+def test_two_who_are_admins_where_the_other_is_a_member_do_not_wait_for_each_other(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    """Each is the admin of one namespace, and its changes mark the other as changed."""
+    olga, oskar = (factories.person("Operator", level=Level.ADMIN, is_superuser=True) for _index in range(2))
+    one, two = (factories.person(name) for name in ("One", "Two"))
+    for namespace, roles in ((lab(), (Role.ADMIN, Role.EDITOR)), (lab(), (Role.EDITOR, Role.ADMIN))):
+        for person, role in zip((one, two), roles, strict=True):
+            factories.MembershipFactory.create(namespace=namespace, person=person, role=role)
+    for chance in rounds(200):
+        levels = chance.choices([Level.GUEST, Level.USER, Level.ADMIN], k=2)
+        race(chance, set_level(one, levels[0], olga), set_level(two, levels[1], oskar))
+        assert [fresh(one).level, fresh(two).level] == levels
+
+
+def test_merge_and_demotion_in_the_same_namespaces_do_not_wait_for_each_other(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    """What the kept account is admin of comes before what the emptied one is in, or after it."""
+    olga, oskar = (factories.person("Operator", level=Level.ADMIN, is_superuser=True) for _index in range(2))
+    labs = sorted((lab() for _index in range(2)), key=lambda each: each.pk)
+    for chance in rounds(100):
+        kept, emptied = (factories.person(name) for name in ("Kept", "Emptied"))
+        first, second = chance.sample(labs, 2)
+        factories.MembershipFactory.create(namespace=first, person=kept, role=Role.ADMIN)
+        factories.MembershipFactory.create(namespace=second, person=emptied, role=Role.EDITOR)
+        shown = emptied.identities.get()
+        claims = Claims(issuer=shown.issuer, subject=shown.subject)
+        asked = merging.ask(claims=claims, shown_with=kept.identities.get(), by=kept)
+        level = chance.choice([Level.USER, Level.GUEST, Level.ADMIN])
+        finishes = race(
+            chance,
+            lambda: merging.approve(merge=asked, by=fresh(olga)),  # noqa: B023
+            set_level(admins[0], level, oskar),
+        )
+        assert [finish.won for finish in finishes] == [True, True]
+        assert Membership.objects.current().filter(person=kept).count() == 2
+
+
+def test_who_is_added_while_their_account_is_merged_is_a_member_as_who_they_are_now(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    namespace = lab()
+    for chance in rounds():
+        kept, emptied = (factories.person(name) for name in ("Kept", "Emptied"))
+        shown = emptied.identities.get()
+        claims = Claims(issuer=shown.issuer, subject=shown.subject)
+        asked = merging.ask(claims=claims, shown_with=kept.identities.get(), by=kept)
+        added, merged = race(
+            chance,
+            add(namespace, emptied, admins[0]),
+            lambda: merging.approve(merge=asked, by=fresh(olga)),  # noqa: B023
+        )
+        assert merged.won
+        assert not Membership.objects.current().filter(person=emptied).exists()
+        assert Membership.objects.current().filter(person=kept).exists() is added.won
 
 
 def test_admin_whose_level_is_set_while_he_decides_does_not_hang(
