@@ -82,10 +82,14 @@ def vouch(*, person: User, by: User, request_id: UUID | None = None) -> User:
 
     `request_id` is that of the request that is approved by this, if there is one.
 
-    Raises NotAllowed when `by` may not vouch, or vouches for themselves.
+    Raises NotAllowed when `by` may not vouch, or vouches for themselves, and StateConflict for an account that is not
+    active: nobody answers for somebody who is suspended.
     """
     if not policy.may_vouch(as_stored(by)) or by.pk == person.pk:
         raise NotAllowed(_("Only people of level admin and operators may vouch for a guest."))
+    lock(person)
+    if not as_stored(person).is_active:
+        raise StateConflict(_("This account is not active."))
     if User.objects.filter(pk=person.pk, level=Level.GUEST).update(level=Level.USER):
         _note(LevelChange.Act.VOUCHED, person, (Level.GUEST, Level.USER), by=by, request_id=request_id)
         person.refresh_from_db()
@@ -97,12 +101,14 @@ def vouch(*, person: User, by: User, request_id: UUID | None = None) -> User:
 def set_level(*, person: User, level: Level, by: User, request_id: UUID | None = None) -> User:
     """Set a person's level. Operators only, nobody their own. `request_id` as in `vouch`.
 
-    Raises NotAllowed; listeners may raise StateConflict.
+    Raises NotAllowed, and StateConflict for an account that was merged; listeners may raise it as well.
     """
     if not policy.may_set_level(as_stored(by), person):
         raise NotAllowed(_("Only operators set levels, and nobody sets their own."))
     lock(person)
     before = User.objects.get(pk=person.pk)
+    if before.merged_into_id is not None:
+        raise StateConflict(_("This account was merged into another. Set the level of that one."))
     if before.level == level:
         return before
     User.objects.filter(pk=person.pk).update(level=level)

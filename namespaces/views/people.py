@@ -246,7 +246,7 @@ def _person(
         and found.is_active
         and policy.may_vouch(request.user)
         and found.pk != request.user.pk,
-        "may_set_level": policy.may_set_level(request.user, found),
+        "may_set_level": policy.may_set_level(request.user, found) and found.merged_into_id is None,
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
         **showing(request, reverse("person", args=[found.pk])),

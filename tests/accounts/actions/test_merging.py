@@ -198,6 +198,15 @@ class TestDecision:
         )
         assert cast.eda.identities.count() == 3
 
+    def test_emptied_account_gets_no_level_any_more(self, cast: Cast) -> None:
+        merging.approve(merge=asked(cast.eda, cast.otto), by=cast.olga)
+        with pytest.raises(StateConflict, match="merged"):
+            people.set_level(person=cast.otto, level=Level.ADMIN, by=cast.olga)
+        with pytest.raises(StateConflict, match="not active"):
+            people.vouch(person=cast.otto, by=cast.paula)
+        cast.otto.refresh_from_db()
+        assert cast.otto.level == Level.GUEST
+
 
 class TestDatabase:
     """It lets identities go along a merge, whatever code asks, and along nothing else."""

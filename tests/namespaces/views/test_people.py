@@ -155,6 +155,14 @@ class TestVouch:
         assert "Ana Kim is a user now: you vouched for them." in page
         assert "Vouch for Ana Kim" not in page
 
+    def test_nobody_vouches_for_who_is_suspended(self, browse: Browse, cast: Cast) -> None:
+        """The page was made before."""
+        suspensions.suspend(person=cast.ana, reason="They did harm.", until=None, by=cast.olga)
+        answer = browse(cast.paula).post(f"/users/{cast.ana.pk}/vouch/")
+        assert answer.status_code == 409
+        cast.ana.refresh_from_db()
+        assert cast.ana.is_guest
+
     def test_nobody_vouches_for_themselves(self, browse: Browse, cast: Cast) -> None:
         answer = browse(cast.paula).post(f"/users/{cast.paula.pk}/vouch/")
         assert answer.status_code == 403
