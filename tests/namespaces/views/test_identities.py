@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
+from accounts.actions import identities as actions
 from accounts.issuers import Issuer
 from accounts.models import Identity
 from namespaces.models import Namespace
@@ -119,6 +120,14 @@ class TestRetire:
         client.post(address(second, "retire/"))
         second.refresh_from_db()
         assert second.state == "active"
+
+    def test_refusal_is_said_once(self, browse: Browse, cast: Cast, second: Identity) -> None:
+        show(client := browse(cast.eda), cast.eda)
+        own = cast.eda.identities.get(pk=client.session["fresh_login"]["identity"])
+        second = cast.eda.identities.exclude(pk=own.pk).get()
+        actions.retire(identity=second, by=cast.eda)
+        page = client.post(address(second, "retire/")).content.decode()
+        assert page.count('role="alert"') == 1
 
     def test_last_one_is_refused_with_words(self, browse: Browse, cast: Cast, second: Identity) -> None:
         client = browse(cast.eda)
