@@ -10,11 +10,15 @@ from accounts.claims import Claims
 from accounts.errors import StateConflict
 from accounts.models import LevelChange, User
 from audit.models import Event
+from clusters.api import ROLE_BINDING
+from clusters.roles import cluster_role
+from namespaces import reconciliation, standing
 from namespaces.access import Role
 from namespaces.actions import requests
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Grant, Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
+from tests.fake_cluster import FakeCluster
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -51,6 +55,30 @@ def test_higher_role_wins_where_both_are_members(
     merge(stays, goes, cast.olga)
     assert (role_of(stays, fire), role_of(goes, fire)) == (Role.EDITOR, None)
     assert Membership.objects.filter(person=goes, ended_at__isnull=False).count() == 1
+
+
+@pytest.mark.parametrize(("kept", "emptied"), [("vera", "eda"), ("eda", "vera")])
+def test_both_identities_are_bound_with_the_higher_role_and_nothing_of_before_is_left(
+    cast: Cast, made: Namespace, fake_cluster: FakeCluster, kept: str, emptied: str
+) -> None:
+    stays, goes = getattr(cast, kept), getattr(cast, emptied)
+    merge(stays, goes, cast.olga)
+    for _again in range(2):
+        reconciliation.reconcile(made.pk)
+    subjects = {identity.subject for identity in stays.identities.all()}
+    bound = [
+        (subject["name"], binding["roleRef"]["name"])
+        for (namespace, _name), binding in fake_cluster.outside._state.of(ROLE_BINDING).items()
+        if namespace == made.name
+        for subject in binding["subjects"]
+        if subject["name"] in subjects
+    ]
+    assert sorted(bound) == sorted((subject, cluster_role("editor")) for subject in subjects)
+    grants = Grant.objects.filter(identity__person=stays).values_list("role", "state")
+    assert sorted(grants) == [("editor", "active"), ("editor", "active"), ("viewer", "revoked")]
+    standings = standing.of_members(made)
+    assert standings[stays.pk].state == standing.State.ACTIVE
+    assert standings[goes.pk].state in (standing.State.NONE, standing.State.REVOKED)
 
 
 def test_last_admin_stays_one(cast: Cast, fire: Namespace) -> None:
