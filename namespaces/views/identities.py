@@ -16,11 +16,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import fresh, linking, sessions
 from accounts.actions import identities as actions
 from accounts.actions import merging
-from accounts.errors import Refusal
+from accounts.errors import Refusal, StateConflict
 from accounts.forms import IssuerForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Identity
+from accounts.models import Identity, account_uid
 from accounts.provider import further
 from accounts.provider.further import Purpose
 from accounts.submissions import repeatable
@@ -66,7 +66,7 @@ def link(request: KnownRequest) -> HttpResponse:
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: KnownRequest) -> HttpResponse:
-    """Name both identities and what the clusters will get; link on POST."""
+    """Name both identities and what the clusters will get; link on POST the one that was named."""
     own, other = fresh.identity(request, linking.WITHIN), linking.shown(request)
     if own is None or other is None:
         messages.info(request, _("Both logins are needed within ten minutes. Begin again."))
@@ -74,7 +74,10 @@ def confirm(request: KnownRequest) -> HttpResponse:
     account = merging.other_account(other, request.user)
     is_unused = account is not None and merging.is_unused(account)
     refusal: Refusal | None = None
-    if request.method == "POST":
+    named = account_uid(other.issuer, other.subject)
+    if request.method == "POST" and request.POST.get("shown") != named:
+        refusal = StateConflict(_("You have shown another identity since. Look at it, and decide."))
+    elif request.method == "POST":
         linking.forget(request)
         try:
             if account is not None and not is_unused:
@@ -93,6 +96,7 @@ def confirm(request: KnownRequest) -> HttpResponse:
         "is_unused": is_unused,
         "own": own,
         "other": other,
+        "named": named,
         "lines": preview.of_identity(request.user, other.issuer, other.subject),
     }
     return page(request, "namespaces/identity_confirm.html", context, refusal=refusal)

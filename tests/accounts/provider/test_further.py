@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import fresh
-from accounts.models import Identity, Merge, User
+from accounts.models import Identity, Merge, User, account_uid
 from audit.models import Event
 from tests.accounts.conftest import Browser, Refusals, snapshot
 from tests.hostile_idp import SUBJECT, HostileProvider, query_of
@@ -53,6 +53,11 @@ def show_other(browser: Browser, idp: HostileProvider, subject: str = OTHER, **c
     answer = come_back(browser, browser.client.post(LINK, {"issuer": "campus"}))
     idp.claims |= {"sub": SUBJECT}
     return answer
+
+
+def say_yes(browser: Browser, subject: str = OTHER) -> Any:
+    """Send the form of the page that names this identity."""
+    return browser.client.post(CONFIRM, {"shown": account_uid(browser.issuer.issuer, subject)})
 
 
 class TestShowAgain:
@@ -222,7 +227,7 @@ class TestLink:
 
     def test_yes_links(self, browser: Browser, idp: HostileProvider, ana: User) -> None:
         show_other(browser, idp)
-        answer = browser.client.post(CONFIRM)
+        answer = say_yes(browser)
         linked = Identity.objects.get(subject=OTHER)
         assert answer.headers["Location"] == reverse("identity", args=[linked.pk])
         assert (linked.person, linked.state) == (ana, "active")
@@ -231,14 +236,38 @@ class TestLink:
         stranger.log_in()
         assert stranger.person() == ana
 
+    def test_page_carries_what_it_names(self, browser: Browser, idp: HostileProvider, ana: User) -> None:
+        show_other(browser, idp)
+        named = account_uid(browser.issuer.issuer, OTHER)
+        assert f'name="shown" value="{named}"' in browser.client.get(CONFIRM).content.decode()
+
+    @pytest.mark.parametrize("data", [{}, {"shown": ""}, {"shown": "\0"}, {"shown": ["x", "y"]}])
+    def test_yes_to_nothing_links_nothing(
+        self, browser: Browser, idp: HostileProvider, ana: User, data: dict[str, Any]
+    ) -> None:
+        show_other(browser, idp)
+        assert browser.client.post(CONFIRM, data).status_code == 409
+        assert Identity.objects.count() == 1
+
+    def test_yes_is_to_the_identity_that_the_page_named(
+        self, browser: Browser, idp: HostileProvider, ana: User
+    ) -> None:
+        """In another window a further one was shown since."""
+        show_other(browser, idp, "http://cilogon.org/serverT/users/3003")
+        answer = say_yes(browser)
+        assert answer.status_code == 409
+        assert "another identity" in answer.content.decode()
+        assert Identity.objects.count() == 1
+        assert say_yes(browser, "http://cilogon.org/serverT/users/3003").status_code == 302
+
     def test_yes_counts_once(self, browser: Browser, idp: HostileProvider, ana: User) -> None:
         show_other(browser, idp)
-        browser.client.post(CONFIRM)
-        assert browser.client.post(CONFIRM).headers["Location"] == LINK
+        say_yes(browser)
+        assert say_yes(browser).headers["Location"] == LINK
 
     @pytest.mark.parametrize("method", ["get", "post"])
     def test_yes_out_of_turn_leads_to_the_beginning(self, browser: Browser, ana: User, method: str) -> None:
-        answer = getattr(browser.client, method)(CONFIRM)
+        answer = getattr(browser.client, method)(CONFIRM, {"shown": "x"} if method == "post" else {})
         assert answer.headers["Location"] == LINK
         assert Identity.objects.count() == 1
 
@@ -247,7 +276,7 @@ class TestLink:
     ) -> None:
         show_other(browser, idp)
         with time_machine.travel(time.time() + timedelta(minutes=10).total_seconds() + 1, tick=False):
-            assert browser.client.post(CONFIRM).headers["Location"] == LINK
+            assert say_yes(browser).headers["Location"] == LINK
         assert Identity.objects.count() == 1
 
     def test_second_login_must_be_asked_for_anew_too(
@@ -267,7 +296,7 @@ class TestLink:
         idp.claims["sub"] = "http://cilogon.org/serverT/users/3003"
         browser.log_in()
         come_back(browser, show_again(browser))
-        assert browser.client.post(CONFIRM).headers["Location"] == LINK
+        assert say_yes(browser).headers["Location"] == LINK
         assert not Identity.objects.filter(subject=OTHER).exists()
 
     def test_mail_address_links_nothing(self, browser: Browser, idp: HostileProvider, ana: User) -> None:
@@ -297,7 +326,7 @@ class TestOtherAccount:
     ) -> None:
         show_other(browser, idp)
         assert "is taken over" in browser.client.get(CONFIRM).content.decode()
-        browser.client.post(CONFIRM)
+        say_yes(browser)
         other.refresh_from_db()
         assert (other.merged_into, other.is_active) == (ana, False)
         idp.claims["sub"] = OTHER
@@ -311,7 +340,7 @@ class TestOtherAccount:
         User.objects.filter(pk=other.pk).update(level="user")
         show_other(browser, idp)
         assert "An operator looks at both" in browser.client.get(CONFIRM).content.decode()
-        assert browser.client.post(CONFIRM).headers["Location"] == "/profile/"
+        assert say_yes(browser).headers["Location"] == "/profile/"
         merge = Merge.objects.get()
         assert (merge.kept, merge.emptied, merge.state) == (ana, other, "pending")
         assert (merge.shown.subject, merge.shown_with.subject) == (OTHER, SUBJECT)
@@ -326,7 +355,7 @@ class TestOtherAccount:
     ) -> None:
         User.objects.filter(pk=other.pk).update(is_active=False)
         show_other(browser, idp)
-        answer = browser.client.post(CONFIRM)
+        answer = say_yes(browser)
         assert answer.status_code == 409
         assert "must be active" in answer.content.decode()
         assert not Merge.objects.exists()
