@@ -6,8 +6,9 @@ All are sent inside the transaction of the change, and a listener may refuse it 
 from django.dispatch import Signal
 
 person_changed = Signal()
-"""What a person may do has changed (level, suspension, identities). Arguments: person, by. Namespaces ask for
-reconciliation of every namespace concerned."""
+"""What a person may do has changed (level, suspension, identities). Arguments: person, by, and
+`counts_as_before` where it takes no level away and keeps nobody out: then no namespace loses an admin by it. Namespaces
+ask for reconciliation of every namespace concerned."""
 
 accounts_merged = Signal()
 """An account takes over everything of another. Arguments: kept, emptied, by."""

@@ -41,7 +41,7 @@ def link(*, claims: Claims, by: User) -> Identity:
         Identity.objects.filter(pk=known.pk).update(**described)
         known.refresh_from_db()
     record("identity.linked", by=by, about=known, after={"person": str(by.pk)})
-    person_changed.send(sender=User, person=by, by=by)
+    person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
     return known
 
 
@@ -69,7 +69,7 @@ def retire(*, identity: Identity, by: User) -> Identity:
     record(
         "identity.retired", by=by, about=identity, before={"person": str(by.pk)}, after={"sessions": ended}
     )
-    person_changed.send(sender=User, person=by, by=by)
+    person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
     return identity
 
 

@@ -174,4 +174,4 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     kept.refresh_from_db()
     emptied.refresh_from_db()
     accounts_merged.send(sender=User, kept=kept, emptied=emptied, by=by)
-    person_changed.send(sender=User, person=kept, by=by)
+    person_changed.send(sender=User, person=kept, by=by, counts_as_before=True)

@@ -91,7 +91,7 @@ def _end(suspension: Suspension, *, by: User | None) -> Suspension:
     record(
         "person.suspension_ended", by=by, about=person, before={"is_active": False}, after={"is_active": True}
     )
-    person_changed.send(sender=User, person=person, by=by)
+    person_changed.send(sender=User, person=person, by=by, counts_as_before=True)
     return suspension
 
 

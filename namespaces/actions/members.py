@@ -117,14 +117,17 @@ def remove(*, membership: Membership, by: User) -> Membership:
     return current
 
 
-def on_person_changed(sender: type[User], person: User, **_kwargs: object) -> None:
+def on_person_changed(
+    sender: type[User], person: User, *, counts_as_before: bool = False, **_kwargs: object
+) -> None:
     """A person's level or suspension changed: every namespace they are in follows, in the same transaction.
 
     Raises StateConflict, with all of them, if namespaces would be left without an admin who counts.
     """
     concerned = list(Membership.objects.current().filter(person=person).values_list("namespace", flat=True))
     lock_all(concerned)
-    if (person.is_guest or not person.is_active) and (orphans := without_another_admin(person)):
+    counts = counts_as_before or (person.is_active and not person.is_guest)
+    if not counts and (orphans := without_another_admin(person)):
         raise _last_admin(person, orphans)
     request_reconcile(*concerned, lane=REVOCATIONS)
 

@@ -6,12 +6,18 @@ from collections.abc import Callable
 
 import pytest
 from django.db import DatabaseError, transaction
+from pytest_django import Settings
 
+from accounts.actions import identities, people, suspensions
+from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Level, User
+from accounts.issuers import Issuer
+from accounts.models import Level, Suspension, User
 from audit.models import Event
+from clusters.models import Cluster
 from namespaces.access import Role
-from namespaces.actions import members
+from namespaces.actions import members, namespaces
+from namespaces.actions.namespaces import Page
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Membership, Namespace
 from tests import factories
@@ -319,3 +325,22 @@ class TestEveryAct:
         ACTS[act](cast, fire)
         after = Namespace.objects.get(pk=fire.pk)
         assert (after.generation, after.title) == (42, "New title")
+
+
+def test_who_is_an_admin_without_effect_links_and_retires_and_comes_in_again(
+    cast: Cast, cluster: Cluster, settings: Settings
+) -> None:
+    """An operator who is a guest creates a namespace: nothing that takes nothing away fails for that."""
+    issuer = cast.olga.identities.get().issuer
+    settings.ISSUERS = (Issuer(id="one", name="One", issuer=issuer, client_id="c", client_secret="s"),)
+    oskar = factories.person("Oskar", is_superuser=True)
+    people.set_level(person=cast.olga, level=Level.GUEST, by=oskar)
+    namespaces.create(cluster=cluster, name="lab-fire", page=Page(title="Lab"), by=cast.olga)
+    linked = identities.link(claims=Claims(issuer=issuer, subject="second"), by=cast.olga)
+    identities.retire(identity=linked, by=cast.olga)
+    with pytest.raises(StateConflict, match="last admin"):
+        suspensions.suspend(person=cast.olga, reason="Out.", until=None, by=oskar)
+    User.objects.filter(pk=cast.olga.pk).update(is_active=False)
+    Suspension.objects.create(person=cast.olga, reason="Out.", by=oskar)
+    suspensions.lift(person=cast.olga, by=oskar)
+    assert people.as_stored(cast.olga).is_active
