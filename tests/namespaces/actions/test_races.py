@@ -19,9 +19,9 @@ from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
 from namespaces import desired_state, expiry, reconciliation, sweeping
 from namespaces.access import Role
-from namespaces.actions import members, namespaces, requests
+from namespaces.actions import drift, members, namespaces, requests
 from namespaces.actions.namespaces import Page
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request
+from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
 from tests.fake_cluster import FakeCluster
 from tests.racing import Act, race, rounds
@@ -359,6 +359,30 @@ def test_who_is_added_while_their_account_is_merged_is_a_member_as_who_they_are_
         assert merged.won
         assert not Membership.objects.current().filter(person=emptied).exists()
         assert Membership.objects.current().filter(person=kept).exists() is added.won
+
+
+def test_who_is_adopted_while_their_account_is_merged_is_a_member_as_who_they_are_now(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    namespace = lab()
+    for chance in rounds(25):
+        kept, emptied = (factories.person(name) for name in ("Kept", "Emptied"))
+        shown = emptied.identities.get()
+        claims = Claims(issuer=shown.issuer, subject=shown.subject)
+        asked = merging.ask(claims=claims, shown_with=kept.identities.get(), by=kept)
+        row = SeenBinding.objects.create(
+            namespace=namespace, name="beside", role="ClusterRole view", users=[shown.subject]
+        )
+        adopted, merged = race(
+            chance,
+            lambda: drift.adopt(row=row, role=Role.VIEWER, reason="They work here.", by=fresh(olga)),  # noqa: B023
+            lambda: merging.approve(merge=asked, by=fresh(olga)),  # noqa: B023
+        )
+        assert merged.won
+        assert adopted.won
+        assert Membership.objects.current().get(person__in=(kept, emptied)).person == kept
+        SeenBinding.objects.all().delete()
 
 
 def test_admin_whose_level_is_set_while_he_decides_does_not_hang(
