@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -146,11 +147,19 @@ class Identity(models.Model):
         return account_uid(self.issuer, self.subject)[:16]
 
 
+class MergeQuerySet(models.QuerySet["Merge"]):
+    def open(self) -> MergeQuerySet:
+        """Narrow to those that can still be decided, by the clock of the database."""
+        return self.filter(state=Merge.State.PENDING, asked_at__gt=Now() - Merge.EXPIRES_AFTER)
+
+
 class Merge(models.Model):
     """Somebody showed an identity of another account to be theirs, and asks that the two become one.
 
     `shown` is that identity, `shown_with` the one of the account that stays; both were shown anew within ten minutes.
     """
+
+    EXPIRES_AFTER = timedelta(days=30)
 
     class State(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -168,6 +177,8 @@ class Merge(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(max_length=2000, blank=True)
+
+    objects = MergeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("merge of two accounts")

@@ -35,6 +35,12 @@ def repeatable(view: V) -> V:
     return view
 
 
+def not_done(response: HttpResponse) -> HttpResponse:
+    """Mark an answer that leads on although the form was not done: it may come again as it is."""
+    response.was_not_done = True  # type: ignore[attr-defined]
+    return response
+
+
 class SentBefore(Exception):
     """The form was done already, perhaps a moment ago by another request."""
 
@@ -90,7 +96,7 @@ def _do(key: str, person: User, view: Callable[[], HttpResponse]) -> HttpRespons
         noted = Submission.objects.filter(pk=key)
         if response.status_code >= 500:
             transaction.set_rollback(True)
-        elif 300 <= response.status_code < 400:
+        elif 300 <= response.status_code < 400 and not getattr(response, "was_not_done", False):
             noted.update(location=response.headers["Location"])
             _forget_old(person)
         else:

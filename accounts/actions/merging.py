@@ -6,7 +6,7 @@ what a first login with the second identity leaves. For every other one an opera
 
 from __future__ import annotations
 
-from contextlib import suppress
+from datetime import timedelta
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
@@ -17,10 +17,13 @@ from django.utils.translation import gettext as _
 from accounts import policy, sessions
 from accounts.actions import identities, people
 from accounts.claims import Claims
-from accounts.errors import NotAllowed, StateConflict
+from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.signals import account_in_use, accounts_merged, person_changed
 from audit.record import record
+
+PAUSE = timedelta(days=7)
+"""After a denial, before the same can be asked again."""
 
 
 def is_unused(person: User) -> bool:
@@ -62,11 +65,17 @@ def take_over(*, claims: Claims, by: User) -> Identity:
 def ask(*, claims: Claims, shown_with: Identity, by: User) -> Merge:
     """Ask the operators to merge the account of an identity that the person has just shown into theirs.
 
-    Raises StateConflict where it was asked already, or one of the two cannot be merged.
+    Raises StateConflict where it was asked already, or one of the two cannot be merged, and TooMany within a week after
+    a denial.
     """
     shown = _shown(claims)
     _lock(by, shown.person)
     _may_be_merged(kept=by, emptied=shown.person)
+    before = Merge.objects.filter(kept=by, emptied=shown.person)
+    if before.filter(state=Merge.State.DENIED, decided_at__gt=Now() - PAUSE).exists():
+        raise TooMany(_("This was denied less than a week ago. Ask the operators why before you ask again."))
+    for merge in before.filter(state=Merge.State.PENDING).exclude(pk__in=before.open()):
+        _end(merge, Merge.State.WITHDRAWN, by=by)  # nobody decided it in time
     try:
         with transaction.atomic():
             asked = Merge.objects.create(kept=by, emptied=shown.person, shown=shown, shown_with=shown_with)
@@ -140,15 +149,27 @@ def _may_be_merged(*, kept: User, emptied: User) -> None:
 
 
 def _decide(merge: Merge, state: Merge.State, *, by: User, note: str = "") -> Merge:
-    pending = Merge.objects.filter(pk=merge.pk, state=Merge.State.PENDING)
-    won = pending.update(state=state, decided_at=Now(), decided_by=by, note=note)
+    """Move a merge that is still open to its end. Raises StateConflict."""
+    won = Merge.objects.open().filter(pk=merge.pk).exists() and _end(merge, state, by=by, note=note)
     decided = Merge.objects.select_related("kept", "emptied", "decided_by").get(pk=merge.pk)
-    if not won:
-        raise StateConflict(_("This was decided already: %(state)s.") % {"state": decided})
+    if won:
+        return decided
+    if decided.state == Merge.State.PENDING:
+        raise StateConflict(
+            _("This was asked more than 30 days ago: both identities have to be shown again.")
+        )
+    raise StateConflict(_("This was decided already: %(state)s.") % {"state": decided})
+
+
+def _end(merge: Merge, state: Merge.State, *, by: User, note: str = "") -> bool:
+    """Move a pending merge to its end, with its event; return whether it was pending."""
+    pending = Merge.objects.filter(pk=merge.pk, state=Merge.State.PENDING)
+    if not pending.update(state=state, decided_at=Now(), decided_by=by, note=note):
+        return False
     record(
-        f"merge.{state}", by=by, about=decided, before={"state": Merge.State.PENDING}, after={"state": state}
+        f"merge.{state}", by=by, about=merge, before={"state": Merge.State.PENDING}, after={"state": state}
     )
-    return decided
+    return True
 
 
 def _merge(*, kept: User, emptied: User, by: User) -> None:
@@ -162,9 +183,9 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)
-    for merge in Merge.objects.filter(kept=emptied.pk, state=Merge.State.PENDING):
-        with suppress(StateConflict):  # or it has just ended otherwise
-            _decide(merge, Merge.State.WITHDRAWN, by=by)
+    needless = Q(kept=emptied.pk) | Q(emptied=emptied.pk)
+    for merge in Merge.objects.filter(needless, state=Merge.State.PENDING):
+        _end(merge, Merge.State.WITHDRAWN, by=by)
     for person, new in ((kept, level), (emptied, Level.GUEST)):
         if person.level != new:
             LevelChange.objects.create(

@@ -21,7 +21,7 @@ from accounts.issuers import Issuer
 from accounts.models import Identity
 from accounts.provider import further
 from accounts.provider.further import Purpose
-from accounts.submissions import repeatable
+from accounts.submissions import not_done, repeatable
 
 
 @repeatable
@@ -47,7 +47,7 @@ def showing(request: KnownRequest, page: str, *, within: timedelta = fresh.FOR_A
 def ask_again(request: KnownRequest, *page: Any) -> HttpResponse:
     """Lead back to the page, which asks who the reader is: they were not, or no longer, shown lately enough."""
     messages.info(request, _("Nothing was done yet. Show again who you are, then do it once more."))
-    return redirect(*page)
+    return not_done(redirect(*page))
 
 
 def _own_issuers(request: KnownRequest) -> list[Issuer]:

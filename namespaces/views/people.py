@@ -210,7 +210,7 @@ def _merges(reader: User) -> list[Merge]:
     """Return the accounts that wait to be merged, for operators."""
     if not policy.is_operator(reader):
         return []
-    pending = Merge.objects.filter(state=Merge.State.PENDING).exclude(Q(kept=reader) | Q(emptied=reader))
+    pending = Merge.objects.open().exclude(Q(kept=reader) | Q(emptied=reader))
     return list(pending.select_related("kept", "shown"))
 
 

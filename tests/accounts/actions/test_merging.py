@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.actions import merging, people, suspensions
 from accounts.claims import Claims
-from accounts.errors import NotAllowed, StateConflict
+from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, Merge, Session, User
 from accounts.signals import person_changed
 from audit.models import Event
@@ -206,6 +209,36 @@ class TestDecision:
             people.vouch(person=cast.otto, by=cast.paula)
         cast.otto.refresh_from_db()
         assert cast.otto.level == Level.GUEST
+
+
+class TestTime:
+    def test_after_thirty_days_it_cannot_be_approved(self, cast: Cast) -> None:
+        pending = asked(cast.eda, cast.otto)
+        Merge.objects.update(asked_at=timezone.now() - timedelta(days=31))
+        for act in (merging.approve, lambda merge, by: merging.deny(merge=merge, note="No.", by=by)):
+            with pytest.raises(StateConflict, match="30 days"):
+                act(merge=pending, by=cast.olga)
+        assert cast.otto.identities.count() == 1
+
+    def test_after_thirty_days_it_can_be_asked_again(self, cast: Cast) -> None:
+        older = asked(cast.eda, cast.otto)
+        Merge.objects.update(asked_at=timezone.now() - timedelta(days=31))
+        newer = asked(cast.eda, cast.otto)
+        older.refresh_from_db()
+        assert (older.state, newer.state) == ("withdrawn", "pending")
+
+    def test_rests_for_a_week_after_a_denial(self, cast: Cast) -> None:
+        denied = merging.deny(merge=asked(cast.eda, cast.otto), note="Who is this?", by=cast.olga)
+        with pytest.raises(TooMany, match="less than a week"):
+            asked(cast.eda, cast.otto)
+        Merge.objects.filter(pk=denied.pk).update(decided_at=timezone.now() - timedelta(days=8))
+        assert asked(cast.eda, cast.otto).state == "pending"
+
+    def test_what_others_asked_about_the_emptied_account_is_over(self, cast: Cast) -> None:
+        other = asked(cast.vera, cast.otto)
+        merging.approve(merge=asked(cast.eda, cast.otto), by=cast.olga)
+        other.refresh_from_db()
+        assert other.state == "withdrawn"
 
 
 class TestDatabase:

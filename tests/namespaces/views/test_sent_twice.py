@@ -26,6 +26,7 @@ from namespaces.views import members
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.actions.changes import acts
+from tests.namespaces.views.conftest import show
 from tests.racing import race, rounds
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,7 @@ class Browser:
     def __init__(self, person: User) -> None:
         self.client = Client(enforce_csrf_checks=True)
         self.client.force_login(person)
+        show(self.client, person)
 
     def token(self, path: str = "/profile/") -> str:
         """Load a page, and return the token of its forms."""
@@ -412,3 +414,16 @@ class TestDoubleClick:
             assert answers == [302, 500]
             assert AGAIN not in said
             assert Event.objects.filter(act="member.removed", object_id=str(membership.pk)).count() == 1
+
+
+def test_form_that_only_asked_who_one_is_can_be_sent_again(cast: Cast) -> None:
+    """It was not done the first time: after the login it is, and nobody reads that it was done before."""
+    olga = Browser(cast.olga)
+    show(olga.client, cast.olga, minutes_ago=16)
+    path, token = f"/users/{cast.eda.pk}/level/", olga.token()
+    assert "Nothing was done yet." in olga.send(path, token, level="admin")
+    show(olga.client, cast.olga)
+    said = olga.send(path, token, level="admin")
+    assert AGAIN not in said
+    cast.eda.refresh_from_db()
+    assert cast.eda.level == "admin"
