@@ -47,7 +47,8 @@ class PersonManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser):
     """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over
-    everything of this one, which stays, empty, for what refers to it.
+    everything of this one, which stays, empty, for what refers to it. `last_seen_at` is the last login with any of the
+    identities.
 
     Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
     """
@@ -60,6 +61,7 @@ class User(AbstractBaseUser):
     is_superuser = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
     )
@@ -73,7 +75,10 @@ class User(AbstractBaseUser):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        indexes = (models.Index(fields=("name",), name="accounts_user_name"),)
+        indexes = (
+            models.Index(fields=("name", "id"), name="accounts_user_name_id"),
+            models.Index(fields=("created_at", "id"), name="accounts_user_created"),
+        )
         constraints = (
             models.CheckConstraint(name="accounts_user_level", condition=models.Q(level__in=Level.values)),
             models.CheckConstraint(
@@ -128,6 +133,7 @@ class Identity(models.Model):
     class Meta:
         verbose_name = _("identity")
         verbose_name_plural = _("identities")
+        indexes = (models.Index(fields=("subject",), name="accounts_identity_subj"),)
         constraints = (
             models.UniqueConstraint(fields=("issuer", "subject"), name="accounts_identity_issuer_subject"),
             models.CheckConstraint(

@@ -43,6 +43,7 @@ PROXY_ADDRESSES = env.list("BERTH_PROXY_ADDRESSES", default=["127.0.0.1"])
 SITE_NAME = env.str("BERTH_SITE_NAME", default="Berth")
 SUPPORT_URL = env.str("BERTH_SUPPORT_URL", default="")
 NAMESPACES_PER_ADMIN = env.int("BERTH_NAMESPACES_PER_ADMIN", default=5)
+DORMANT_DAYS = env.int("BERTH_DORMANT_DAYS", default=365)
 RESERVED_NAMESPACES = env.list(
     "BERTH_RESERVED_NAMESPACES",
     default=[

@@ -34,12 +34,14 @@ def link(*, claims: Claims, by: User) -> Identity:
     if known is not None and known.state == Identity.State.ACTIVE:
         raise StateConflict(_("This identity is linked already."))
     described = {name: getattr(claims, name) for name in people.IDENTITY_FIELDS}
-    described |= {"state": Identity.State.ACTIVE, "last_login_at": timezone.now()}
+    now = timezone.now()
+    described |= {"state": Identity.State.ACTIVE, "last_login_at": now}
     if known is None:
         known = _store(claims, by, described)
     else:
         Identity.objects.filter(pk=known.pk).update(**described)
         known.refresh_from_db()
+    User.objects.filter(pk=by.pk).update(last_seen_at=now)
     record("identity.linked", by=by, about=known, after={"person": str(by.pk)})
     person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
     return known

@@ -179,7 +179,8 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     User.objects.filter(pk=emptied.pk).update(
         merged_into=kept, is_active=False, level=Level.GUEST, name="", email="", institution=""
     )
-    User.objects.filter(pk=kept.pk).update(level=level)
+    seen = max(filter(None, (kept.last_seen_at, emptied.last_seen_at)), default=None)
+    User.objects.filter(pk=kept.pk).update(level=level, last_seen_at=seen)
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)

@@ -30,13 +30,14 @@ def register(*, person: User, claims: Claims) -> Identity:
     person.is_superuser = False
     person.is_active = True
     person.name, person.email, person.institution = claims.name, claims.email, claims.institution
+    person.last_seen_at = timezone.now()
     person.set_unusable_password()
     person.save(force_insert=True)
     identity = Identity.objects.create(
         person=person,
         issuer=claims.issuer,
         subject=claims.subject,
-        last_login_at=timezone.now(),
+        last_login_at=person.last_seen_at,
         **{name: getattr(claims, name) for name in IDENTITY_FIELDS},
     )
     record(
@@ -53,9 +54,10 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
     """A later login: take over what the provider says now. Changes no right."""
     values = {name: getattr(claims, name) for name in IDENTITY_FIELDS}
     changed = [name for name, value in values.items() if getattr(identity, name) != value]
-    Identity.objects.filter(pk=identity.pk).update(last_login_at=timezone.now(), **values)
+    now = timezone.now()
+    Identity.objects.filter(pk=identity.pk).update(last_login_at=now, **values)
     User.objects.filter(pk=identity.person_id).update(
-        name=claims.name, email=claims.email, institution=claims.institution
+        name=claims.name, email=claims.email, institution=claims.institution, last_seen_at=now
     )
     if changed:
         record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
-from django.core.paginator import Paginator
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -24,34 +26,42 @@ from accounts.errors import Refusal
 from accounts.forms import LevelForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Level, LevelChange, Merge, User
+from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.views.again import ask_again, showing
 from namespaces import inbox, standing
 from namespaces.actions.members import without_another_admin
 from namespaces.forms import SuspendForm
 from namespaces.models import Membership
 from namespaces.policy import may_decide, visible_namespaces
-from namespaces.views import parameters
+from namespaces.views import keyset, parameters
 from namespaces.views.answers import blame, page
 
 PAGE_SIZE = 50
+MOST_COUNTED = 1000
 MOST_SHOWN = 100
-_SORTS = {
-    "name": ("name", "pk"),
-    "seen": (F("seen_at").desc(nulls_last=True), "name", "pk"),
-    "new": ("-created_at", "pk"),
+_ORDERS = {
+    "name": keyset.Order("name", keyset.Text()),
+    "seen": keyset.Order("last_seen_at", keyset.Moment(), descends=True),
+    "new": keyset.Order("created_at", keyset.Moment(), descends=True, is_fixed=True),
 }
 _SORT_LABELS = {
     "name": gettext_lazy("Name"),
     "seen": gettext_lazy("Last seen"),
     "new": gettext_lazy("Newest"),
 }
-_DEFAULTS: dict[str, Any] = {"q": "", "level": "", "sort": "name", "page": 1}
+_STATES = {
+    "": gettext_lazy("All"),
+    "dormant": gettext_lazy("Dormant"),
+    "suspended": gettext_lazy("Suspended"),
+}
+_DEFAULTS = {"q": "", "level": "", "state": "", "sort": "name", "after": "", "before": ""}
 _PARAMETERS = {
     "q": parameters.text(),
     "level": parameters.one_of(Level.values),
-    "sort": parameters.one_of(_SORTS),
-    "page": parameters.page_number,
+    "state": parameters.one_of([state for state in _STATES if state]),
+    "sort": parameters.one_of(_ORDERS),
+    "after": parameters.as_given,
+    "before": parameters.as_given,
 }
 
 
@@ -60,26 +70,23 @@ _PARAMETERS = {
 def people(request: KnownRequest) -> HttpResponse:
     """Search the people."""
     _may_see_or_404(request.user)
-    given = _DEFAULTS | parameters.read(request.GET, _PARAMETERS)
-    pages = Paginator(
-        _search(request.user, **{name: given[name] for name in ("q", "level", "sort")}), PAGE_SIZE
-    )
-    if given["page"] > pages.num_pages:
-        raise BadRequest(
-            _("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": pages.num_pages}
-        )
+    given: dict[str, str] = _DEFAULTS | parameters.read(request.GET, _PARAMETERS)
+    found = _search(given["q"], level=given["level"], state=given["state"])
+    place = {name: given[name] for name in ("after", "before")}
+    shown = keyset.page(found, _ORDERS[given["sort"]], PAGE_SIZE, **place)
+    namespaces = _namespaces_of(shown.rows, request.user)
     context = {
         "given": given,
-        "found": pages.page(given["page"]),
+        "total": found.order_by()[: MOST_COUNTED + 1].count(),
+        "most_counted": MOST_COUNTED,
+        "dormant_days": settings.DORMANT_DAYS,
+        "found": [(each, namespaces.get(each.pk, 0)) for each in shown.rows],
         "merges": _merges(request.user),
-        "levels": [
-            (label, _address(given, level=value), given["level"] == value) for value, label in _levels()
-        ],
-        "sorts": [
-            (label, _address(given, sort=name), given["sort"] == name) for name, label in _SORT_LABELS.items()
-        ],
-        "previous": _address(given, page=given["page"] - 1) if given["page"] > 1 else "",
-        "next": _address(given, page=given["page"] + 1) if given["page"] < pages.num_pages else "",
+        "levels": _choices(given, "level", dict(_levels())),
+        "states": _choices(given, "state", _STATES),
+        "sorts": _choices(given, "sort", _SORT_LABELS),
+        "previous": shown.before and _address(given, before=shown.before),
+        "next": shown.after and _address(given, after=shown.after),
     }
     return page(request, "namespaces/people.html", context)
 
@@ -189,21 +196,33 @@ def _person_or_404(reader: User, person_id: UUID) -> User:
     return get_object_or_404(User, pk=person_id)
 
 
-def _search(reader: User, *, q: str, level: str, sort: str) -> QuerySet[User]:
-    """Return people with when they were last seen, and in how many of the namespaces that the reader may know of."""
-    found = User.objects.filter(level=level) if level else User.objects.all()
-    for word in q.split():
-        matches = Q(name__icontains=word) | Q(institution__icontains=word)
-        found = found.filter(
-            matches | Q(email__iexact=word) | Q(pk__in=User.objects.filter(identities__subject=word))
-        )
-    known = Q(
-        memberships__ended_at=None,
-        memberships__namespace__in=visible_namespaces(reader).order_by().values("pk"),
+def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
+    """Return the people in whom every word is found. Who was merged is found as the account that has the identity."""
+    found = User.objects.filter(merged_into=None)
+    if level:
+        found = found.filter(level=level)
+    if state == "dormant":
+        limit = timezone.now() - timedelta(days=settings.DORMANT_DAYS)
+        found = found.filter(Q(last_seen_at__lt=limit) | Q(last_seen_at=None, created_at__lt=limit))
+    elif state == "suspended":
+        found = found.filter(is_active=False)
+    words = q.split()
+    # Asked first: as a part of the search it would be looked up for every person.
+    owners = (
+        dict(Identity.objects.filter(subject__in=words).values_list("subject", "person")) if words else {}
     )
-    return found.annotate(
-        seen_at=Max("identities__last_login_at"), namespaces=Count("memberships", filter=known, distinct=True)
-    ).order_by(*_SORTS[sort])
+    for word in words:
+        matches = Q(name__icontains=word) | Q(institution__icontains=word) | Q(email__iexact=word)
+        found = found.filter(matches | Q(pk=owners[word]) if word in owners else matches)
+    return found
+
+
+def _namespaces_of(people: list[User], reader: User) -> dict[UUID, int]:
+    """Return in how many of the namespaces that the reader may know of each of these people is."""
+    memberships = Membership.objects.current().filter(
+        person__in=people, namespace__in=visible_namespaces(reader).order_by().values("pk")
+    )
+    return dict(memberships.order_by().values_list("person").annotate(Count("namespace", distinct=True)))
 
 
 def _merges(reader: User) -> list[Merge]:
@@ -218,8 +237,16 @@ def _levels() -> list[tuple[str, Any]]:
     return [("", gettext_lazy("All")), *Level.choices]
 
 
-def _address(given: dict[str, Any], **changes: Any) -> str:
-    values = {**given, "page": 1, **changes}
+def _choices(given: dict[str, str], name: str, labels: dict[str, Any]) -> list[tuple[Any, str, bool]]:
+    """Return the choices of a parameter: label, address, and whether it is the current one."""
+    return [
+        (label, _address(given, **{name: value}), given[name] == value) for value, label in labels.items()
+    ]
+
+
+def _address(given: dict[str, str], **changes: str) -> str:
+    """Return the address of a list that differs in this; it begins with its first page unless a key is given."""
+    values = {**given, "after": "", "before": "", **changes}
     differing = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
     return f"{reverse('people')}?{urlencode(differing)}" if differing else reverse("people")
 

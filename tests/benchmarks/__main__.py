@@ -29,6 +29,7 @@ from tests.benchmarks import (
     demonstration,
     directory,
     figures,
+    finding_people,
     leaks,
     outage,
     resurrection,
@@ -108,10 +109,27 @@ def _measure_outage() -> list[Figure]:
             return list(outage.measure(frail, portal))
 
 
+def _measure_people() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="berth-bench-") as directory:
+        place = Path(directory)
+        try:
+            with (
+                shared_cluster(place / "cluster", documents, people=crowd()) as cluster,
+                _database(place / "postgres") as url,
+            ):
+                for database, address in (("PostgreSQL", url), ("SQLite", "")):
+                    portal = place / database
+                    with stack.running(cluster, portal, database_url=address, web_processes=2) as running:
+                        yield from finding_people.measure(running, database)
+        finally:
+            wait_for_end(place / "cluster")
+
+
 # Those that need something else than a stack on a cluster that stays.
 ON_ITS_OWN: dict[str, Callable[[], Iterable[Figure]]] = {
     "demonstration": demonstration.measure,
     "outage": _measure_outage,
+    "people": _measure_people,
 }
 
 

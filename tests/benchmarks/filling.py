@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Identity, Level, User
@@ -17,7 +19,15 @@ from namespaces import desired_state
 from namespaces.access import Role
 from namespaces.actions import namespaces as acts
 from namespaces.actions import requests as asking
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Publication, Software
+from namespaces.models import (
+    Grant,
+    Membership,
+    Namespace,
+    NamespaceStatus,
+    Publication,
+    Software,
+    Visibility,
+)
 from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import NamespaceSpec
 from tests.benchmarks.people import crowd
@@ -34,6 +44,36 @@ WORDS = (
     "genome",
     "vision",
     "neutrino",
+)
+GIVEN = (
+    "Ana",
+    "Ben",
+    "Chen",
+    "Dilek",
+    "Elif",
+    "Farid",
+    "Grace",
+    "Hana",
+    "Ivan",
+    "Jun",
+    "Kofi",
+    "Lena",
+    "Maria",
+    "Noor",
+)
+FAMILY = (
+    "Silva",
+    "Kim",
+    "Okafor",
+    "Novak",
+    "Garcia",
+    "Schmidt",
+    "Tanaka",
+    "Haddad",
+    "Larsen",
+    "Rossi",
+    "Patel",
+    "Ng",
 )
 SOFTWARE = ("Python", "Tensorflow", "PyTorch", "R", "Julia", "MPI", "CUDA", "Jupyter", "Ray", "Dask")
 
@@ -108,6 +148,72 @@ def make_many(namespaces: int, members: int, first: int = 0) -> int:
     Publication.objects.bulk_create(
         Publication(namespace=row, title=f"A paper {n}", year=2025) for n, row in enumerate(rows)
     )
+    return Membership.objects.count()
+
+
+def make_people(people: int, memberships: int, seed: int) -> int:
+    """Make people of all levels, some with two identities, some long not seen, some suspended, and namespaces of
+    fifty members each, of which every tenth is hidden. Every second of the crowd becomes an operator, the others
+    people of level admin."""
+
+    configured = configured_clusters()
+    Cluster.objects.sync(configured)
+    cluster = Cluster.objects.get()
+    issuer = configured[cluster.name].issuers[0].issuer
+    chance, now = random.Random(seed), timezone.now()
+    for number, member in enumerate(crowd()):
+        readers = User.objects.filter(identities__subject=member.subject)
+        User.objects.filter(pk__in=readers).update(level=Level.ADMIN, is_superuser=number % 2 == 0)
+    made = User.objects.bulk_create(
+        (
+            User(
+                name=f"{chance.choice(GIVEN)} {chance.choice(FAMILY)}",
+                email=f"person{n}@example.edu", institution=f"University {n % 300}", password="!",
+                level=Level.GUEST if n % 10 == 0 else Level.ADMIN if n % 20 == 1 else Level.USER,
+                is_active=n % 97 != 0, last_seen_at=now - timedelta(days=chance.expovariate(1 / 200)),
+            )
+            for n in range(people)
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    numbered = [(person, 900_000 + n) for n, person in enumerate(made)]
+    numbered += [(person, 2_000_000 + n) for n, person in enumerate(made) if n % 5 == 0]
+    Identity.objects.bulk_create(
+        (
+            Identity(
+                person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{number}",
+                institution=person.institution, name=person.name, email=person.email,
+                last_login_at=person.last_seen_at,
+            )
+            for person, number in numbered
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    namespaces = Namespace.objects.bulk_create(
+        (
+            Namespace(
+                cluster=cluster, name=f"{WORDS[n % 10]}-group{n}", pi_name=f"PI {n % 200}",
+                institution=f"University {n % 300}", created_by=made[n % people],
+                visibility=Visibility.MEMBERS if n % 10 == 0 else Visibility.LISTED,
+            )
+            for n in range(max(1, memberships // 50))
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    Membership.objects.bulk_create(
+        (
+            Membership(
+                namespace=namespaces[n // 50 % len(namespaces)],
+                person=made[n * 7919 % people],
+                role=Role.EDITOR,
+            )
+            for n in range(min(memberships, people * len(namespaces)))
+        ),
+        batch_size=2000,
+    )
+    if connection.vendor == "postgresql":  # by itself it would a minute later
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     return Membership.objects.count()
 
 

@@ -85,6 +85,8 @@ PLACES = (
     Place("config", "/config/", "config"),
     Place("people", "/users/", "people", ("operator",)),
     Place("people", "/users/?q=nobody+at+all", "people-empty", ("operator",)),
+    Place("people", "/users/?state=suspended&sort=seen", "people-suspended", ("operator",)),
+    Place("people", "/users/?after=nobody", "people-no-place", ("operator",), 400),
     Place("person", "/users/{guest}/", "person-guest", ("operator",)),
     Place("person", "/users/{user}/", "person-user", ("operator",)),
     Place("merge", "/users/merges/{merge}/", "merge", ("operator",)),

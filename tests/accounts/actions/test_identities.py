@@ -66,6 +66,11 @@ class TestLink:
         cast.eda.refresh_from_db()
         assert cast.eda.institution == before
 
+    def test_it_was_a_login(self, cast: Cast) -> None:
+        identity = identities.link(claims=CLAIMS, by=cast.eda)
+        cast.eda.refresh_from_db()
+        assert cast.eda.last_seen_at == identity.last_login_at
+
     @pytest.mark.parametrize("state", Identity.State.values)
     def test_somebody_elses_is_refused_in_the_same_words(
         self, cast: Cast, told: list[User], state: str

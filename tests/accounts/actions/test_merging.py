@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
@@ -55,6 +55,21 @@ class TestTakeOver:
         client.force_login(cast.ana)
         merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
         assert not Session.objects.filter(pk=client.session.session_key).exists()
+
+    @pytest.mark.parametrize(
+        ("kept", "emptied", "seen"), [(None, None, None), (1, None, 1), (None, 1, 1), (1, 2, 2), (2, 1, 2)]
+    )
+    def test_person_was_last_seen_with_either(
+        self, cast: Cast, kept: int | None, emptied: int | None, seen: int | None
+    ) -> None:
+        def moment(year: int | None) -> datetime | None:
+            return datetime(2020 + year, 1, 1, tzinfo=UTC) if year else None
+
+        User.objects.filter(pk=cast.eda.pk).update(last_seen_at=moment(kept))
+        User.objects.filter(pk=cast.ana.pk).update(last_seen_at=moment(emptied))
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        cast.eda.refresh_from_db()
+        assert cast.eda.last_seen_at == moment(seen)
 
     def test_level_stays(self, cast: Cast) -> None:
         merging.take_over(claims=claims_of(cast.ana), by=cast.eda)

@@ -53,6 +53,7 @@ class TestRegister:
         assert (stored.person, stored.issuer, stored.subject) == (person, CLAIMS.issuer, CLAIMS.subject)
         assert (stored.entity_id, stored.email_verified) == (CLAIMS.entity_id, True)
         assert stored.last_login_at is not None
+        assert person.last_seen_at == stored.last_login_at
         assert acts() == ["person.registered"]
 
     def test_whatever_was_set_on_the_new_person_grants_nothing(self) -> None:
@@ -145,6 +146,7 @@ class TestWelcomeBack:
         assert identity.last_login_at is not None
         assert before is not None
         assert identity.last_login_at >= before
+        assert User.objects.get().last_seen_at == identity.last_login_at
         assert acts() == ["person.registered"]
 
     def test_event_says_which_fields_changed_and_nothing_of_what_is_in_them(self) -> None:

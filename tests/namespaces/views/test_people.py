@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import html
+import re
+from datetime import timedelta
+
 import pytest
 from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.actions import people, suspensions
 from accounts.issuers import Issuer
-from accounts.models import Level
+from accounts.models import Identity, Level, User
 from namespaces.access import Role
 from namespaces.actions import requests
 from namespaces.models import Membership, Namespace
+from namespaces.views import people as people_pages
+from namespaces.views.people import PAGE_SIZE
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
+NEXT, PREVIOUS = (re.compile(rf'rel="{rel}" href="([^"]+)"') for rel in ("next", "prev"))
 
 
 @pytest.mark.parametrize("who", ["ana", "otto", "nils"])
@@ -53,27 +61,109 @@ class TestList:
         assert "Ana Kim" in page
         assert "Eda Kaya" not in page
 
-    @pytest.mark.parametrize("query", ["level=owner", "sort=email", "page=2", "q=a&q=b", "x=1"])
+    @pytest.mark.parametrize(
+        "query", ["level=owner", "sort=email", "page=2", "q=a&q=b", "x=1", "state=x", "after=x", "before=Ana"]
+    )
     def test_impossible_parameter_is_refused(self, browse: Browse, cast: Cast, query: str) -> None:
         answer = browse(cast.paula).get(f"/users/?{query}")
         assert answer.status_code == 400
         assert f"“{query.split('=')[0]}”" in answer.content.decode()
 
     def test_last_seen_sorts_those_never_seen_last(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
-        cast.vera.identities.update(last_login_at=fire.created_at)
+        User.objects.filter(pk=cast.vera.pk).update(last_seen_at=fire.created_at)
         page = browse(cast.paula).get("/users/?sort=seen").content.decode()
         assert page.index("Vera Lind") < page.index("Ana Kim")
 
+    @pytest.mark.parametrize("sort", ["name", "seen", "new"])
+    def test_links_lead_through_all_and_back(self, browse: Browse, cast: Cast, sort: str) -> None:
+        factories.PersonFactory.create_batch(PAGE_SIZE, name="Ana Kim & Co.~", level=Level.GUEST)
+        client = browse(cast.paula)
+        first = client.get(f"/users/?level=guest&sort={sort}").content.decode()
+        assert "Previous page" not in first
+        second = client.get(html.unescape(NEXT.findall(first)[0])).content.decode()
+        assert "Next page" not in second
+        rows = re.compile(r'<th scope="row"><a href="([^"]+)"')
+        assert len({*rows.findall(first), *rows.findall(second)}) == PAGE_SIZE + 1
+        back = client.get(html.unescape(PREVIOUS.findall(second)[0])).content.decode()
+        assert rows.findall(back) == rows.findall(first)
+        assert "Previous page" not in back
+
+    def test_other_choices_begin_with_the_first_page(self, browse: Browse, cast: Cast) -> None:
+        key = f"Ana Kim~{cast.ana.pk}"
+        page = (
+            browse(cast.paula).get("/users/", {"after": key, "q": "uc", "state": "dormant"}).content.decode()
+        )
+        assert 'href="/users/?q=uc&amp;state=dormant&amp;sort=seen"' in page
+        assert 'href="/users/?q=uc"' in page
+        assert 'name="state" value="dormant"' in page
+
+    def test_many_are_not_counted_to_the_end(
+        self, browse: Browse, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = browse(cast.paula)
+        assert "<strong>7</strong> people" in client.get("/users/").content.decode()
+        monkeypatch.setattr(people_pages, "MOST_COUNTED", 6)
+        assert "more than <strong>6</strong> people" in client.get("/users/").content.decode()
+
+    def test_dormant_are_those_not_seen_for_some_days(
+        self, browse: Browse, cast: Cast, settings: LazySettings
+    ) -> None:
+        settings.DORMANT_DAYS = 30
+        long_ago = timezone.now() - timedelta(days=31)
+        User.objects.filter(pk=cast.nils.pk).update(last_seen_at=timezone.now() - timedelta(days=29))
+        User.objects.filter(pk=cast.eda.pk).update(last_seen_at=long_ago)
+        User.objects.filter(pk__in=(cast.vera.pk, cast.nils.pk)).update(created_at=long_ago)
+        page = browse(cast.paula).get("/users/?state=dormant").content.decode()
+        assert "Who has not been seen for 30 days" in page
+        for name, is_there in (
+            ("Eda Kaya", True),
+            ("Vera Lind", True),
+            ("Nils Berg", False),
+            ("Ana Kim", False),
+        ):
+            assert (name in page) == is_there
+
+    def test_suspended_are_those_kept_out_now(self, browse: Browse, cast: Cast) -> None:
+        suspensions.suspend(person=cast.eda, reason="Lost laptop.", until=None, by=cast.olga)
+        page = browse(cast.paula).get("/users/?state=suspended").content.decode()
+        assert "Eda Kaya" in page
+        assert "Ana Kim" not in page
+
+    def test_merged_account_is_found_as_the_one_that_has_the_identity(
+        self, browse: Browse, cast: Cast
+    ) -> None:
+        subject = cast.ana.identities.get().subject
+        User.objects.filter(pk=cast.ana.pk).update(merged_into=cast.eda, is_active=False)
+        Identity.objects.filter(person=cast.ana).update(person=cast.eda)
+        client = browse(cast.paula)
+        for query in ("", "?state=suspended"):
+            assert f"/users/{cast.ana.pk}/" not in client.get(f"/users/{query}").content.decode()
+        page = client.get("/users/", {"q": subject}).content.decode()
+        assert f"/users/{cast.eda.pk}/" in page
+        assert "<strong>1</strong> person" in page
+
     def test_number_of_queries_does_not_grow(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        client = browse(cast.paula)
+        addresses = [f"/users/?sort={sort}&q=uc" for sort in ("name", "seen", "new")]
+        counts = []
+        for _again in range(2):
+            for address in addresses:
+                client.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                for address in addresses:
+                    client.get(address)
+            counts.append(len(queries))
+            for _ in range(PAGE_SIZE + 1):
+                factories.MembershipFactory.create(namespace=fire, person=factories.person("Somebody"))
+        assert counts[0] == counts[1]
+
+    def test_namespaces_are_counted_that_somebody_is_in_now(
+        self, browse: Browse, cast: Cast, fire: Namespace, hidden: Namespace
+    ) -> None:
         client = browse(cast.olga)
-        client.get("/users/")
-        with CaptureQueriesContext(connection) as few:
-            client.get("/users/")
-        for _ in range(20):
-            factories.MembershipFactory.create(person=factories.person("Somebody"))
-        with CaptureQueriesContext(connection) as many:
-            client.get("/users/")
-        assert len(many) == len(few)
+        assert 'data-label="Namespaces">2<' in client.get("/users/?q=paula").content.decode()
+        Membership.objects.filter(person=cast.paula, namespace=fire).update(ended_at=timezone.now())
+        assert 'data-label="Namespaces">1<' in client.get("/users/?q=paula").content.decode()
 
 
 class TestOne:
