@@ -10,7 +10,8 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -74,10 +75,11 @@ def people(request: KnownRequest) -> HttpResponse:
     found = _search(given["q"], level=given["level"], state=given["state"])
     place = {name: given[name] for name in ("after", "before")}
     shown = keyset.page(found, _ORDERS[given["sort"]], PAGE_SIZE, **place)
+    is_whole = not (given["after"] or given["before"] or shown.after)
     namespaces = _namespaces_of(shown.rows, request.user)
     context = {
         "given": given,
-        "total": found.order_by()[: MOST_COUNTED + 1].count(),
+        "total": len(shown.rows) if is_whole else found.order_by()[: MOST_COUNTED + 1].count(),
         "most_counted": MOST_COUNTED,
         "dormant_days": settings.DORMANT_DAYS,
         "found": [(each, namespaces.get(each.pk, 0)) for each in shown.rows],
@@ -211,9 +213,15 @@ def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     owners = (
         dict(Identity.objects.filter(subject__in=words).values_list("subject", "person")) if words else {}
     )
+    # PostgreSQL takes its time over upper case, so it is asked for once.
+    found = found.alias(words=Concat("name", Value(" "), "institution"))
     for word in words:
-        matches = Q(name__icontains=word) | Q(institution__icontains=word) | Q(email__iexact=word)
-        found = found.filter(matches | Q(pk=owners[word]) if word in owners else matches)
+        matches = Q(words__icontains=word)
+        if "@" in word:
+            matches |= Q(email__iexact=word)
+        if word in owners:
+            matches |= Q(pk=owners[word])
+        found = found.filter(matches)
     return found
 
 
