@@ -80,9 +80,11 @@ class Order:
 
     def terms(self, *, backwards: bool) -> list[OrderBy]:
         """Return what to sort by."""
+        # Only where some rows have no value: PostgreSQL would not take the index otherwise.
+        is_told = (self.descends and not self.is_fixed) or None
         if self.descends == backwards:
-            return [F(self.column).asc(nulls_first=self.descends or None), F("pk").asc()]
-        return [F(self.column).desc(nulls_last=self.descends or None), F("pk").desc()]
+            return [F(self.column).asc(nulls_first=is_told), F("pk").asc()]
+        return [F(self.column).desc(nulls_last=is_told), F("pk").desc()]
 
     def beyond(self, key: Key, bound: Any, *, backwards: bool) -> Q:
         """Return which rows come after the key, or before it. The first comparison is one that an index answers."""
