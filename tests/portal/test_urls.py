@@ -14,6 +14,7 @@ from accounts.models import Merge, Terms
 from namespaces.models import DriftDecision, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from tests import factories
 from tests.conftest import Cast
+from tests.namespaces.views.conftest import show
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ TABLE = {
     "identity": (ANAS, NOT_BY_POST),
     "identity_link": (LOGGED_IN, (302, *(400,) * 6)),
     "identity_confirm": ((302,) * 7, (302,) * 7),
-    "identity_retire": (ANAS, (302, 302, *(404,) * 5)),
+    "identity_retire": (ANAS, (302, 409, *(404,) * 5)),
     "session_end": (NOT_BY_GET, (302, *(404,) * 6)),
     "sessions_end": (NOT_BY_GET, LOGGED_IN_LEADS_ON),
     "directory": (ANYBODY, NEVER),
@@ -175,6 +176,7 @@ def test_answer(cast: Cast, addresses: dict[str, str], name: str, number: int) -
     client = Client()
     if WHO[number]:
         client.force_login(getattr(cast, WHO[number]))
+        show(client, getattr(cast, WHO[number]))
     by_get, by_post = TABLE[name]
     assert client.get(addresses[name]).status_code == by_get[number]
     assert client.post(addresses[name]).status_code == by_post[number]
