@@ -318,8 +318,8 @@ class TestOfIdentity:
         return factories.IdentityFactory.create(person=member.person)
 
     def test_each_has_its_own_proof(self, member: Membership, second: Identity) -> None:
-        grant(member)
         first = member.person.identities.exclude(pk=second.pk).get()
+        grant(member, identity=first)
         assert standing.of_identity(first) == [(member.namespace, Standing(State.ACTIVE, "editor", LATER))]
         ((_namespace, waiting),) = standing.of_identity(second)
         assert waiting.state == State.WAITING
