@@ -62,7 +62,8 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> HttpResponse:
         """Remember when the person showed the provider who they are: the session is a new one by now."""
         claims: Claims = (signal_kwargs or {})["sociallogin"].claims
-        fresh.note(request, user.identities.get(issuer=claims.issuer, subject=claims.subject), claims)
+        if identity := sessions.opens_with(request):
+            fresh.note(request, identity, claims)
         answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **kwargs)
         return answer
 

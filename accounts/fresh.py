@@ -14,13 +14,13 @@ from django.http import HttpRequest
 
 from accounts.claims import Claims
 from accounts.models import Identity
+from accounts.provider.id_token import LEEWAY_SECONDS
 
 FOR_IDENTITIES = timedelta(minutes=5)
 """For linking and retiring identities (security.md, rule 11)."""
 FOR_ACTS = timedelta(minutes=15)
 """For the other acts that a stolen session must not be enough for (same rule)."""
 _KEY = "fresh_login"
-_CLOCKS_DIFFER_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class _Fresh:
 
 def note(request: HttpRequest, identity: Identity, claims: Claims) -> None:
     """Remember in the session when this identity was shown; a provider that does not say when is not believed."""
-    if claims.authenticated_at is None or claims.authenticated_at > time.time() + _CLOCKS_DIFFER_SECONDS:
+    if claims.authenticated_at is None or claims.authenticated_at > time.time() + LEEWAY_SECONDS:
         return
     request.session[_KEY] = asdict(_Fresh(str(identity.pk), claims.authenticated_at))
 
 
 def is_since(claims: Claims, moment: float) -> bool:
     """Whether the person showed who they are after this moment (seconds since 1970), as far as two clocks can tell."""
-    earliest, latest = moment - _CLOCKS_DIFFER_SECONDS, time.time() + _CLOCKS_DIFFER_SECONDS
+    earliest, latest = moment - LEEWAY_SECONDS, time.time() + LEEWAY_SECONDS
     return claims.authenticated_at is not None and earliest <= claims.authenticated_at <= latest
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -14,6 +13,7 @@ from django.db.models.functions import Length, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts import devices
+from accounts.wishes import EXPIRES_AFTER
 
 if TYPE_CHECKING:
     from accounts.sessions import SessionStore
@@ -156,7 +156,7 @@ class Identity(models.Model):
 class MergeQuerySet(models.QuerySet["Merge"]):
     def open(self) -> MergeQuerySet:
         """Narrow to those that can still be decided, by the clock of the database."""
-        return self.filter(state=Merge.State.PENDING, asked_at__gt=Now() - Merge.EXPIRES_AFTER)
+        return self.filter(state=Merge.State.PENDING, asked_at__gt=Now() - EXPIRES_AFTER)
 
 
 class Merge(models.Model):
@@ -164,8 +164,6 @@ class Merge(models.Model):
 
     `shown` is that identity, `shown_with` the one of the account that stays; both were shown anew within ten minutes.
     """
-
-    EXPIRES_AFTER = timedelta(days=30)
 
     class State(models.TextChoices):
         PENDING = "pending", _("pending")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -23,9 +24,24 @@ def is_own_path(address: object) -> bool:
     )
 
 
+def lead_by_way_of(name: str, request: HttpRequest) -> HttpResponse:
+    """Lead a reader to a page of this name, and from there back here if a link can lead here.
+
+    A part of a page that the script asks for is not replaced by that page: the whole page goes there, and not back.
+    """
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": reverse(name)})
+    return HttpResponseRedirect(
+        _with_next(reverse(name), request.get_full_path() if request.method in {"GET", "HEAD"} else None)
+    )
+
+
 def login_address(next_page: str | None) -> str:
     """Return the path of the login page that leads on to `next_page`, which is dropped if it is no path of
     this site.
     """
-    address = reverse("account_login")
+    return _with_next(reverse("account_login"), next_page)
+
+
+def _with_next(address: str, next_page: str | None) -> str:
     return f"{address}?{urlencode({'next': next_page})}" if is_own_path(next_page) else address

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.http import urlencode
+from django.http import HttpRequest, HttpResponse
 
 from accounts.models import Acceptance, Terms, User
+from accounts.redirects import lead_by_way_of
 
 V = TypeVar("V", bound=Callable[..., object])
 
@@ -64,9 +63,4 @@ class TermsFirst:
             return None
         if not owed_by(request.user):
             return None
-        address = reverse("terms")
-        if request.headers.get("HX-Request") == "true":
-            return HttpResponse(status=204, headers={"HX-Redirect": address})
-        if request.method in {"GET", "HEAD"}:
-            address += "?" + urlencode({"next": request.get_full_path()})
-        return HttpResponseRedirect(address)
+        return lead_by_way_of("terms", request)

@@ -25,6 +25,16 @@ class Role(models.TextChoices):
         return str(_CAN[self])
 
 
+def label(role: str) -> str:
+    """Return a role of a row as a word; one that only a newer version knows as it stands there."""
+    return str(Role(role).label) if role in Role.values else role
+
+
+def rank(role: str) -> int:
+    """Return the place of a role of a row among all; one that only a newer version knows is below them."""
+    return Role.values.index(role) if role in Role.values else -1
+
+
 _CAN = {
     Role.VIEWER: _("see what runs in it, but change nothing"),
     Role.EDITOR: _("run pods and work with everything in it, but not change permissions"),

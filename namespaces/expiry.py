@@ -5,16 +5,16 @@ Both by the clock of the database.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
+from accounts.wishes import PAUSE
 from audit.record import draft, record_all
 from namespaces.models import Namespace, Request, RequestQuerySet
 
-PAUSE = timedelta(days=7)
 MOST_AT_ONCE = 1000
 
 

@@ -8,7 +8,7 @@ them. Membership rows are never deleted: an ended one is the tombstone that allo
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import models
 from django.db.models.functions import Now
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, Level, User
+from accounts.wishes import EXPIRES_AFTER
 from clusters.models import Cluster
 from clusters.names import LIMITS, QUOTA
 from namespaces import limits
@@ -190,7 +191,7 @@ class RequestQuerySet(models.QuerySet["Request"]):
 
     def run_out(self) -> RequestQuerySet:
         """Requests that nobody decided in time, and whose state does not say so yet."""
-        return self.filter(state=Request.State.PENDING, created_at__lte=Now() - Request.EXPIRES_AFTER)
+        return self.filter(state=Request.State.PENDING, created_at__lte=Now() - EXPIRES_AFTER)
 
 
 class Request(models.Model):
@@ -199,7 +200,7 @@ class Request(models.Model):
     To join: namespace and role. A promotion: the level and, for level admin, institution and purpose.
     """
 
-    EXPIRES_AFTER = timedelta(days=30)
+    EXPIRES_AFTER = EXPIRES_AFTER
 
     class Kind(models.TextChoices):
         JOIN = "join", _("join a namespace")
@@ -273,7 +274,7 @@ class Request(models.Model):
     @property
     def expires_at(self) -> datetime:
         """When a request that nobody decides is over."""
-        return self.created_at + self.EXPIRES_AFTER
+        return self.created_at + EXPIRES_AFTER
 
     @property
     def state_now(self) -> str:
@@ -308,7 +309,7 @@ def is_open(prefix: str = "") -> models.Q:
     return models.Q(
         **{
             f"{prefix}state": Request.State.PENDING,
-            f"{prefix}created_at__gt": Now() - Request.EXPIRES_AFTER,
+            f"{prefix}created_at__gt": Now() - EXPIRES_AFTER,
         }
     )
 

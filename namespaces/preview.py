@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Identity, User
 from clusters.registry import configured_clusters
 from clusters.roles import ROLES, binding_name
-from namespaces import seen_limits
-from namespaces.access import Role
+from namespaces import access, seen_limits
 from namespaces.desired_state import with_effect
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Membership, Namespace, Request
@@ -72,7 +71,7 @@ class Line:
     @property
     def role_label(self) -> str:
         """The role as a word."""
-        return str(Role(self.role).label) if self.role in Role.values else self.role
+        return access.label(self.role)
 
 
 def of_identity(person: User, issuer: str, subject: str) -> list[Line]:

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from accounts.models import Identity, User
-from namespaces import standing
-from namespaces.access import Role
+from namespaces import access, standing
 from namespaces.models import Membership, Namespace
 from namespaces.standing import Standing
 
@@ -80,6 +79,4 @@ def _several_identities(namespace: Namespace) -> dict[UUID, tuple[str, ...]]:
 
 
 def _place(row: Row) -> tuple[int, str]:
-    role = row.membership.role
-    rank = Role.values.index(role) if role in Role.values else -1  # only a newer version knows it
-    return -rank, row.person.name.casefold()
+    return -access.rank(row.membership.role), row.person.name.casefold()

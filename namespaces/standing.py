@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Identity, User
 from clusters.models import ClusterStatus
+from namespaces import access
 from namespaces.access import Role
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus
 
@@ -56,7 +57,7 @@ class Standing:
     @property
     def role_label(self) -> str:
         """The role as a word."""
-        return str(Role(self.role).label) if self.role in Role.values else self.role
+        return access.label(self.role)
 
     @property
     def is_final(self) -> bool:

@@ -6,8 +6,6 @@ what a first login with the second identity leaves. For every other one an opera
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -20,10 +18,8 @@ from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.signals import account_in_use, accounts_merged, person_changed
+from accounts.wishes import PAUSE
 from audit.record import record
-
-PAUSE = timedelta(days=7)
-"""After a denial, before the same can be asked again."""
 
 
 def is_unused(person: User) -> bool:
@@ -53,7 +49,6 @@ def take_over(*, claims: Claims, by: User) -> Identity:
     """Take over the unused account of an identity that was just shown. Raises StateConflict if it is in use."""
     shown = _shown(claims)
     _lock(by, shown.person)
-    shown.person.refresh_from_db()
     if not is_unused(shown.person):
         raise StateConflict(_("This account is in use: an operator has to merge the two."))
     _merge(kept=by, emptied=shown.person, by=by)
@@ -128,9 +123,9 @@ def _shown(claims: Claims) -> Identity:
 
 
 def _lock(*both: User) -> None:
-    """Hold both rows, in one order for everybody."""
-    for person in sorted(both, key=lambda each: each.pk):
-        people.lock(person)
+    """Hold both accounts, and read them as they are then."""
+    people.lock(*both)
+    for person in both:
         person.refresh_from_db()
 
 

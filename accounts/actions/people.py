@@ -63,12 +63,14 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
         record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})
 
 
-def lock(person: User) -> None:
-    """Hold the row of a person until the transaction ends. It comes before the lock of any namespace, for everybody.
+def lock(*people: User) -> None:
+    """Hold the rows of people until the transaction ends, in one order for everybody: of two who need the same, none
+    waits for the other while the other waits for them. It comes before the lock of any namespace.
 
-    `no_key`: rows that only point at the person are not held up.
+    `no_key`: rows that only point at a person are not held up.
     """
-    User.objects.select_for_update(no_key=True).filter(pk=person.pk).values("pk").get()
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=[person.pk for person in people])
+    list(rows.order_by("pk").values("pk"))
 
 
 def as_stored(person: User) -> User:

@@ -28,7 +28,9 @@ def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> S
     So the last operator stays: whoever suspends another is one, and their own row is held as well. Raises NotAllowed,
     BadInput (until), and StateConflict for somebody who is out already; listeners may raise StateConflict.
     """
-    _hold_both(person, by)
+    people.lock(
+        person, by
+    )  # of two operators who suspend each other, the second finds that they are none any more
     if not policy.may_suspend(people.as_stored(by), person):
         raise NotAllowed(_("Only operators suspend people, and nobody themselves."))
     if until is not None and until <= timezone.now():
@@ -52,7 +54,9 @@ def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> S
 @transaction.atomic
 def lift(*, person: User, by: User) -> Suspension:
     """Let somebody in again. Operators only. Raises NotAllowed, and StateConflict for somebody who is not suspended."""
-    _hold_both(person, by)
+    people.lock(
+        person, by
+    )  # of two operators who suspend each other, the second finds that they are none any more
     if not policy.may_suspend(people.as_stored(by), person):
         raise NotAllowed(_("Only operators lift suspensions."))
     suspension = person.suspension
@@ -73,13 +77,6 @@ def lift_due() -> int:
                 _end(suspension, by=None)
                 lifted += 1
     return lifted
-
-
-def _hold_both(person: User, by: User) -> None:
-    """Hold both rows until the transaction ends, in one order for everybody: of two operators who suspend each other,
-    the second finds that they are none any more."""
-    rows = User.objects.select_for_update(no_key=True).filter(pk__in=(person.pk, by.pk))
-    list(rows.order_by("pk").values("pk"))
 
 
 def _end(suspension: Suspension, *, by: User | None) -> Suspension:

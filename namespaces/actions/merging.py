@@ -7,8 +7,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from audit.record import record
-from namespaces import expiry
-from namespaces.access import Role
+from namespaces import access, expiry
 from namespaces.actions import requests
 from namespaces.actions.members import lock_all
 from namespaces.lanes import REVOCATIONS
@@ -50,7 +49,7 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         after = {"person": str(kept.pk), "role": membership.role}
     else:
         Membership.objects.filter(pk=membership.pk).update(ended_at=Now())
-        if _rank(membership.role) > _rank(own.role):
+        if access.rank(membership.role) > access.rank(own.role):
             Membership.objects.filter(pk=own.pk).update(role=membership.role, changed_at=Now())
             own.role = membership.role
         after = {"person": str(kept.pk), "role": own.role}
@@ -62,8 +61,3 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         before=before,
         after=after,
     )
-
-
-def _rank(role: str) -> int:
-    """Return the place of a role among all; one that only a newer version knows is below, and never given by us."""
-    return Role.values.index(role) if role in Role.values else -1

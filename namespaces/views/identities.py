@@ -52,13 +52,12 @@ def identity(request: KnownRequest, identity_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: KnownRequest) -> HttpResponse:
     """Lead through two logins: first with an identity of the reader's, then with the one to be linked."""
-    shown = fresh.identity(request, fresh.FOR_IDENTITIES)
+    again = showing(request, reverse("identity_link"), within=fresh.FOR_IDENTITIES)
     form = IssuerForm(request.POST if request.method == "POST" else None)
-    if form.is_valid() and shown is not None:
+    if form.is_valid() and again["shown"]:
         return further.begin(request, form.cleaned_data["issuer"], Purpose.LINK, reverse("identity_confirm"))
     if form.is_valid():
         return ask_again(request, "identity_link")
-    again = showing(request, reverse("identity_link"), within=fresh.FOR_IDENTITIES)
     context = {"form": form, "issuers": settings.ISSUERS, **again}
     return page(request, "namespaces/identity_link.html", context, invalid=form.is_bound)
 
@@ -108,9 +107,9 @@ def confirm(request: KnownRequest) -> HttpResponse:
 def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
     """Say what retiring an identity takes away; retire it on POST."""
     found = _own_or_404(request, identity_id)
-    shown = fresh.identity(request, fresh.FOR_IDENTITIES)
+    again = showing(request, reverse("identity_retire", args=[found.pk]), within=fresh.FOR_IDENTITIES)
     refusal: Refusal | None = None
-    if request.method == "POST" and shown is not None:
+    if request.method == "POST" and again["shown"]:
         try:
             actions.retire(identity=found, by=request.user)
         except Refusal as error:
@@ -124,7 +123,7 @@ def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
         return ask_again(request, "identity_retire", found.pk)
     context = {
         "identity": found,
-        **showing(request, reverse("identity_retire", args=[found.pk]), within=fresh.FOR_IDENTITIES),
+        **again,
         "may_retire": found.state == Identity.State.ACTIVE and actions.may_be_retired(found),
         "lines": preview.of_identity(request.user, found.issuer, found.subject),
     }

@@ -17,12 +17,14 @@ from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts import devices, sessions
 from accounts.adapters import AccountAdapter
 from accounts.models import Identity, Session, User
 from accounts.sessions import SessionStore
 from audit.models import Event
+from namespaces import tasks
 from tests import factories
 from tests.accounts.conftest import Browser
 from tests.conftest import Cast
@@ -187,6 +189,26 @@ class TestEnd:
         sessions.end(cast.eda)
         with pytest.raises(UpdateError):
             running.save()
+        assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+class TestForgetExpired:
+    """By the clock of the database, so the rows are moved and not the clock."""
+
+    def test_deletes_what_is_over_and_nothing_else(self, cast: Cast) -> None:
+        for person in (cast.eda, cast.otto):
+            Client().force_login(person)
+        over = Session.objects.filter(person=cast.eda)
+        over.update(expire_date=timezone.now() - timedelta(seconds=5))
+        assert sessions.forget_expired() == 1
+        assert [session.person for session in Session.objects.all()] == [cast.otto]
+
+    def test_workers_do_so_by_themselves(self, login: Login, cast: Cast) -> None:
+        login(cast.eda)
+        Session.objects.update(expire_date=timezone.now() - timedelta(seconds=5))
+        tasks.sweep_clusters(alone=True)
         assert not Session.objects.exists()
 
 
