@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
-from accounts import fresh, sessions
+from accounts import fresh, second_factor, sessions
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.models import Identity, User
 from accounts.provider import admission, refusals
-from accounts.redirects import is_own_path
+from accounts.redirects import is_own_path, with_next
 from audit.record import record
 
 STATE_BYTES = 32
@@ -60,18 +69,87 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(
         self, request: HttpRequest, user: User, *, signal_kwargs: dict[str, Any] | None, **kwargs: Any
     ) -> HttpResponse:
-        """Remember when the person showed the provider who they are: the session is a new one by now."""
+        """Remember when the person showed the provider who they are: the session is a new one by now.
+
+        Whoever owes a second factor is asked for it at once: who is asked only at a form has typed it for nothing.
+        """
         claims: Claims = (signal_kwargs or {})["sociallogin"].claims
         if identity := sessions.opens_with(request):
             fresh.note(request, identity, claims)
         answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **kwargs)
+        if second_factor.is_owed(request):
+            return redirect(with_next(reverse("mfa_reauthenticate"), answer.headers.get("Location")))
         return answer
+
+    def get_login_stages(self) -> list[str]:
+        """Ask for the second factor in the session, not before it is opened: nobody is kept from reading."""
+        return [stage for stage in super().get_login_stages() if not stage.startswith("allauth.mfa.")]
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, str]]:
+        """Which pages show a second factor of this person. A password shows nothing here, and has no page."""
+        kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+        code, key = {"totp", "recovery_codes"}, {"webauthn"}
+        pages = {"mfa_reauthenticate": code, "mfa_reauthenticate_webauthn": key}
+        words = {"mfa_reauthenticate": _("Use a code"), "mfa_reauthenticate_webauthn": _("Use a passkey")}
+        return [
+            {"id": page, "description": words[page], "url": reverse(page)}
+            for page in (reversed(pages) if kinds & key else pages)
+            if kinds & pages[page]
+        ]
 
 
 def _may_enter(person: User, identity: Identity | None) -> bool:
     if not people.as_stored(person).is_active:
         return False
     return identity is None or Identity.objects.filter(pk=identity.pk, state=Identity.State.ACTIVE).exists()
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """How second factors are kept, and what apps and browsers are told about this site."""
+
+    def encrypt(self, text: str) -> str:
+        """Keep secrets of apps and codes sealed: whoever reads the database or a backup gets none."""
+        return _seal().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Open what `encrypt` sealed. Raises ValidationError if that was done with a key that is gone."""
+        try:
+            return _seal().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            raise ValidationError(
+                _(
+                    "Berth cannot read your second factor any more: its key was changed. The operators can help."
+                )
+            ) from None
+
+    def get_totp_issuer(self) -> str:
+        """Return the name under which an app lists the codes; allauth would take the Host header."""
+        return str(settings.SITE_NAME)
+
+    def get_totp_label(self, user: User) -> str:
+        """Return the name of the person: two people may share a phone."""
+        return str(user)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Bind passkeys to our own address; allauth would take the Host header."""
+        return {"id": urlsplit(settings.BASE_URL).hostname or "", "name": settings.SITE_NAME}
+
+    def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
+        """Say who the person is, without an address of theirs."""
+        return {"id": str(user.pk).encode(), "display_name": str(user), "name": str(user)}
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Whether its person can do without it."""
+        return second_factor.may_remove(authenticator)
+
+
+def _seal() -> MultiFernet:
+    """Return what seals with the secret key, and opens with the earlier ones as well."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    digests = (
+        salted_hmac("accounts.second_factor", "", secret=key, algorithm="sha256").digest() for key in keys
+    )
+    return MultiFernet([Fernet(urlsafe_b64encode(digest)) for digest in digests])
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

@@ -11,6 +11,14 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import sessions  # noqa: PLC0415  (models are ready only now)
+        from allauth.mfa import signals  # noqa: PLC0415  (models are ready only now)
+
+        from accounts import second_factor, sessions  # noqa: PLC0415  (the same)
 
         user_logged_in.connect(sessions.on_login, dispatch_uid="accounts.sessions")
+        signals.authenticator_used.connect(
+            second_factor.on_shown, dispatch_uid="accounts.second_factor.shown"
+        )
+        signals.authentication_failed.connect(
+            second_factor.on_failed, dispatch_uid="accounts.second_factor.failed"
+        )

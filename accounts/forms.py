@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, ReauthenticateWebAuthnForm
 from django import forms
 from django.conf import settings
+from django.forms.utils import ErrorDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -87,3 +89,50 @@ class TermsForm(forms.Form):
         if day and begins < now:
             self.add_error("day", gettext_lazy("This day has begun already. Leave it empty for now."))
         return {**cleaned, "binds_from": begins}
+
+
+class BreakGlassForm(forms.Form):
+    """What a break-glass operator logs in with."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": gettext_lazy("Give the password.")},
+    )
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        error_messages={"required": gettext_lazy("Give the code that the app shows now.")},
+    )
+
+
+class _Passkey(forms.Form):
+    """What a browser says of a passkey is bytes from outside: whatever cannot be read is no passkey.
+
+    allauth's forms let some of it through to the parser, which answers with errors of any kind.
+    """
+
+    def full_clean(self) -> None:
+        try:
+            super().full_clean()
+        except Exception:
+            self.cleaned_data: dict[str, Any] = {}
+            self._errors = ErrorDict()
+            self.add_error(None, gettext_lazy("That is no passkey that Berth can read. Try again."))
+
+
+class AddPasskeyForm(_Passkey, AddWebAuthnForm):
+    """A new passkey, and the name that its owner gives it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"] = Text(
+            label=gettext_lazy("Name"), limit=60, required=False, help_text=gettext_lazy("Such as: my phone.")
+        )
+
+
+class ShowPasskeyForm(_Passkey, ReauthenticateWebAuthnForm):
+    """A passkey that somebody shows."""

@@ -1,7 +1,8 @@
 """How long ago somebody showed their identity provider who they are: some acts want that to be minutes.
 
-A stolen session, or a browser that was left open, is not enough for what cannot be taken back lightly. Only the
-provider's own word counts (`auth_time` of the ID token), and only of an identity that is still the person's.
+A stolen session, or a browser that was left open, is not enough for what cannot be taken back lightly. What
+counts is the provider's own word (`auth_time` of the ID token) about an identity that is still the person's, or a
+second factor that was shown here: for providers that do not say when they asked.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from datetime import timedelta
 from django.http import HttpRequest
 
 from accounts.claims import Claims
-from accounts.models import Identity
+from accounts.models import Identity, User
 from accounts.provider.id_token import LEEWAY_SECONDS
+from accounts.sessions import OPENED
 
 FOR_IDENTITIES = timedelta(minutes=5)
 """For linking and retiring identities (security.md, rule 11)."""
@@ -25,6 +27,8 @@ _KEY = "fresh_login"
 
 @dataclass(frozen=True)
 class _Fresh:
+    """Which identity was shown, none for who has none (break-glass), and when (seconds since 1970)."""
+
     identity: str
     at: int
 
@@ -36,6 +40,12 @@ def note(request: HttpRequest, identity: Identity, claims: Claims) -> None:
     request.session[_KEY] = asdict(_Fresh(str(identity.pk), claims.authenticated_at))
 
 
+def note_second_factor(request: HttpRequest) -> None:
+    """Remember that a second factor was shown now: it stands for the identity that the session was opened with."""
+    opened = request.session.get(OPENED) or {}
+    request.session[_KEY] = asdict(_Fresh(opened.get("identity") or "", int(time.time())))
+
+
 def is_since(claims: Claims, moment: float) -> bool:
     """Whether the person showed who they are after this moment (seconds since 1970), as far as two clocks can tell."""
     earliest, latest = moment - LEEWAY_SECONDS, time.time() + LEEWAY_SECONDS
@@ -44,11 +54,22 @@ def is_since(claims: Claims, moment: float) -> bool:
 
 def identity(request: HttpRequest, within: timedelta) -> Identity | None:
     """Return the identity that was shown within this time, or None."""
+    shown = _shown(request, within)
+    if shown is None or not shown.identity or not isinstance(request.user, User):
+        return None
+    own = Identity.objects.filter(person=request.user, state=Identity.State.ACTIVE)
+    return own.filter(pk=shown.identity).first()
+
+
+def is_shown(request: HttpRequest, within: timedelta = FOR_ACTS) -> bool:
+    """Whether the reader has shown who they are within this time; somebody without any identity, by a second factor."""
+    shown = _shown(request, within)
+    return shown is not None and (not shown.identity or identity(request, within) is not None)
+
+
+def _shown(request: HttpRequest, within: timedelta) -> _Fresh | None:
     kept = request.session.get(_KEY)
     if not kept or not request.user.is_authenticated:
         return None
     shown = _Fresh(**kept)
-    if time.time() - shown.at > within.total_seconds():
-        return None
-    own = Identity.objects.filter(person=request.user, state=Identity.State.ACTIVE)
-    return own.filter(pk=shown.identity).first()
+    return shown if time.time() - shown.at <= within.total_seconds() else None

@@ -292,6 +292,33 @@ class Suspension(models.Model):
         return str(self.pk)
 
 
+class BreakGlass(models.Model):
+    """A break-glass operator, who is made and ended by a command on the server (`accounts.actions.break_glass`).
+
+    `is_current` is True or NULL, so that the database lets there be one at a time.
+    """
+
+    person = models.OneToOneField(User, on_delete=models.PROTECT, related_name="break_glass")
+    is_current = models.BooleanField(null=True, default=True, unique=True)
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+    used_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("break-glass operator")
+        verbose_name_plural = _("break-glass operators")
+        constraints = (
+            models.CheckConstraint(
+                name="accounts_breakglass_current",
+                condition=models.Q(is_current=True, ended_at=None)
+                | models.Q(is_current=None, ended_at__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class LevelChange(models.Model):
     """Somebody's level was changed. Written with it in one transaction by `accounts.actions.people`, and never changed
     after that: the database refuses UPDATE and DELETE (see `audit.triggers`).

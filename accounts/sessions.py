@@ -139,6 +139,12 @@ def opens_with(request: HttpRequest) -> Identity | None:
     return getattr(request, "identity", None)
 
 
+def was_opened(request: HttpRequest, *, within: timedelta) -> bool:
+    """Whether the login that opened the session of this request is so long ago at most."""
+    opened_at = _opened_at(request.session.get(OPENED) or {})
+    return opened_at is not None and timezone.now() - opened_at <= within
+
+
 def of(person: User) -> QuerySet[Session]:
     """Return the sessions of a person that are open, the one used last first."""
     return Session.objects.filter(person=person, expire_date__gt=timezone.now()).order_by("-last_used_at")

@@ -1,4 +1,5 @@
-"""The banners of the frame: clusters that Berth cannot reach, or that are still being built.
+"""The banners of the frame: clusters that Berth cannot reach, or that are still being built; for operators, a
+break-glass operator.
 
 What the workers saw is in the database. A control plane that runs on this machine also writes down how far it has
 come, and that is more honest than "unreachable" while it is being built.
@@ -8,12 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from accounts.models import BreakGlass
 from clusters.config import ClusterConfig, ConfigError
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
@@ -21,12 +25,33 @@ from clusters.registry import configured_clusters
 
 @dataclass(frozen=True)
 class Banner:
-    """A sentence about a cluster, and since when it holds."""
+    """A sentence for everybody, or for those who run this, and since when it holds."""
 
     text: str
     since: datetime | None = None
     detail: str = ""
     is_trouble: bool = True
+
+
+TOLD_FOR = timedelta(days=7)
+"""So long operators read that a break-glass operator was made, used or ended."""
+
+
+def break_glass_banners() -> list[Banner]:
+    """Return a banner for each break-glass operator that there is or was lately, in one query. For operators only."""
+    lately = Now() - TOLD_FOR
+    told = Q(is_current=True) | Q(ended_at__gt=lately) | Q(used_at__gt=lately)
+    return [_of_break_glass(found) for found in BreakGlass.objects.filter(told).order_by("made_at")]
+
+
+def _of_break_glass(found: BreakGlass) -> Banner:
+    if found.ended_at:
+        text, since = _("A break-glass operator was ended."), found.ended_at
+    elif found.used_at:
+        text, since = _("A break-glass operator has logged in, with a password of this site."), found.used_at
+    else:
+        text, since = _("There is a break-glass operator. Nobody has logged in with it."), found.made_at
+    return Banner(text, since, is_trouble=not found.ended_at)
 
 
 def cluster_banners() -> list[Banner]:

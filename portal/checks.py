@@ -143,6 +143,11 @@ def _login() -> list[CheckMessage]:
     if foreign:
         hint = "People come through the identity providers of BERTH_ISSUERS and through nothing else."
         found.append(_wrong(16, f"there is another way to log in: {', '.join(foreign)}", hint))
+    if settings.SECOND_FACTOR == "nobody":
+        hint = "Leave it out: operators then need an app with codes or a passkey before they change anything."
+        found.append(
+            _wrong(22, "BERTH_SECOND_FACTOR=nobody: a stolen login of an operator would be enough", hint)
+        )
     return found
 
 

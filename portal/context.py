@@ -9,9 +9,9 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.policy import may_see_people
+from accounts.policy import is_operator, may_see_people
 from namespaces import inbox
-from portal.banners import Banner, cluster_banners
+from portal.banners import Banner, break_glass_banners, cluster_banners
 
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
@@ -49,7 +49,8 @@ class Site:
 
     @cached_property
     def banners(self) -> list[Banner]:
-        return cluster_banners()
+        own = break_glass_banners() if is_operator(self._request.user) else []
+        return [*own, *cluster_banners()]
 
     @cached_property
     def to_decide(self) -> int:

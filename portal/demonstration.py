@@ -181,6 +181,7 @@ class Demonstration:
             "BERTH_CLUSTERS": self.other_cluster or str(self.layout.clusters_file),
             "BERTH_ISSUERS": self.other_issuers or str(self.layout.issuers_file),
             "BERTH_STATIC_FROM_SOURCE": "1",
+            "BERTH_SECOND_FACTOR": "nobody",  # whoever sets one up is asked for it
             "BERTH_SWEEP_SECONDS": str(SWEEP_SECONDS),
             "BERTH_LOG_FORMAT": "console",
         }

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.mfa",
     "accounts.provider",
     "django_htmx",
     "js_lib_bootstrap5",
@@ -103,6 +104,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.terms.TermsFirst",
+    "accounts.second_factor.SecondFactorFirst",
     "accounts.submissions.OncePerForm",  # the last: it runs the view
 ]
 ROOT_URLCONF = "portal.urls"
@@ -229,6 +231,19 @@ SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 # The issuers themselves come from ISSUERS through the adapter, so there is no SOCIALACCOUNT_PROVIDERS.
 LOGIN_DEADLINE_SECONDS = 5.0  # for all calls to the provider that one request makes together
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+# Who must have a second factor before they change anything; whoever has one is asked for it.
+SECOND_FACTOR = env.one_of("BERTH_SECOND_FACTOR", ("operators", "admins", "nobody"), default="operators")
+# Whether a break-glass operator (`manage.py break_glass`) may log in: on only while one is needed.
+BREAK_GLASS = env.bool("BERTH_BREAK_GLASS", default=False)
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddPasskeyForm",
+    "reauthenticate_webauthn": "accounts.forms.ShowPasskeyForm",
+}
+MFA_TOTP_TOLERANCE = 1  # the clocks of phones: one code before and after
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address identifies nobody, and so guards nothing
+MFA_REAUTHENTICATION_REQUIRED = False  # our pages ask for more, and answer in words
 
 # --- Workers -------------------------------------------------------------------------------------------------------
 

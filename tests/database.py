@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "BERTH_CLUSTERS": str(FACTS / "clusters.yaml"),
     "BERTH_ISSUERS": str(FACTS / "issuers.yaml"),
     "BERTH_STATIC_FROM_SOURCE": "1",
+    "BERTH_SECOND_FACTOR": "nobody",  # it has tests of its own
     "BERTH_BROKER_URL": "memory://",
     "BERTH_BASE_URL": "http://localhost:8088",
     "BERTH_DATA_DIR": str(Path(tempfile.gettempdir()) / "berth-tests-unused"),

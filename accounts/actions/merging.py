@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import policy, sessions
-from accounts.actions import identities, people
+from accounts.actions import identities, people, second_factor
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, LevelChange, Merge, User
@@ -179,6 +179,7 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)
+    second_factor.forget(person=emptied, by=by, reason="merged")
     needless = Q(kept=emptied.pk) | Q(emptied=emptied.pk)
     for merge in Merge.objects.filter(needless, state=Merge.State.PENDING):
         _end(merge, Merge.State.WITHDRAWN, by=by)

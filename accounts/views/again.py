@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts import fresh
+from accounts import fresh, second_factor
 from accounts.forms import IssuerForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.issuers import Issuer
@@ -37,11 +37,17 @@ def show_again(request: KnownRequest) -> HttpResponse:
 
 
 def showing(request: KnownRequest, page: str, *, within: timedelta = fresh.FOR_ACTS) -> dict[str, Any]:
-    """Return what a page needs that holds such an act: the identity that the reader has shown within this time, if any,
-    else the issuers with which they can show one, and the address to come back to (accounts/_show_again.html).
+    """Return what a page needs that holds such an act: whether the reader has shown who they are within this time, with
+    which identity, and if not, with what they can (accounts/_show_again.html) and where to go on then.
     """
-    shown = fresh.identity(request, within)
-    return {"shown": shown, "own_issuers": [] if shown else _own_issuers(request), "back_to": page}
+    shown = fresh.is_shown(request, within)
+    return {
+        "shown": shown,
+        "shown_identity": fresh.identity(request, within) if shown else None,
+        "own_issuers": [] if shown else _own_issuers(request),
+        "has_second_factor": not shown and second_factor.of(request.user).exists(),
+        "back_to": page,
+    }
 
 
 def ask_again(request: KnownRequest, *page: Any) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import sessions
+from accounts import second_factor, sessions
 from accounts.actions import sessions as actions
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import Merge
@@ -31,6 +31,8 @@ def profile(request: KnownRequest) -> HttpResponse:
         "merges": request.user.merges.exclude(state=Merge.State.WITHDRAWN).select_related(
             "shown", "decided_by"
         ),
+        "has_second_factor": second_factor.of(request.user).exists(),
+        "must_have_second_factor": second_factor.must_have(request.user),
         "sessions": sessions.of(request.user),
         "idle_hours": settings.SESSION_IDLE // timedelta(hours=1),
         "longest_days": settings.SESSION_LONGEST.days,

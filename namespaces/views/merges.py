@@ -37,7 +37,7 @@ def merge(request: KnownRequest, merge_id: UUID) -> HttpResponse:
 def approve(request: KnownRequest, merge_id: UUID) -> HttpResponse:
     """Merge them; the operator has shown who they are within a quarter of an hour."""
     found = _for_operators_or_404(request, merge_id)
-    if fresh.identity(request, fresh.FOR_ACTS) is None:
+    if not fresh.is_shown(request):
         return ask_again(request, "merge", merge_id)
     try:
         done = actions.approve(merge=found, by=request.user)

@@ -124,7 +124,7 @@ def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     form = LevelForm(request.POST)
     if not form.is_valid():
         return _person(request, found, form=form)
-    if policy.may_set_level(request.user, found) and fresh.identity(request, fresh.FOR_ACTS) is None:
+    if policy.may_set_level(request.user, found) and not fresh.is_shown(request):
         return ask_again(request, "person", person_id)
     try:
         actions.set_level(person=found, level=Level(form.cleaned_data["level"]), by=request.user)
@@ -147,7 +147,7 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         return redirect("person", person_id)
     form = SuspendForm(request.POST) if request.method == "POST" else SuspendForm()
     refusal = None
-    if form.is_bound and form.is_valid() and fresh.identity(request, fresh.FOR_ACTS) is None:
+    if form.is_bound and form.is_valid() and not fresh.is_shown(request):
         return ask_again(request, "person_suspend", person_id)
     if form.is_bound and form.is_valid():
         try:
@@ -178,7 +178,7 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
 def lift(request: KnownRequest, person_id: UUID) -> HttpResponse:
     """Lift a suspension."""
     found = _person_or_404(request.user, person_id)
-    if policy.may_suspend(request.user, found) and fresh.identity(request, fresh.FOR_ACTS) is None:
+    if policy.may_suspend(request.user, found) and not fresh.is_shown(request):
         return ask_again(request, "person", person_id)
     try:
         suspensions.lift(person=found, by=request.user)

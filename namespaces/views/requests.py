@@ -82,7 +82,7 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     form = ApproveForm(request.POST, prefix="approve")
     if not form.is_valid():
         return _one(request, wish, approve_form=form)
-    if _wants_showing(wish) and fresh.identity(request, fresh.FOR_ACTS) is None:
+    if _wants_showing(wish) and not fresh.is_shown(request):
         return ask_again(request, wish)
     try:
         decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)

@@ -12,6 +12,7 @@ from portal import checks
 
 STRONG = "k7Rw2PzV9xQe4TnB8mYc1LsD6hJf3GaU0oXiNvEbMtKqZrWpSy"
 PRODUCTION: dict[str, Any] = {
+    "SECOND_FACTOR": "operators",
     "DEBUG": False,
     "SECRET_KEY": STRONG,
     "ALLOWED_HOSTS": ["berth.example.org"],
@@ -77,6 +78,7 @@ def test_the_demonstration_passes(demonstration: Settings) -> None:
         ("BROKER_URL", "amqp://rabbit.example.org", "portal.E009"),
         ("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies", "portal.E015"),
         ("SESSION_ENGINE", "django.contrib.sessions.backends.cached_db", "portal.E015"),
+        ("SECOND_FACTOR", "nobody", "portal.E022"),
         ("AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.RemoteUserBackend"], "portal.E016"),
     ],
 )

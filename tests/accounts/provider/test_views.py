@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from accounts.models import Identity, User
 from audit.models import Event
+from tests import otp
 from tests.accounts.conftest import Browser, Refusals, issuer_for, snapshot
+from tests.accounts.second_factors import give_app
 from tests.hostile_idp import CLIENT_ID, HostileProvider, query_of
 
 
@@ -312,3 +314,27 @@ def test_row_in_the_table_of_allauth_is_no_issuer(browser: Browser) -> None:
     SocialApp.objects.create(provider="openid_connect", provider_id="planted", name="Planted", client_id="x")
     assert browser.client.post("/accounts/oidc/planted/login/").status_code == 404
     assert "Planted" not in browser.client.get(reverse("account_login")).content.decode()
+
+
+@pytest.mark.parametrize("has_one", [True, False])
+def test_login_of_who_owes_a_second_factor_leads_to_it_and_on(browser: Browser, has_one: bool) -> None:
+    """At once, and not at the first form: that would have been filled in for nothing."""
+    browser.log_in()
+    person = browser.person()
+    assert person is not None
+    secret = give_app(person) if has_one else ""
+    browser.client.post(reverse("account_logout"))
+    browser.settings.SECOND_FACTOR = "operators"
+    User.objects.update(is_superuser=True)
+    answer = browser.log_in(next="/users/")
+    assert answer.headers["Location"] == "/accounts/second-factor/show/?next=%2Fusers%2F"
+    if has_one:
+        form = {"code": otp.code(secret), "next": "/users/"}
+        assert browser.client.post(answer.headers["Location"], form).headers["Location"] == "/users/"
+    else:
+        assert browser.client.get(answer.headers["Location"]).headers["Location"] == reverse("mfa_index")
+
+
+def test_login_of_everybody_else_leads_where_they_were_going(browser: Browser) -> None:
+    browser.settings.SECOND_FACTOR = "operators"
+    assert browser.log_in(next="/namespaces/").headers["Location"] == "/namespaces/"

@@ -1,0 +1,116 @@
+"""The second factor: what somebody shows here beside the word of their identity provider, before they change anything.
+
+allauth keeps the factors (an app with codes that change, passkeys, recovery codes) and notes in the session when one
+was shown. Whether one is demanded, and of whom, is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from accounts import fresh
+from accounts.models import Level, User
+from accounts.redirects import lead_by_way_of
+from accounts.submissions import not_done
+from audit.models import Event
+from audit.record import record
+
+V = TypeVar("V", bound=Callable[..., object])
+HOLDS = timedelta(hours=12)
+"""So long after it was shown in a session a second factor is not asked for again there."""
+
+
+def before_second_factor(view: V) -> V:
+    """Mark a view whose forms somebody may send who owes a second factor."""
+    view.is_before_second_factor = True  # type: ignore[attr-defined]
+    return view
+
+
+def of(person: User) -> QuerySet[Authenticator]:
+    """Return the factors of a person. Recovery codes are none: they stand for one that is lost."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user=person)
+    return found.exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+
+def must_have(person: User) -> bool:
+    """Whether this person may change nothing before they have one: a rule of the installation."""
+    if settings.SECOND_FACTOR == "admins" and person.level == Level.ADMIN:
+        return True
+    return person.is_operator and settings.SECOND_FACTOR != "nobody"
+
+
+def may_remove(factor: Authenticator) -> bool:
+    """Whether it is not the last one of somebody who must have one."""
+    return not must_have(factor.user) or of(factor.user).exclude(pk=factor.pk).exists()
+
+
+def is_owed(request: HttpRequest) -> bool:
+    """Whether the reader has to show one before anything is changed: everybody who has one, and who must have one."""
+    person = request.user
+    if not isinstance(person, User) or was_shown(request, within=HOLDS):
+        return False
+    return must_have(person) or of(person).exists()
+
+
+def was_shown(request: HttpRequest, *, within: timedelta) -> bool:
+    """Whether the reader showed one in this session, so long ago at most."""
+    shown = [
+        note["at"] for note in get_authentication_records(request, request.user) if note["method"] == "mfa"
+    ]
+    return bool(shown) and time.time() - max(shown) < within.total_seconds()
+
+
+def on_shown(
+    sender: object, request: HttpRequest, user: User, authenticator: Authenticator, **_kwargs: object
+) -> None:
+    """Somebody showed one: that also says who they are, as a login anew would."""
+    fresh.note_second_factor(request)
+    _record("second_factor.shown", user, authenticator)
+
+
+def on_failed(sender: object, user: User, authenticator: Authenticator, **_kwargs: object) -> None:
+    """Somebody gave a wrong code."""
+    _record("second_factor.shown", user, authenticator, outcome=Event.Outcome.DENIED)
+
+
+def _record(act: str, person: User, authenticator: Authenticator, **more: Any) -> None:
+    with transaction.atomic():
+        record(act, by=person, about=person, after={"kind": authenticator.type}, **more)
+
+
+class SecondFactorFirst:
+    """Whoever owes a second factor may read, and is led to it before a form is done."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> HttpResponse | None:
+        """Let the view run if it changes nothing that others see, or nothing is owed."""
+        marks = ("is_before_second_factor", "is_before_terms", "is_repeatable")
+        if request.method in {"GET", "HEAD", "OPTIONS"} or any(getattr(view, mark, False) for mark in marks):
+            return None
+        if not is_owed(request):
+            return None
+        messages.info(request, _("Nothing was done yet. Show your second factor, then do it once more."))
+        return not_done(lead_by_way_of("mfa_reauthenticate", request))
