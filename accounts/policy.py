@@ -31,6 +31,11 @@ def may_set_level(reader: Reader, person: User) -> bool:
     return is_operator(reader) and reader.pk != person.pk
 
 
+def may_set_operator(reader: Reader, person: User) -> bool:
+    """Whether the reader may make this person an operator, or end that: operators only, nobody themselves."""
+    return is_operator(reader) and reader.pk != person.pk
+
+
 def may_suspend(reader: Reader, person: User) -> bool:
     """Whether the reader may suspend this person, and lift it: operators only, nobody themselves."""
     return is_operator(reader) and reader.pk != person.pk

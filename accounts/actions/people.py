@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts import policy
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
-from accounts.models import Identity, Level, LevelChange, User
+from accounts.models import BreakGlass, Identity, Level, LevelChange, User
 from accounts.signals import person_changed
 from audit.record import record
 
@@ -119,6 +119,33 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     person.refresh_from_db()
     _note(LevelChange.Act.SET, person, (Level(before.level), Level(level)), by=by, request_id=request_id)
     person_changed.send(sender=User, person=person, by=by)
+    return person
+
+
+@transaction.atomic
+def set_operator(*, person: User, is_operator: bool, by: User) -> User:
+    """Make somebody an operator, or end that. Operators only, and nobody themselves: so one is always left.
+
+    Raises NotAllowed, and StateConflict for a guest and for an account that is not active.
+    """
+    lock(person, by)  # of two operators who end each other, the second finds that they are none any more
+    if not policy.may_set_operator(as_stored(by), person):
+        raise NotAllowed(_("Only operators make and end operators, and nobody themselves."))
+    before = User.objects.get(pk=person.pk)
+    if before.is_superuser == is_operator:
+        return before
+    if is_operator and (before.is_guest or not before.is_active):
+        raise StateConflict(_("Only somebody who is in, and a user at least, can become an operator."))
+    if BreakGlass.objects.filter(person=person.pk).exists():
+        raise StateConflict(_("A break-glass operator is made and ended on the server."))
+    User.objects.filter(pk=person.pk).update(is_superuser=is_operator)
+    person.refresh_from_db()
+    what = {True: "operator.made", False: "operator.ended"}
+    record(
+        what[is_operator], by=by, about=person,
+        before={"is_superuser": before.is_superuser}, after={"is_superuser": is_operator},
+    )  # fmt: skip
+    person_changed.send(sender=User, person=person, by=by, counts_as_before=True)
     return person
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 django.setup()
 
-from accounts.actions import merging, suspensions  # noqa: E402  (Django first)
+from accounts.actions import merging, people, suspensions  # noqa: E402  (Django first)
 from accounts.claims import Claims  # noqa: E402
 from accounts.models import Identity, Level, User  # noqa: E402
 from audit.models import Event  # noqa: E402
@@ -121,6 +121,12 @@ def deny(request_id: str, by: str, note: str) -> str:
     return str(requests.deny(request=found, note=note, by=_person(by)).pk)
 
 
+def make_operator(subject: str, by: str) -> str:
+    """Let an operator make somebody, who has logged in once, another operator."""
+    found = people.set_level(person=_person(subject), level=Level.USER, by=_person(by))
+    return str(people.set_operator(person=found, is_operator=True, by=_person(by)).pk)
+
+
 def suspend(subject: str, by: str, reason: str) -> str:
     """Let somebody suspend somebody."""
     made = suspensions.suspend(person=_person(subject), reason=reason, until=None, by=_person(by))
@@ -182,7 +188,7 @@ def _namespace(name: str) -> Namespace:
 
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, membership, request),
-    *(create, add, remove, ask, ask_for_level, deny, suspend),
+    *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

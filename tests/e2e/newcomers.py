@@ -34,5 +34,6 @@ BEATRICE = _newcomer(13600608, "Beatrice Rossi", _UCM)
 SAMI = _newcomer(13600609, "Sami Okoro", _UCM)  # stays suspended, for the pages that show it
 JUNO = _newcomer(13600610, "Juno Reed", _OU)  # is suspended and comes back
 SOFIA = _newcomer(13600621, "Sofia Costa", _UCM)  # asks to become a user, then for level admin
+MARTA = _newcomer(13600622, "Marta Silva", _OU)  # becomes an operator with a second factor
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA)
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA)

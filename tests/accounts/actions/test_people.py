@@ -1,4 +1,4 @@
-"""First login, later logins, vouching, levels, the first operator."""
+"""First login, later logins, vouching, levels, operators and the first one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.db import DatabaseError, transaction
 
-from accounts.actions import people
+from accounts.actions import break_glass, people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, Level, LevelChange, User
@@ -361,3 +361,49 @@ class TestFirstOperator:
     def test_namespaces_of_the_first_operator_follow(self, cast: Cast, fire: Namespace) -> None:
         people.make_first_operator(identity=cast.eda.identities.get())
         assert Namespace.objects.get(pk=fire.pk).generation == fire.generation + 1
+
+
+class TestSetOperator:
+    def test_makes_and_ends(self, cast: Cast) -> None:
+        for is_operator, act in ((True, "operator.made"), (False, "operator.ended")):
+            people.set_operator(person=cast.eda, is_operator=is_operator, by=cast.olga)
+            cast.eda.refresh_from_db()
+            assert (cast.eda.is_operator, cast.eda.level) == (is_operator, Level.USER)
+            event = Event.objects.get(act=act)
+            assert (event.actor, event.object_id) == (str(cast.olga.pk), str(cast.eda.pk))
+            assert (event.before, event.after) == (
+                {"is_superuser": not is_operator},
+                {"is_superuser": is_operator},
+            )
+
+    @pytest.mark.parametrize("who", ["paula", "nils", "eda", "ana"])
+    def test_operators_only(self, who: str, cast: Cast) -> None:
+        with pytest.raises(NotAllowed):
+            people.set_operator(person=cast.otto, is_operator=True, by=getattr(cast, who))
+
+    def test_nobody_themselves(self, cast: Cast) -> None:
+        with pytest.raises(NotAllowed):
+            people.set_operator(person=cast.olga, is_operator=False, by=cast.olga)
+        assert User.objects.get(pk=cast.olga.pk).is_operator
+
+    def test_who_was_one_a_moment_ago_does_not_count(self, cast: Cast) -> None:
+        User.objects.filter(pk=cast.olga.pk).update(is_superuser=False)
+        with pytest.raises(NotAllowed):
+            people.set_operator(person=cast.eda, is_operator=True, by=cast.olga)
+
+    def test_no_guest_and_nobody_who_is_out(self, cast: Cast) -> None:
+        User.objects.filter(pk=cast.otto.pk).update(is_active=False)
+        for person in (cast.ana, cast.otto):
+            with pytest.raises(StateConflict, match="user at least"):
+                people.set_operator(person=person, is_operator=True, by=cast.olga)
+            assert not User.objects.get(pk=person.pk).is_superuser
+
+    def test_twice_changes_once(self, cast: Cast) -> None:
+        for _time in range(2):
+            people.set_operator(person=cast.eda, is_operator=True, by=cast.olga)
+        assert Event.objects.filter(act="operator.made").count() == 1
+
+    def test_not_a_break_glass_operator(self, cast: Cast) -> None:
+        given = break_glass.make(name="Night shift")
+        with pytest.raises(StateConflict, match="on the server"):
+            people.set_operator(person=given.person, is_operator=False, by=cast.olga)

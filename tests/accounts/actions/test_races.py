@@ -65,6 +65,18 @@ def test_two_operators_who_set_each_others_level_do_not_wait_for_each_other() ->
         assert set(User.objects.values_list("level", flat=True)) == {level}
 
 
+def test_of_two_operators_who_end_each_other_one_is_left() -> None:
+    for chance in rounds():
+        User.objects.update(is_superuser=False)
+        olga, oskar = (
+            factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True) for _index in range(2)
+        )
+        finishes = race(chance, end_operator(oskar, olga), end_operator(olga, oskar))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [NotAllowed]
+        assert User.objects.filter(is_superuser=True).count() == 1
+
+
 def test_identity_that_two_people_show_is_linked_to_one() -> None:
     for number, chance in enumerate(rounds()):
         eda, otto = (factories.person(name) for name in ("Eda", "Otto"))
@@ -233,3 +245,7 @@ def enter(person: User, identity: Identity) -> Act:
             AccountAdapter(request).login(request, person)
 
     return log_in
+
+
+def end_operator(person: User, by: User) -> Act:
+    return lambda: people.set_operator(person=person, is_operator=False, by=by)
