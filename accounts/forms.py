@@ -31,6 +31,18 @@ class LevelForm(forms.Form):
     )
 
 
+class OperatorForm(forms.Form):
+    """Whether somebody is to be an operator, and that this is meant."""
+
+    operator = forms.ChoiceField(
+        choices=(("yes", ""), ("no", "")), error_messages={"required": gettext_lazy("Say which.")}
+    )
+    sure = forms.BooleanField(
+        label=gettext_lazy("I mean this."),
+        error_messages={"required": gettext_lazy("Say that you mean it.")},
+    )
+
+
 class IssuerForm(forms.Form):
     """Which issuer somebody who is logged in goes to now, and where from there."""
 

@@ -67,5 +67,6 @@ urlpatterns = [
     path("users/<uuid:person_id>/level/", people.level, name="person_level"),
     path("users/<uuid:person_id>/vouch/", people.vouch, name="person_vouch"),
     path("users/<uuid:person_id>/suspend/", people.suspend, name="person_suspend"),
+    path("users/<uuid:person_id>/operator/", people.operator, name="person_operator"),
     path("users/<uuid:person_id>/lift/", people.lift, name="person_lift"),
 ]

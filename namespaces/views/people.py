@@ -24,7 +24,7 @@ from accounts import fresh, policy, sessions
 from accounts.actions import people as actions
 from accounts.actions import suspensions
 from accounts.errors import Refusal
-from accounts.forms import LevelForm
+from accounts.forms import LevelForm, OperatorForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Identity, Level, LevelChange, Merge, User
@@ -132,6 +132,27 @@ def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
         return _person(request, found, form=form, refusal=refusal)
     texts = {"person": found, "level": found.get_level_display()}
     messages.success(request, _("The level of %(person)s is %(level)s now.") % texts)
+    return redirect("person", person_id)
+
+
+@leads_to_issuers
+@login_needed
+@require_POST
+def operator(request: KnownRequest, person_id: UUID) -> HttpResponse:
+    """Make somebody an operator, or end that."""
+    found = _person_or_404(request.user, person_id)
+    form = OperatorForm(request.POST)
+    if not form.is_valid():
+        return _person(request, found, operator_form=form)
+    if policy.may_set_operator(request.user, found) and not fresh.is_shown(request):
+        return ask_again(request, "person", person_id)
+    is_operator = form.cleaned_data["operator"] == "yes"
+    try:
+        actions.set_operator(person=found, is_operator=is_operator, by=request.user)
+    except Refusal as refusal:
+        return _person(request, found, refusal=refusal)
+    words = _("%(person)s is an operator now.") if is_operator else _("%(person)s is no operator any more.")
+    messages.success(request, words % {"person": found})
     return redirect("person", person_id)
 
 
@@ -260,7 +281,12 @@ def _address(given: dict[str, str], **changes: str) -> str:
 
 
 def _person(
-    request: KnownRequest, found: User, *, form: LevelForm | None = None, refusal: Refusal | None = None
+    request: KnownRequest,
+    found: User,
+    *,
+    form: LevelForm | None = None,
+    operator_form: OperatorForm | None = None,
+    refusal: Refusal | None = None,
 ) -> HttpResponse:
     visible = visible_namespaces(request.user)
     memberships = list(
@@ -282,6 +308,10 @@ def _person(
         and policy.may_vouch(request.user)
         and found.pk != request.user.pk,
         "may_set_level": policy.may_set_level(request.user, found) and found.merged_into_id is None,
+        "may_set_operator": policy.may_set_operator(request.user, found)
+        and found.is_active
+        and not found.is_guest,
+        "operator_form": operator_form or OperatorForm(),
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
         **showing(request, reverse("person", args=[found.pk])),
@@ -289,7 +319,11 @@ def _person(
         **(_history(found) if request.user.is_operator else {}),
     }
     return page(
-        request, "namespaces/person.html", context, refusal=refusal, invalid=bool(form and form.errors)
+        request,
+        "namespaces/person.html",
+        context,
+        refusal=refusal,
+        invalid=bool((form and form.errors) or (operator_form and operator_form.errors)),
     )
 
 

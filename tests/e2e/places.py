@@ -131,6 +131,7 @@ NO_PAGES = {
     "show_again": "leads to the identity provider",
     "session_end": "takes a form, and leads to the profile",
     "sessions_end": "takes a form, and leads to the profile",
+    "person_operator": "takes a form, and leads to the person",
     "person_lift": "takes a form, and leads to the person",
     "openid_connect_login": "leads to the identity provider",
     "socialaccount_connections": "leads to the profile",

@@ -81,6 +81,7 @@ TABLE = {
     "person_level": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
     "person_vouch": (NOT_BY_GET, (302, 404, 404, 404, 404, 302, 302)),
     "person_suspend": ((302, 404, 404, 404, 404, 403, 200), (302, 404, 404, 404, 404, 403, 400)),
+    "person_operator": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
     "person_lift": (NOT_BY_GET, (302, 404, 404, 404, 404, 403, 409)),
 }
 ELSEWHERE = {"livez", "readyz"}  # tests/portal/test_health.py; what begins with accounts/: tests/accounts/
@@ -166,7 +167,7 @@ def test_all_forms_are_done_once_but_those_that_decide_nothing() -> None:
                 found.add(pattern.name)
         return found
 
-    names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link"}
+    names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link", "break_glass"}
     assert marked(get_resolver().url_patterns) == {"theme", "name_check"} | names_of_login
 
 

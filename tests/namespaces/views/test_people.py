@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actions import people, suspensions
@@ -26,6 +28,7 @@ from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
+Answer = Any  # what the test client returns
 NEXT, PREVIOUS = (re.compile(rf'rel="{rel}" href="([^"]+)"') for rel in ("next", "prev"))
 
 
@@ -355,3 +358,54 @@ class TestFreshLogin:
         client.post(f"/users/{cast.ana.pk}/vouch/")
         cast.ana.refresh_from_db()
         assert cast.ana.level == Level.USER
+
+
+class TestOperator:
+    def send(self, client: Client, person: User, operator: str = "yes", **form: str) -> Answer:
+        given = {"operator": operator, "sure": "on", **form}
+        return client.post(reverse("person_operator", args=[person.pk]), given)
+
+    def test_is_made_and_ended(self, browse: Browse, cast: Cast) -> None:
+        olga = browse(cast.olga)
+        page = reverse("person", args=[cast.eda.pk])
+        assert "Make Eda Kaya an operator" in olga.get(page).content.decode()
+        assert self.send(olga, cast.eda).headers["Location"] == page
+        cast.eda.refresh_from_db()
+        assert cast.eda.is_operator
+        shown = olga.get(page).content.decode()
+        assert "Eda Kaya is an operator now." in shown
+        assert "End it for Eda Kaya" in shown
+        self.send(olga, cast.eda, "no")
+        cast.eda.refresh_from_db()
+        assert not cast.eda.is_operator
+
+    @pytest.mark.parametrize("form", [{"sure": ""}, {"operator": ""}, {"operator": "maybe"}])
+    def test_bad_input_changes_nothing(self, form: dict[str, str], browse: Browse, cast: Cast) -> None:
+        answer = self.send(browse(cast.olga), cast.eda, **form)
+        assert answer.status_code == 400
+        cast.eda.refresh_from_db()
+        assert not cast.eda.is_operator
+
+    def test_level_admin_may_not(self, browse: Browse, cast: Cast) -> None:
+        assert self.send(browse(cast.paula), cast.paula).status_code == 403
+        assert self.send(browse(cast.paula), cast.eda).status_code == 403
+        assert (
+            "an operator"
+            not in browse(cast.paula).get(reverse("person", args=[cast.eda.pk])).content.decode()
+        )
+
+    def test_wants_a_fresh_login(self, browse: Browse, cast: Cast) -> None:
+        olga = browse(cast.olga)
+        show(olga, cast.olga, minutes_ago=16)
+        assert self.send(olga, cast.eda).headers["Location"] == reverse("person", args=[cast.eda.pk])
+        cast.eda.refresh_from_db()
+        assert not cast.eda.is_operator
+
+    def test_nobody_themselves_and_no_guest(self, browse: Browse, cast: Cast) -> None:
+        olga = browse(cast.olga)
+        assert self.send(olga, cast.olga, "no").status_code == 403
+        assert self.send(olga, cast.ana).status_code == 409
+        assert (
+            "Operators may do everything"
+            not in olga.get(reverse("person", args=[cast.ana.pk])).content.decode()
+        )
