@@ -31,11 +31,13 @@ from tests.benchmarks import (
     figures,
     finding_people,
     leaks,
+    logins,
     outage,
     resurrection,
     revocation,
     scale,
     sizes,
+    suspension,
     sweep,
     throughput,
 )
@@ -54,6 +56,8 @@ ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "scale": scale.measure,
     "throughput": throughput.measure,
     "leaks": leaks.measure,
+    "logins": logins.measure,
+    "suspension": suspension.measure,
 }
 
 
@@ -134,7 +138,7 @@ ON_ITS_OWN: dict[str, Callable[[], Iterable[Figure]]] = {
 
 
 # What `make bench` takes; the others fill big clusters or wait for minutes.
-USUAL = ("access", "sweep", "directory", "demonstration", "revocation")
+USUAL = ("access", "logins", "sweep", "directory", "demonstration", "revocation", "suspension")
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from accounts.errors import StateConflict
+from accounts.actions import suspensions
+from accounts.errors import Refusal
 from accounts.models import User
 from namespaces import tasks
 from namespaces.access import Role
@@ -54,6 +55,29 @@ def plan(number: int, seed: int) -> list[tuple[str, str]]:
     for namespace, subjects in _editors().items():
         found += [(namespace, subject) for subject in subjects[:WATCHED]]
     return random.Random(seed).sample(sorted(found), number)
+
+
+def plan_suspensions(number: int, seed: int) -> dict[str, list[str]]:
+    """Choose by chance so many people who are an admin nowhere, as {subject: their namespaces}.
+
+    Raises ValueError if there are not so many.
+    """
+    places: dict[str, list[str]] = {}
+    admins = set()
+    rows = Membership.objects.current().exclude(person__identities=None)
+    for subject, name, role in rows.values_list("person__identities__subject", "namespace__name", "role"):
+        places.setdefault(subject, []).append(name)
+        if role == Role.ADMIN:
+            admins.add(subject)
+    chosen = random.Random(seed).sample(sorted(places.keys() - admins), number)
+    return {subject: sorted(places[subject]) for subject in chosen}
+
+
+def suspend(subject: str) -> float:
+    """Suspend somebody; return when that was committed."""
+    person = User.objects.get(identities__subject=subject)
+    reason = "Their laptop was stolen."
+    return _committed(lambda: suspensions.suspend(person=person, reason=reason, until=None, by=operator()))
 
 
 def strangers(number: int, seed: int, besides: list[str]) -> list[tuple[str, str]]:
@@ -155,8 +179,8 @@ def generate(per_second: float, seconds: float, seed: int) -> dict[str, Any]:
             time.sleep(done / per_second - passed)
         try:
             generator.change()
-        except StateConflict:
-            continue  # somebody else was faster
+        except Refusal:
+            continue  # somebody else was faster, or suspended the person
         done += 1
     return {"done": done, "seconds": time.monotonic() - begun}
 
@@ -165,7 +189,8 @@ def serve() -> None:
     """Do what is ordered until stdin ends."""
     acts: dict[str, Callable[..., Any]] = {
         "remove": remove, "add": add, "plan": plan, "strangers": strangers, "knock": knock, "join": join,
-        "generate": generate, "newest": newest, "unsettled": unsettled,
+        "plan_suspensions": plan_suspensions, "suspend": suspend, "generate": generate,
+        "newest": newest, "unsettled": unsettled,
     }  # fmt: skip
     hand.serve(acts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -53,9 +54,11 @@ class Browser:
         )
 
 
-def log_in(url: str, layout: Layout, subject: str) -> Browser:
-    """Log in at the portal as a browser does: login page, identity provider, callback."""
+def log_in(url: str, layout: Layout, subject: str, *, note: Callable[..., None] | None = None) -> Browser:
+    """Log in at the portal as a browser does: login page, identity provider, callback. `note` is given each answer."""
     session = requests.Session()
+    if note is not None:
+        session.hooks["response"].append(note)
     session.trust_env = False
     session.verify = str(layout.certificate_authority)
     page = session.get(f"{url}/accounts/login/", timeout=30)

@@ -21,8 +21,10 @@ def quiet(stack: Stack, *, sweep_seconds: float = SWEEP_SECONDS) -> None:
     stack.environment["BERTH_SWEEP_SECONDS"] = str(sweep_seconds)
 
 
-def staff(stack: Stack, workers: int, processes: int) -> None:
+def staff(stack: Stack, workers: int, processes: int, *, are_replaced: bool = True) -> None:
     """Start so many workers with so many processes each, and return when all of them listen.
+
+    A process is replaced after a number of tasks, unless `are_replaced` says otherwise.
 
     Processes, not threads: so docker-compose.yml has them, and two threads of one Python do not compute at once.
     """
@@ -30,6 +32,8 @@ def staff(stack: Stack, workers: int, processes: int) -> None:
         name = f"worker-{number}"
         command = [sys.executable, "-m", "celery", "--app", "portal", "worker", "--hostname", f"{name}@%h"]
         command += ["--concurrency", str(processes), "--loglevel", "WARNING"]
+        if not are_replaced:
+            command += ["--max-tasks-per-child", str(10**9)]
         log = stack.directory / "logs" / f"{name}.log"
         stack.children[name] = Child(name, command, log, env=stack.environment | {"BERTH_PROCESS": "worker"})
     _wait_for_listeners(stack, workers)
