@@ -37,7 +37,7 @@ from namespaces.policy import may_decide, visible_namespaces
 from namespaces.views import keyset, parameters
 from namespaces.views.answers import blame, page
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 MOST_COUNTED = 1000
 MOST_SHOWN = 100
 _ORDERS = {
