@@ -130,6 +130,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         """Return the name of the person: two people may share a phone."""
         return str(user)
 
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """Return what a passkey is called unless its owner says better."""
+        number: int = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return _("Passkey %(number)d") % {"number": number}
+
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Bind passkeys to our own address; allauth would take the Host header."""
         return {"id": urlsplit(settings.BASE_URL).hostname or "", "name": settings.SITE_NAME}

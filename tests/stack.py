@@ -125,6 +125,7 @@ def running(
         "BERTH_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
         "BERTH_STATIC_FROM_SOURCE": "1",
         "BERTH_SECOND_FACTOR": "nobody",  # it has tests of its own, and whoever sets one up is asked for it
+        "BERTH_BREAK_GLASS": "1",  # so that there is a page to look at
         "BERTH_SWEEP_SECONDS": "2",
         "BERTH_WEB_PROCESSES": str(web_processes),
         "BERTH_NAMESPACES_PER_ADMIN": "100",  # tests share the people; the limit has tests of its own

@@ -100,6 +100,8 @@ PLACES = (
     Place("identity_retire", "/profile/identities/{identity}/retire/", "identity-retire", ("member",)),
     Place("account_login", "/accounts/login/?next=/manage/", "login", ("anonymous",)),
     Place("account_logout", "/accounts/logout/", "logout", ("member",)),
+    Place("mfa_index", "/accounts/second-factor/", "second-factor"),
+    Place("break_glass", "/accounts/break-glass/", "break-glass", ("anonymous",)),
     Place("account_inactive", "/accounts/inactive/", "inactive", ("anonymous",), 403),
     Place("socialaccount_login_cancelled", "/accounts/cancelled/", "login-cancelled", ("anonymous",)),
     Place(
@@ -128,6 +130,14 @@ NO_PAGES = {
     "merge_withdraw": "takes a form, and leads to the profile",
     "terms_accept": "takes a form, and leads on",
     "identity_confirm": "asks after two logins: test_identities.py",
+    **dict.fromkeys(
+        (
+            *("mfa_activate_totp", "mfa_deactivate_totp", "mfa_add_webauthn", "mfa_remove_webauthn"),
+            *("mfa_view_recovery_codes", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
+        ),
+        "for somebody who has just shown who they are, or has a second factor: test_second_factor.py",
+    ),
+    "mfa_generate_recovery_codes": "takes a form, and leads to the codes",
     "show_again": "leads to the identity provider",
     "session_end": "takes a form, and leads to the profile",
     "sessions_end": "takes a form, and leads to the profile",

@@ -14,7 +14,7 @@ from tests import otp
 from tests.e2e import rows
 from tests.e2e.hands import Hands
 from tests.e2e.newcomers import GRETA, MARTA
-from tests.e2e.test_suspension import assert_fits
+from tests.e2e.quality import problems
 from tests.e2e.windows import Windows, log_in
 
 VIRTUAL = {
@@ -40,7 +40,7 @@ def test_operator_with_an_app_and_a_passkey(windows: Windows) -> None:
     hers.context.clear_cookies()
     begin_login(way, hers, "/users/")
     expect(hers).to_have_url(re.compile("/accounts/second-factor/show/"))
-    assert_fits(hers)
+    assert_sound(hers)
     way.press(hers, "link", "Not now, only read")
     way.go(hers, f"/users/{greta}/")
     way.press(hers, "button", re.compile("^Vouch for"))
@@ -56,7 +56,7 @@ def test_operator_with_an_app_and_a_passkey(windows: Windows) -> None:
     hers.context.clear_cookies()
     begin_login(way, hers, "/users/")
     way.press(hers, "link", "Use a passkey")
-    assert_fits(hers)
+    assert_sound(hers)
     way.press(hers, "button", "Use a passkey")
     expect(hers).to_have_url(re.compile("/users/$"))
 
@@ -67,11 +67,12 @@ def set_up_an_app(way: Hands, page: Page) -> tuple[str, list[str]]:
     way.press(page, "link", "Set up a second factor")
     way.press(page, "link", "Set up an app with codes")
     expect(page.get_by_role("img", name="The secret below as a picture to scan")).to_be_visible()
-    assert_fits(page)
+    assert_sound(page)
     secret = page.locator("main code").inner_text()
     way.fill(page, "Authenticator code", otp.code(secret))
     way.press(page, "button", "Set it up")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    assert_sound(page)
     codes = page.locator("main code").inner_text().split()
     assert len(codes) == 10
     way.press(page, "link", "I have kept them")
@@ -84,10 +85,14 @@ def add_a_passkey(way: Hands, page: Page) -> None:
     tools.send("WebAuthn.enable")
     tools.send("WebAuthn.addVirtualAuthenticator", {"options": VIRTUAL})
     way.press(page, "link", "Add a passkey")
+    assert_sound(page)
     way.fill(page, "Name", "My phone")
-    assert_fits(page)
     way.press(page, "button", "Add this device or key")
     expect(page.locator("main li", has_text="My phone")).to_contain_text("passkey")
+    assert_sound(page)
+    way.press(page, "link", "Remove My phone")
+    assert_sound(page)
+    way.press(page, "link", "Keep it")
 
 
 def begin_login(way: Hands, page: Page, next_page: str) -> None:
@@ -95,3 +100,11 @@ def begin_login(way: Hands, page: Page, next_page: str) -> None:
     way.go(page, f"/accounts/login/?next={next_page}")
     way.press(page, "button", "Log in with CILogon")
     way.press(page, "button", re.compile(f"^{MARTA.name}"))
+
+
+def assert_sound(page: Page) -> None:
+    """The page, opened by its address, is as every page has to be: HTML, accessibility, width."""
+    response = page.reload()
+    assert response is not None
+    assert not problems(page, response)
+    page.set_viewport_size({"width": 1280, "height": 900})
