@@ -65,11 +65,11 @@ def is_owed(request: HttpRequest) -> bool:
 
 
 def was_shown(request: HttpRequest, *, within: timedelta) -> bool:
-    """Whether the reader showed one in this session, so long ago at most."""
-    shown = [
-        note["at"] for note in get_authentication_records(request, request.user) if note["method"] == "mfa"
-    ]
-    return bool(shown) and time.time() - max(shown) < within.total_seconds()
+    """Whether the reader showed one in this session, so long ago at most, that they still have: one that was lost or
+    stolen, and taken away, shows nothing any more."""
+    notes = [note for note in get_authentication_records(request, request.user) if note["method"] == "mfa"]
+    lately = [note["id"] for note in notes if time.time() - note["at"] < within.total_seconds()]
+    return bool(lately) and Authenticator.objects.filter(pk__in=lately, user=request.user.pk).exists()
 
 
 def on_shown(

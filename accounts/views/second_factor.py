@@ -27,6 +27,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import fresh, second_factor, sessions
+from accounts.actions import people
 from accounts.guards import KnownRequest, P, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import User
@@ -94,6 +95,9 @@ class _AddApp(_InWords, ActivateTOTPView):
     template_name = "accounts/second_factor_app.html"
 
     def form_valid(self, form: Form) -> HttpResponse:
+        people.lock(_reader(self.request))
+        if second_factor.of(_reader(self.request)).filter(type=Authenticator.Type.TOTP).exists():
+            return not_done(redirect("mfa_index"))  # another window was faster
         answer: HttpResponse = super().form_valid(form)
         # The code that was just given shows the app as well: nobody wants to wait for the next one.
         shown = ReauthenticateForm(user=self.request.user, data={"code": form.cleaned_data["code"]})

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts import second_factor
 from accounts.actions import merging
+from accounts.actions import second_factor as actions
 from accounts.models import Level, Session, Suspension, User
 from audit.models import Event
 from tests import otp
@@ -242,6 +243,16 @@ class TestShow:
         secret = give_app(cast.olga)
         show(browser(cast.olga), secret)
         assert set_level(browser(cast.olga, shown_minutes_ago=1), cast.ana) == 302
+        assert cast.ana.level == Level.GUEST
+
+    def test_shows_nothing_once_it_was_taken_away(self, cast: Cast) -> None:
+        """A thief who showed it does not go on with it in a session of theirs."""
+        secret = give_app(cast.olga)
+        client = browser(cast.olga, shown_minutes_ago=1)
+        show(client, secret)
+        actions.forget(person=cast.olga, by=None, reason="stolen")
+        give_app(cast.olga)
+        assert set_level(client, cast.ana) == 302
         assert cast.ana.level == Level.GUEST
 
     def test_a_key_that_is_gone_is_said_in_words(self, cast: Cast, settings: LazySettings) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import timedelta
 
 import pytest
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import LazySettings
 from django.contrib.auth.models import AnonymousUser
@@ -23,7 +25,8 @@ from accounts.models import Identity, Level, Merge, Session, Suspension, User
 from accounts.provider import admission
 from accounts.sessions import SessionStore
 from audit.models import Event
-from tests import factories
+from tests import factories, otp
+from tests.accounts import second_factors
 from tests.racing import Act, race, rounds
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -75,6 +78,16 @@ def test_of_two_operators_who_end_each_other_one_is_left() -> None:
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert [type(finish.refusal) for finish in finishes if not finish.won] == [NotAllowed]
         assert User.objects.filter(is_superuser=True).count() == 1
+
+
+def test_of_two_windows_that_set_up_an_app_one_does() -> None:
+    for chance in rounds(20):
+        person = factories.person("Eda")
+        one, two = (set_up_an_app(person) for _window in range(2))
+        finishes = race(chance, one, two)
+        assert [finish.refusal for finish in finishes] == [None, None]
+        assert Authenticator.objects.filter(user=person, type="totp").count() == 1
+        assert Event.objects.filter(act="second_factor.added", actor=str(person.pk)).count() == 1
 
 
 def test_identity_that_two_people_show_is_linked_to_one() -> None:
@@ -249,3 +262,12 @@ def enter(person: User, identity: Identity) -> Act:
 
 def end_operator(person: User, by: User) -> Act:
     return lambda: people.set_operator(person=person, is_operator=False, by=by)
+
+
+def set_up_an_app(person: User) -> Act:
+    """Open the page in a window of its own; return what sends its form."""
+    client = second_factors.browser(person, shown_minutes_ago=1)
+    secret = re.search(r"<code>([A-Z2-7]{32})</code>", client.get(second_factors.ADD_APP).content.decode())
+    assert secret
+    form = {"code": otp.code(secret[1])}
+    return lambda: client.post(second_factors.ADD_APP, form).status_code
