@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,8 +18,10 @@ from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
 from namespaces.access import Role
+from namespaces.actions.members import without_another_admin
 from namespaces.actions.namespaces import Page, PublicationEntry
-from namespaces.models import Visibility
+from namespaces.actions.succession import candidates
+from namespaces.models import Namespace, Visibility
 from namespaces.validators import validate_link
 
 REASON_MIN_LENGTH, REASON_MAX_LENGTH = 20, 2000
@@ -64,6 +67,50 @@ class SuspendForm(forms.Form):
         if day > date.max - timedelta(days=2):
             raise ValidationError(_("Give a day that is nearer."))
         return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
+
+
+class PersonField(forms.ModelChoiceField):
+    """A person by their id; whatever is no id is told in the words for a person who does not exist."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the person, or raise the one error."""
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from error
+
+
+class SuccessorField(PersonField):
+    """Who takes over a namespace. Names may be alike, so the institution stands with them."""
+
+    def label_from_instance(self, person: User) -> str:
+        """Return name and institution."""
+        return f"{person}, {person.institution}" if person.institution else str(person)
+
+
+class SuccessorsForm(forms.Form):
+    """Who takes over each namespace that would be without an admin. That none lacks is a rule of the action."""
+
+    def __init__(self, *args: Any, person: User, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.orphans = without_another_admin(person)
+        for namespace in self.orphans:
+            self.fields[self._name(namespace)] = SuccessorField(
+                label=_("Who takes over %(namespace)s") % {"namespace": namespace},
+                queryset=candidates(namespace, instead_of=person, by=by),
+                empty_label=_("Choose a person"),
+                required=False,
+                error_messages={"invalid_choice": _("This person cannot take over. Choose again.")},
+            )
+
+    def successors(self) -> dict[UUID, User]:
+        """Return who was chosen, by namespace."""
+        chosen = {namespace.pk: self.cleaned_data[self._name(namespace)] for namespace in self.orphans}
+        return {namespace: person for namespace, person in chosen.items() if person is not None}
+
+    @staticmethod
+    def _name(namespace: Namespace) -> str:
+        return f"successor_{namespace.pk.hex}"
 
 
 class JoinForm(forms.Form):
@@ -154,17 +201,6 @@ class RoleForm(forms.Form):
             "invalid_choice": gettext_lazy("There is no such role."),
         },
     )
-
-
-class PersonField(forms.ModelChoiceField):
-    """A person by their id; whatever is no id is told in the words for a person who does not exist."""
-
-    def to_python(self, value: Any) -> Any:
-        """Return the person, or raise the one error."""
-        try:
-            return super().to_python(value)
-        except ValidationError as error:
-            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from error
 
 
 class AddMemberForm(RoleForm):

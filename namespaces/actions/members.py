@@ -128,7 +128,7 @@ def on_person_changed(
     lock_all(concerned)
     counts = counts_as_before or (person.is_active and not person.is_guest)
     if not counts and (orphans := without_another_admin(person)):
-        raise _last_admin(person, orphans)
+        raise last_admin(person, orphans)
     request_reconcile(*concerned, lane=REVOCATIONS)
 
 
@@ -171,10 +171,11 @@ def without_another_admin(person: User) -> list[Namespace]:
 
 def _keep_an_admin(namespace: Namespace, *, without: User) -> None:
     if namespace in without_another_admin(without):
-        raise _last_admin(without, [namespace])
+        raise last_admin(without, [namespace])
 
 
-def _last_admin(person: User, namespaces: list[Namespace]) -> StateConflict:
+def last_admin(person: User, namespaces: list[Namespace]) -> StateConflict:
+    """Return the refusal of what would leave these namespaces without an admin."""
     names = ", ".join(map(str, namespaces))
     return StateConflict(
         _("%(person)s is the last admin of %(namespaces)s. Make somebody else an admin first.")

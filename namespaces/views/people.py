@@ -30,8 +30,8 @@ from accounts.leading_out import leads_to_issuers
 from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.views.again import ask_again, showing
 from namespaces import inbox, standing
-from namespaces.actions.members import without_another_admin
-from namespaces.forms import SuspendForm
+from namespaces.actions import succession
+from namespaces.forms import SuccessorsForm, SuspendForm
 from namespaces.models import Membership
 from namespaces.policy import may_decide, visible_namespaces
 from namespaces.views import keyset, parameters
@@ -121,15 +121,20 @@ def vouch(request: KnownRequest, person_id: UUID) -> HttpResponse:
 def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     """Set somebody's level."""
     found = _person_or_404(request.user, person_id)
-    form = LevelForm(request.POST)
-    if not form.is_valid():
-        return _person(request, found, form=form)
+    form, successors = LevelForm(request.POST), _successors(request, found)
+    if not form.is_valid() or not successors.is_valid():
+        return _person(request, found, form=form, successors=successors)
     if policy.may_set_level(request.user, found) and not fresh.is_shown(request):
         return ask_again(request, "person", person_id)
     try:
-        actions.set_level(person=found, level=Level(form.cleaned_data["level"]), by=request.user)
+        succession.set_level(
+            person=found,
+            level=Level(form.cleaned_data["level"]),
+            by=request.user,
+            successors=successors.successors(),
+        )
     except Refusal as refusal:
-        return _person(request, found, form=form, refusal=refusal)
+        return _person(request, found, form=form, successors=successors, refusal=refusal)
     texts = {"person": found, "level": found.get_level_display()}
     messages.success(request, _("The level of %(person)s is %(level)s now.") % texts)
     return redirect("person", person_id)
@@ -167,12 +172,15 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
     if found.suspension and request.method != "POST":
         return redirect("person", person_id)
     form = SuspendForm(request.POST) if request.method == "POST" else SuspendForm()
+    successors = _successors(request, found)
     refusal = None
-    if form.is_bound and form.is_valid() and not fresh.is_shown(request):
+    is_valid = form.is_valid() and successors.is_valid()
+    if is_valid and not fresh.is_shown(request):
         return ask_again(request, "person_suspend", person_id)
-    if form.is_bound and form.is_valid():
+    if is_valid:
+        chosen = successors.successors()
         try:
-            suspensions.suspend(person=found, **form.cleaned_data, by=request.user)
+            succession.suspend(person=found, **form.cleaned_data, by=request.user, successors=chosen)
         except Refusal as error:
             refusal = error
             blame(form, error)
@@ -186,11 +194,12 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         .filter(person=found)
         .select_related("namespace__cluster")
         .order_by("namespace__name"),
-        "orphans": without_another_admin(found),
+        "successors": successors,
         "sessions": sessions.of(found).count(),
         **showing(request, reverse("person_suspend", args=[found.pk])),
     }
-    return page(request, "namespaces/suspend.html", context, refusal=refusal, invalid=bool(form.errors))
+    invalid = bool(form.errors or successors.errors)
+    return page(request, "namespaces/suspend.html", context, refusal=refusal, invalid=invalid)
 
 
 @leads_to_issuers
@@ -217,6 +226,11 @@ def _may_see_or_404(reader: User) -> None:
 def _person_or_404(reader: User, person_id: UUID) -> User:
     _may_see_or_404(reader)
     return get_object_or_404(User, pk=person_id)
+
+
+def _successors(request: KnownRequest, found: User) -> SuccessorsForm:
+    data = request.POST if request.method == "POST" else None
+    return SuccessorsForm(data, person=found, by=request.user)
 
 
 def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
@@ -286,6 +300,7 @@ def _person(
     *,
     form: LevelForm | None = None,
     operator_form: OperatorForm | None = None,
+    successors: SuccessorsForm | None = None,
     refusal: Refusal | None = None,
 ) -> HttpResponse:
     visible = visible_namespaces(request.user)
@@ -297,6 +312,9 @@ def _person(
     )
     stands = standing.of_person(found, [membership.namespace for membership in memberships])
     asked_level = inbox.open_promotion(found)
+    may_set_level = policy.may_set_level(request.user, found) and found.merged_into_id is None
+    if may_set_level and successors is None:
+        successors = SuccessorsForm(person=found, by=request.user)
     context = {
         "person": found,
         "identities": found.identities.order_by("created_at"),
@@ -307,24 +325,20 @@ def _person(
         and found.is_active
         and policy.may_vouch(request.user)
         and found.pk != request.user.pk,
-        "may_set_level": policy.may_set_level(request.user, found) and found.merged_into_id is None,
         "may_set_operator": policy.may_set_operator(request.user, found)
         and found.is_active
         and not found.is_guest,
         "operator_form": operator_form or OperatorForm(),
+        "may_set_level": may_set_level,
+        "successors": successors,
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
         **showing(request, reverse("person", args=[found.pk])),
         "form": form or LevelForm(initial={"level": found.level}),
         **(_history(found) if request.user.is_operator else {}),
     }
-    return page(
-        request,
-        "namespaces/person.html",
-        context,
-        refusal=refusal,
-        invalid=bool((form and form.errors) or (operator_form and operator_form.errors)),
-    )
+    invalid = any(each and each.errors for each in (form, operator_form, successors))
+    return page(request, "namespaces/person.html", context, refusal=refusal, invalid=invalid)
 
 
 def _history(found: User) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
 from namespaces import desired_state, expiry, reconciliation, sweeping
 from namespaces.access import Role
-from namespaces.actions import drift, members, namespaces, requests
+from namespaces.actions import drift, members, namespaces, requests, succession
 from namespaces.actions.namespaces import Page
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
@@ -535,3 +535,68 @@ def test_right_withdrawn_at_any_moment_of_its_making_does_not_stay(
             )
         )
         assert len(left) == 2
+
+
+def suspend_after(person: User, by: User, namespace: Namespace, successor: User) -> Act:
+    """Suspend somebody; the successor takes over first."""
+    return lambda: succession.suspend(
+        person=fresh(person), reason="They left without a word.", until=None, by=fresh(by),
+        successors={namespace.pk: fresh(successor)},
+    )  # fmt: skip
+
+
+def test_successor_who_is_suspended_meanwhile_takes_over_nothing(cluster: Cluster) -> None:
+    """Either the one is an admin and stays, or was out before: then nothing of the other act is left."""
+    olga, oskar = (factories.person(name, is_superuser=True) for name in ("Olga", "Oskar"))
+    for chance in rounds():
+        person, successor = factories.person("Nils"), factories.person("Eda")
+        namespace = factories.NamespaceFactory.create(cluster=cluster)
+        factories.MembershipFactory.create(namespace=namespace, person=person, role=Role.ADMIN)
+        factories.MembershipFactory.create(namespace=namespace, person=successor)
+        finishes = race(
+            chance,
+            suspend_after(person, olga, namespace, successor),
+            suspend_after(successor, oskar, namespace, person),
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert admins_of(namespace) == 1
+        out = Event.objects.filter(act="person.suspended", object_id__in=(str(person.pk), str(successor.pk)))
+        assert out.count() == 1
+
+
+def test_successor_who_is_removed_meanwhile_takes_over_nothing(cluster: Cluster) -> None:
+    olga, oskar = (factories.person(name, is_superuser=True) for name in ("Olga", "Oskar"))
+    for chance in rounds():
+        person, successor, third = (factories.person(name) for name in ("Nils", "Eda", "Vera"))
+        namespace = factories.NamespaceFactory.create(cluster=cluster)
+        factories.MembershipFactory.create(namespace=namespace, person=person, role=Role.ADMIN)
+        for each in (successor, third):
+            factories.MembershipFactory.create(namespace=namespace, person=each)
+        membership = current(namespace, successor)
+        suspended, removed = race(
+            chance, suspend_after(person, olga, namespace, successor), remove(membership, oskar)
+        )
+        assert suspended.won != removed.won
+        assert admins_of(namespace) == 1
+        assert fresh(person).is_active is not suspended.won
+
+
+def test_two_who_demote_each_others_successor_do_not_wait_for_each_other(cluster: Cluster) -> None:
+    olga, oskar = (factories.person(name, is_superuser=True) for name in ("Olga", "Oskar"))
+
+    def demote(person: User, by: User, namespace: Namespace, successor: User) -> Act:
+        return lambda: succession.set_level(
+            person=fresh(person), level=Level.GUEST, by=fresh(by),
+            successors={namespace.pk: fresh(successor)},
+        )  # fmt: skip
+
+    for chance in rounds():
+        one, two = (factories.person(name) for name in ("Nils", "Eda"))
+        labs = [factories.NamespaceFactory.create(cluster=cluster) for _index in range(2)]
+        for namespace, admin, editor in ((labs[0], one, two), (labs[1], two, one)):
+            factories.MembershipFactory.create(namespace=namespace, person=admin, role=Role.ADMIN)
+            factories.MembershipFactory.create(namespace=namespace, person=editor)
+        finishes = race(chance, demote(one, olga, labs[0], two), demote(two, oskar, labs[1], one))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [admins_of(namespace) for namespace in labs] == [1, 1]

@@ -292,15 +292,32 @@ class TestLevel:
         assert answer.status_code == 400
         assert 'href="#id_level"' in answer.content.decode()
 
-    def test_last_admin_of_a_namespace_cannot_become_a_guest(
+    def test_last_admin_of_a_namespace_becomes_no_guest_without_a_successor(
         self, browse: Browse, cast: Cast, fire: Namespace
     ) -> None:
         Membership.objects.filter(namespace=fire, person=cast.paula).update(role=Role.EDITOR)
-        answer = browse(cast.olga).post(f"/users/{cast.nils.pk}/level/", {"level": "guest"})
+        client, field = browse(cast.olga), f"successor_{fire.pk.hex}"
+        assert "Who takes over avis-fire" in client.get(f"/users/{cast.nils.pk}/").content.decode()
+        answer = client.post(f"/users/{cast.nils.pk}/level/", {"level": "guest"})
+        page = answer.content.decode()
         assert answer.status_code == 409
-        assert "Nils Berg is the last admin of avis-fire." in answer.content.decode()
-        cast.nils.refresh_from_db()
-        assert cast.nils.level == Level.USER
+        assert "Nils Berg is the last admin of avis-fire." in page
+        assert '<option value="guest" selected>' in page
+        assert User.objects.get(pk=cast.nils.pk).level == Level.USER
+        wrong = client.post(f"/users/{cast.nils.pk}/level/", {"level": "guest", field: str(cast.otto.pk)})
+        assert wrong.status_code == 400
+        assert f'href="#id_{field}"' in wrong.content.decode()
+        answer = client.post(f"/users/{cast.nils.pk}/level/", {"level": "guest", field: str(cast.eda.pk)})
+        assert answer.status_code == 302
+        assert User.objects.get(pk=cast.nils.pk).level == Level.GUEST
+        assert Membership.objects.get(namespace=fire, person=cast.eda).role == Role.ADMIN
+
+    def test_who_is_nowhere_the_last_admin_is_asked_for_no_successor(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        page = browse(cast.olga).get(f"/users/{cast.nils.pk}/").content.decode()
+        assert "Change the level" in page
+        assert "Who takes over" not in page
 
 
 class TestFreshLogin:

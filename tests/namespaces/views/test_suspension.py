@@ -15,7 +15,7 @@ from namespaces.access import Role
 from namespaces.models import Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
-from tests.namespaces.views.conftest import Browse
+from tests.namespaces.views.conftest import Browse, show
 
 pytestmark = pytest.mark.django_db
 REASON = "Their laptop was stolen, with a session open on it."
@@ -94,22 +94,50 @@ class TestSuspend:
         answer = browse(cast.olga).post(address(cast.eda, "suspend/"), {"reason": "x" * length})
         assert answer.status_code == 302
 
-    def test_last_admin_is_not_before_there_is_a_successor(
+    def test_last_admin_is_not_before_a_successor_is_chosen(
         self, browse: Browse, cast: Cast, fire: Namespace, hidden: Namespace
     ) -> None:
-        client = browse(cast.olga)
+        factories.MembershipFactory.create(namespace=hidden, person=cast.nils)
+        client, field = browse(cast.olga), f"successor_{hidden.pk.hex}"
         for answer in (
             client.get(address(cast.paula, "suspend/")),
             client.post(address(cast.paula, "suspend/"), {"reason": REASON}),
         ):
             page = answer.content.decode()
-            assert 'href="/namespaces/nautilus/quiet-lab/members/"' in page
-            assert 'href="/namespaces/nautilus/avis-fire/members/"' not in page
+            assert "Who takes over quiet-lab" in page
+            assert f'<option value="{cast.nils.pk}">Nils Berg, UC Santa Cruz</option>' in page
+            assert "Who takes over avis-fire" not in page
         assert answer.status_code == 409
         assert "Paula Ilić is the last admin of quiet-lab." in page
         assert REASON in page
-        factories.MembershipFactory.create(namespace=hidden, person=cast.nils, role=Role.ADMIN)
-        assert client.post(address(cast.paula, "suspend/"), {"reason": REASON}).status_code == 302
+        answer = client.post(address(cast.paula, "suspend/"), {"reason": REASON, field: str(cast.nils.pk)})
+        assert answer.status_code == 302
+        assert Membership.objects.get(namespace=hidden, person=cast.nils).role == Role.ADMIN
+        assert not User.objects.get(pk=cast.paula.pk).is_active
+
+    @pytest.mark.parametrize("who", ["otto", "ana", "paula", "nobody"])
+    def test_who_cannot_take_over_is_told_at_the_field(
+        self, browse: Browse, cast: Cast, hidden: Namespace, who: str
+    ) -> None:
+        factories.MembershipFactory.create(namespace=hidden, person=cast.ana)
+        field = f"successor_{hidden.pk.hex}"
+        chosen = "nobody" if who == "nobody" else str(getattr(cast, who).pk)
+        answer = browse(cast.olga).post(address(cast.paula, "suspend/"), {"reason": REASON, field: chosen})
+        page = answer.content.decode()
+        assert answer.status_code == 400
+        assert f'href="#id_{field}"' in page
+        assert REASON in page
+        assert f'<option value="{cast.olga.pk}">Olga Reyes, UC Santa Cruz</option>' in page
+        assert User.objects.get(pk=cast.paula.pk).is_active
+
+    def test_who_has_not_shown_who_they_are_reads_where_somebody_has_to_take_over(
+        self, browse: Browse, cast: Cast, hidden: Namespace
+    ) -> None:
+        client = browse(cast.olga)
+        show(client, cast.olga, minutes_ago=16)
+        page = client.get(address(cast.paula, "suspend/")).content.decode()
+        assert "Paula Ilić is the last admin of quiet-lab: you will choose who takes over." in page
+        assert "Who takes over" not in page
 
     @pytest.mark.parametrize("who", ["paula", "olga"])
     def test_nobody_else_and_nobody_themselves(self, browse: Browse, cast: Cast, who: str) -> None:
