@@ -48,7 +48,7 @@ class PersonManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over
     everything of this one, which stays, empty, for what refers to it. `last_seen_at` is the last login with any of the
-    identities.
+    identities. `deleted_at` is when everything that told who this was had been taken out.
 
     Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
     """
@@ -65,6 +65,7 @@ class User(AbstractBaseUser):
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
     )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = PersonManager()
 
@@ -89,6 +90,8 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         """Return the name. Never the address: this is what pages and messages show to others."""
+        if self.deleted_at is not None:
+            return _("Deleted person %(id)s") % {"id": str(self.pk)[:8]}
         return self.name or str(_("Person without a name"))
 
     @property
@@ -105,12 +108,24 @@ class User(AbstractBaseUser):
         """The suspension that keeps this person out now, if any."""
         return self.suspensions.current().first()
 
+    @property
+    def deletion(self) -> Deletion | None:
+        """What became of the wish that this account be deleted, if there is one that was not withdrawn."""
+        return self.deletions.exclude(state=Deletion.State.WITHDRAWN).first()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether an operator has begun to delete this account, or it is done: nobody comes back from that."""
+        deletion = self.deletion
+        return deletion is not None and deletion.state != Deletion.State.ASKED
+
 
 class Identity(models.Model):
     """One (issuer, subject) pair of an identity provider, compared byte by byte; a person may have several.
 
     Issuer, subject and person never change once stored (see `accounts.triggers`), but that an account which is merged
-    into another hands its identities over. The subject is what Kubernetes knows this person by.
+    into another hands its identities over, and that a pseudonym takes the place of the subject of somebody who is
+    deleted. The subject is what Kubernetes knows this person by.
     """
 
     class State(models.TextChoices):
@@ -151,6 +166,11 @@ class Identity(models.Model):
     def audit_text(self) -> str:
         """A hash: audit rows carry no names of people."""
         return account_uid(self.issuer, self.subject)[:16]
+
+    @property
+    def pseudonym(self) -> str:
+        """What takes the place of the subject; with a space, which no login can have in it."""
+        return f"deleted {self.pk.hex}"
 
 
 class MergeQuerySet(models.QuerySet["Merge"]):
@@ -317,6 +337,52 @@ class BreakGlass(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class Deletion(models.Model):
+    """Somebody asks that their account be deleted; an operator carries it out.
+
+    While it is running, every right of the person is taken away and proved gone; only then names, addresses and
+    identities are replaced. Only `accounts.actions.deletions` writes here, and merging withdraws what it makes void.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", _("asked")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        RUNNING = "running", _("waiting for the cluster")
+        DONE = "done", _("done")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="deletions")
+    state = models.CharField(max_length=10, choices=State, default=State.ASKED)
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+    begun_at = models.DateTimeField(null=True, blank=True)
+    begun_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("deletion of an account")
+        verbose_name_plural = _("deletions of accounts")
+        ordering = ("asked_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person",),
+                condition=models.Q(state__in=("asked", "running", "done")),
+                name="accounts_deletion_one",
+            ),
+            models.CheckConstraint(
+                name="accounts_deletion_state",
+                condition=models.Q(state__in=("asked", "withdrawn"), begun_at=None, begun_by=None)
+                | models.Q(state__in=("running", "done"), begun_at__isnull=False, begun_by__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.get_state_display())
+
+    @property
+    def audit_text(self) -> str:
+        return str(self.person_id)
 
 
 class LevelChange(models.Model):

@@ -41,6 +41,14 @@ def may_suspend(reader: Reader, person: User) -> bool:
     return is_operator(reader) and reader.pk != person.pk
 
 
+def may_delete(reader: Reader, person: User) -> bool:
+    """Whether the reader may delete this person's account, if they asked for it: operators only, nobody their own.
+
+    So the last operator stays: whoever deletes another is one.
+    """
+    return is_operator(reader) and reader.pk != person.pk
+
+
 def may_give_level(reader: Reader, person: User, level: str) -> bool:
     """Whether the reader may decide that this person, who asked for it, gets a level. Nobody decides their own."""
     if not isinstance(reader, User) or reader.pk == person.pk:

@@ -15,3 +15,6 @@ accounts_merged = Signal()
 
 account_in_use = Signal()
 """Whether anything was ever decided about an account, or asked by it. Argument: person; listeners answer True."""
+
+person_leaves = Signal()
+"""An account is being deleted: whatever the person has or waits for ends. Arguments: person, by."""

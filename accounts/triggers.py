@@ -97,3 +97,49 @@ def remove_merges(schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Let identities follow nothing again, for reversing the migration."""
     for statement in _REMOVE_MERGES[schema_editor.connection.vendor]:
         schema_editor.execute(statement)
+
+
+_HEXADECIMAL = {"sqlite": "OLD.id", "postgresql": "replace(OLD.id::text, '-', '')"}
+
+
+def _pseudonym(vendor: str) -> str:
+    """Return the condition that only the subject changes, to the pseudonym of this row, of somebody who is deleted."""
+    return (
+        f"OLD.person_id = NEW.person_id AND NEW.subject = 'deleted ' || {_HEXADECIMAL[vendor]} AND EXISTS"
+        " (SELECT 1 FROM accounts_deletion WHERE person_id = OLD.person_id AND state = 'running')"
+    )
+
+
+_INSTALL_DELETIONS = {
+    "sqlite": [
+        "DROP TRIGGER accounts_identity_fixed",
+        "CREATE TRIGGER accounts_identity_fixed BEFORE UPDATE ON accounts_identity"
+        " WHEN OLD.issuer IS NOT NEW.issuer"
+        f" OR (OLD.subject IS NOT NEW.subject AND NOT ({_pseudonym('sqlite')}))"
+        f" OR (OLD.person_id IS NOT NEW.person_id AND NOT {_MERGED})"
+        f" BEGIN SELECT RAISE(ABORT, '{_MESSAGE}'); END",
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION accounts_identity_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF OLD.issuer IS DISTINCT FROM NEW.issuer OR (OLD.subject IS DISTINCT FROM NEW.subject"
+        f" AND NOT ({_pseudonym('postgresql')}))"
+        f" OR (OLD.person_id IS DISTINCT FROM NEW.person_id AND NOT {_MERGED})"
+        f" THEN RAISE EXCEPTION '{_MESSAGE}'; END IF; RETURN NEW; END $$",
+    ],
+}
+_REMOVE_DELETIONS = {
+    "sqlite": _INSTALL_MERGES["sqlite"][:2],
+    "postgresql": _INSTALL_MERGES["postgresql"][:1],
+}
+
+
+def install_deletions(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let a pseudonym take the place of the subject while its person is deleted, and nowhere else."""
+    for statement in _INSTALL_DELETIONS[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)
+
+
+def remove_deletions(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let no subject change again, for reversing the migration."""
+    for statement in _REMOVE_DELETIONS[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from accounts.signals import account_in_use, accounts_merged, person_changed
+from accounts.signals import account_in_use, accounts_merged, person_changed, person_leaves
 
 
 class NamespacesConfig(AppConfig):
@@ -15,5 +15,7 @@ class NamespacesConfig(AppConfig):
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
+        person_leaves.connect(members.on_person_leaves, dispatch_uid="namespaces.members")
+        person_leaves.connect(requests.on_person_leaves, dispatch_uid="namespaces.requests")
         accounts_merged.connect(merging.on_accounts_merged, dispatch_uid="namespaces.merging")
         account_in_use.connect(merging.is_in_use, dispatch_uid="namespaces.merging")

@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import sessions
 from accounts.actions import suspensions
-from namespaces import expiry, sweeping
+from namespaces import departures, expiry, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
@@ -81,10 +81,12 @@ def reconcile_namespace(*, namespace_id: str, hurry: bool = False) -> None:
 def reconcile_due(*, alone: bool = False) -> None:
     """Make right whatever is out of date or due to be looked at again; `alone` where there is no broker.
 
-    Last, those come in again whose suspension is over: no end of a right waits for that.
+    Last, those come in again whose suspension is over, and deletions end of which nothing is left: no end of a right
+    waits for that.
     """
     _share(sweeping.find_due(), alone=alone)
     suspensions.lift_due()
+    departures.finish_due()
 
 
 @shared_task
@@ -92,6 +94,7 @@ def reconcile_neglected() -> None:
     """Make right here what is due for long and nobody is at: no beat may run, or the broker take no message."""
     sweeping.reconcile_each(sweeping.find_neglected())
     suspensions.lift_due()
+    departures.finish_due()
 
 
 @shared_task

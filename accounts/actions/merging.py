@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import policy, sessions
-from accounts.actions import identities, people, second_factor
+from accounts.actions import deletions, identities, people, second_factor
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, LevelChange, Merge, User
@@ -108,6 +108,12 @@ def withdraw(*, merge: Merge, by: User) -> Merge:
     return _decide(merge, Merge.State.WITHDRAWN, by=by)
 
 
+def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:
+    """End every pending merge of an account that goes away, in the same transaction."""
+    for merge in Merge.objects.filter(Q(kept=person.pk) | Q(emptied=person.pk), state=Merge.State.PENDING):
+        _end(merge, Merge.State.WITHDRAWN, by=by)
+
+
 def _find(claims: Claims) -> Identity | None:
     found = Identity.objects.select_related("person")
     return found.filter(issuer=claims.issuer, subject=claims.subject).first()
@@ -180,9 +186,8 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)
     second_factor.forget(person=emptied, by=by, reason="merged")
-    needless = Q(kept=emptied.pk) | Q(emptied=emptied.pk)
-    for merge in Merge.objects.filter(needless, state=Merge.State.PENDING):
-        _end(merge, Merge.State.WITHDRAWN, by=by)
+    on_person_leaves(User, emptied, by)
+    deletions.drop(emptied, by=by)
     for person, new in ((kept, level), (emptied, Level.GUEST)):
         if person.level != new:
             LevelChange.objects.create(

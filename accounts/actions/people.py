@@ -55,8 +55,11 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
     values = {name: getattr(claims, name) for name in IDENTITY_FIELDS}
     changed = [name for name, value in values.items() if getattr(identity, name) != value]
     now = timezone.now()
-    Identity.objects.filter(pk=identity.pk).update(last_login_at=now, **values)
-    User.objects.filter(pk=identity.person_id).update(
+    known = Identity.objects.filter(
+        pk=identity.pk, subject=identity.subject
+    )  # or they were deleted meanwhile
+    known.update(last_login_at=now, **values)
+    User.objects.filter(pk=identity.person_id, deleted_at=None).update(
         name=claims.name, email=claims.email, institution=claims.institution, last_seen_at=now
     )
     if changed:
@@ -113,6 +116,8 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     before = User.objects.get(pk=person.pk)
     if before.merged_into_id is not None:
         raise StateConflict(_("This account was merged into another. Set the level of that one."))
+    if before.is_leaving:
+        raise StateConflict(_("This account is being deleted, or was."))
     if before.level == level:
         return before
     User.objects.filter(pk=person.pk).update(level=level)

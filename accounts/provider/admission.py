@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actions import people
 from accounts.claims import Claims
-from accounts.models import Identity, account_uid
+from accounts.models import Identity, User, account_uid
 from accounts.provider.errors import NotAdmitted, Refused
 
 
@@ -21,11 +21,18 @@ def check(claims: Claims) -> None:
     if identity is not None and identity.state != Identity.State.ACTIVE:
         raise NotAdmitted("identity_retired", identity)
     if identity is not None and not identity.person.is_active:
-        raise NotAdmitted("person_suspended" if identity.person.suspension else "person_inactive", identity)
+        raise NotAdmitted(_why(identity.person), identity)
     expected = identity.person_id if identity is not None else None
     accounts = SocialAccount.objects.filter(uid=account_uid(claims.issuer, claims.subject))
     if any(owner != expected for owner in accounts.values_list("user_id", flat=True)):
         raise Refused("account_without_identity")
+
+
+def _why(person: User) -> str:
+    """Return the code of why somebody is kept out."""
+    if person.is_leaving:
+        return "person_leaving"
+    return "person_suspended" if person.suspension else "person_inactive"
 
 
 def welcome_back(login: SocialLogin, claims: Claims) -> Identity | None:

@@ -132,6 +132,13 @@ def on_person_changed(
     request_reconcile(*concerned, lane=REVOCATIONS)
 
 
+def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:
+    """An account is being deleted: its memberships end as by any removal, in the same transaction."""
+    own = Membership.objects.current().filter(person=person).select_related("namespace")
+    for membership in own.order_by("namespace_id"):
+        remove(membership=membership, by=by)
+
+
 def lock(namespace: Namespace) -> None:
     """Take the row lock of the namespace: rules over several rows ("the last admin") hold under it.
 

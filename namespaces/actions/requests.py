@@ -111,6 +111,12 @@ def on_person_changed(sender: type[User], person: User, by: User | None = None, 
         end(request, Request.State.APPROVED, "", by)  # or somebody has just decided it
 
 
+def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:
+    """An account is being deleted: what it waits for is withdrawn, in the same transaction."""
+    for request in Request.objects.open().filter(person=person):
+        end(request, Request.State.WITHDRAWN, "", by)
+
+
 @transaction.atomic
 def deny(*, request: Request, note: str, by: User) -> Request:
     """Say no, with a note that the asker reads. Raises NotAllowed, StateConflict if it is over already."""

@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import policy
-from accounts.actions import people, suspensions
+from accounts.actions import deletions, people, suspensions
 from accounts.errors import StateConflict
-from accounts.models import Level, Suspension, User
+from accounts.models import Deletion, Level, Suspension, User
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.models import Membership, Namespace
@@ -51,6 +51,14 @@ def set_level(*, person: User, level: Level, by: User, successors: Successors) -
     if level == Level.GUEST:
         hand_over(person, successors, by=by)
     return people.set_level(person=person, level=level, by=by)
+
+
+@transaction.atomic
+def delete(*, person: User, by: User, successors: Successors) -> Deletion:
+    """Begin to delete an account after the successors have taken over. Raises as `deletions.begin`, and StateConflict as
+    `suspend`."""
+    hand_over(person, successors, by=by)
+    return deletions.begin(person=person, by=by)
 
 
 def hand_over(person: User, successors: Successors, *, by: User) -> None:
