@@ -105,7 +105,7 @@ _HEXADECIMAL = {"sqlite": "OLD.id", "postgresql": "replace(OLD.id::text, '-', ''
 def _pseudonym(vendor: str) -> str:
     """Return the condition that only the subject changes, to the pseudonym of this row, of somebody who is deleted."""
     return (
-        f"OLD.person_id = NEW.person_id AND NEW.subject = 'deleted ' || {_HEXADECIMAL[vendor]} AND EXISTS"
+        f"OLD.person_id = NEW.person_id AND NEW.subject = 'deleted ' || {_HEXADECIMAL[vendor]} AND EXISTS"  # noqa: S608
         " (SELECT 1 FROM accounts_deletion WHERE person_id = OLD.person_id AND state = 'running')"
     )
 

@@ -18,7 +18,8 @@ from namespaces.reconciliation import LATE_CREATES_FOR
 
 def where_left(person: User) -> list[Namespace]:
     """Return the namespaces in which a right of the person may be left, by name: what was given there is not proved
-    gone, or nobody has looked since, or what a cluster proved is of an earlier day, or a binding made by hand names them.
+    gone, or nobody has looked since, or what a cluster proved is of an earlier day, or a binding made by hand names
+    them.
     """
     own = Grant.objects.filter(identity__person=person)
     # A worker that stood still may yet make what has ended.

@@ -113,6 +113,15 @@ class SuccessorsForm(forms.Form):
         return f"successor_{namespace.pk.hex}"
 
 
+class DeletionForm(forms.Form):
+    """That somebody has read what deleting an account means."""
+
+    sure = forms.BooleanField(
+        label=gettext_lazy("I have read this. It cannot be undone."),
+        error_messages={"required": gettext_lazy("Say that you have read what will happen.")},
+    )
+
+
 class JoinForm(forms.Form):
     """Asking to join: which role, and why."""
 

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from namespaces.views import (
     config,
+    deletions,
     directory,
     drift,
     identities,
@@ -58,6 +59,8 @@ urlpatterns = [
     path("profile/identities/link/confirm/", identities.confirm, name="identity_confirm"),
     path("profile/identities/<uuid:identity_id>/", identities.identity, name="identity"),
     path("profile/identities/<uuid:identity_id>/retire/", identities.retire, name="identity_retire"),
+    path("profile/deletion/", deletions.deletion, name="deletion"),
+    path("profile/deletion/withdraw/", deletions.withdraw, name="deletion_withdraw"),
     path("users/", people.people, name="people"),
     path("users/merges/<uuid:merge_id>/", merges.merge, name="merge"),
     path("users/merges/<uuid:merge_id>/approve/", merges.approve, name="merge_approve"),
@@ -69,4 +72,5 @@ urlpatterns = [
     path("users/<uuid:person_id>/suspend/", people.suspend, name="person_suspend"),
     path("users/<uuid:person_id>/operator/", people.operator, name="person_operator"),
     path("users/<uuid:person_id>/lift/", people.lift, name="person_lift"),
+    path("users/<uuid:person_id>/delete/", deletions.delete, name="person_delete"),
 ]

@@ -55,8 +55,8 @@ def set_level(*, person: User, level: Level, by: User, successors: Successors) -
 
 @transaction.atomic
 def delete(*, person: User, by: User, successors: Successors) -> Deletion:
-    """Begin to delete an account after the successors have taken over. Raises as `deletions.begin`, and StateConflict as
-    `suspend`."""
+    """Begin to delete an account after the successors have taken over. Raises as `deletions.begin`, and StateConflict
+    as `suspend`."""
     hand_over(person, successors, by=by)
     return deletions.begin(person=person, by=by)
 

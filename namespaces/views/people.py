@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -27,9 +27,9 @@ from accounts.errors import Refusal
 from accounts.forms import LevelForm, OperatorForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Identity, Level, LevelChange, Merge, User
+from accounts.models import Deletion, Identity, Level, LevelChange, Merge, User
 from accounts.views.again import ask_again, showing
-from namespaces import inbox, standing
+from namespaces import departures, inbox, standing
 from namespaces.actions import succession
 from namespaces.forms import SuccessorsForm, SuspendForm
 from namespaces.models import Membership
@@ -84,6 +84,7 @@ def people(request: KnownRequest) -> HttpResponse:
         "dormant_days": settings.DORMANT_DAYS,
         "found": [(each, namespaces.get(each.pk, 0)) for each in shown.rows],
         "merges": _merges(request.user),
+        "deletions": _deletions(request.user),
         "levels": _choices(given, "level", dict(_levels())),
         "states": _choices(given, "state", _STATES),
         "sorts": _choices(given, "sort", _SORT_LABELS),
@@ -235,7 +236,8 @@ def _successors(request: KnownRequest, found: User) -> SuccessorsForm:
 
 def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     """Return the people in whom every word is found. Who was merged is found as the account that has the identity."""
-    found = User.objects.filter(merged_into=None)
+    running = Deletion.objects.filter(person=OuterRef("pk"), state=Deletion.State.RUNNING)
+    found = User.objects.filter(merged_into=None, deleted_at=None).annotate(leaves=Exists(running))
     if level:
         found = found.filter(level=level)
     if state == "dormant":
@@ -276,6 +278,15 @@ def _merges(reader: User) -> list[Merge]:
     return list(pending.select_related("kept", "shown"))
 
 
+def _deletions(reader: User) -> list[Deletion]:
+    """Return the accounts that wait for an operator to delete them, and those that wait for the cluster."""
+    if not policy.is_operator(reader):
+        return []
+    states = (Deletion.State.ASKED, Deletion.State.RUNNING)
+    waiting = Deletion.objects.filter(state__in=states).exclude(person=reader)
+    return list(waiting.select_related("person"))
+
+
 def _levels() -> list[tuple[str, Any]]:
     return [("", gettext_lazy("All")), *Level.choices]
 
@@ -312,9 +323,9 @@ def _person(
     )
     stands = standing.of_person(found, [membership.namespace for membership in memberships])
     asked_level = inbox.open_promotion(found)
-    may_set_level = policy.may_set_level(request.user, found) and found.merged_into_id is None
-    if may_set_level and successors is None:
-        successors = SuccessorsForm(person=found, by=request.user)
+    deletion = found.deletion
+    leaves = deletion is not None and deletion.state != Deletion.State.ASKED
+    may_set_level = policy.may_set_level(request.user, found) and found.merged_into_id is None and not leaves
     context = {
         "person": found,
         "identities": found.identities.order_by("created_at"),
@@ -330,9 +341,15 @@ def _person(
         and not found.is_guest,
         "operator_form": operator_form or OperatorForm(),
         "may_set_level": may_set_level,
-        "successors": successors,
+        "successors": successors or SuccessorsForm(person=found, by=request.user),
         "may_suspend": policy.may_suspend(request.user, found),
         "suspension": found.suspension,
+        "deletion": deletion,
+        "leaves": leaves,
+        "may_delete": policy.may_delete(request.user, found),
+        "left_in": departures.where_left(found)
+        if deletion and deletion.state == Deletion.State.RUNNING and policy.is_operator(request.user)
+        else [],
         **showing(request, reverse("person", args=[found.pk])),
         "form": form or LevelForm(initial={"level": found.level}),
         **(_history(found) if request.user.is_operator else {}),

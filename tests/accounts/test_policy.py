@@ -51,6 +51,13 @@ def test_nobody_sets_their_own_level(who: str) -> None:
 
 
 @pytest.mark.parametrize("who", READERS)
+def test_only_operators_delete_accounts_and_nobody_their_own(who: str) -> None:
+    person = READERS[who]
+    assert policy.may_delete(person, User()) is (who in OPERATORS)
+    assert not isinstance(person, User) or not policy.may_delete(person, person)
+
+
+@pytest.mark.parametrize("who", READERS)
 def test_who_may_give_a_level_that_was_asked_for(who: str) -> None:
     may = {level for level in Level if policy.may_give_level(READERS[who], User(), level)}
     expected = {

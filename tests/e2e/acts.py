@@ -14,7 +14,7 @@ from django.utils import timezone
 
 django.setup()
 
-from accounts.actions import merging, people, suspensions  # noqa: E402  (Django first)
+from accounts.actions import deletions, merging, people, suspensions  # noqa: E402  (Django first)
 from accounts.claims import Claims  # noqa: E402
 from accounts.models import Identity, Level, User  # noqa: E402
 from audit.models import Event  # noqa: E402
@@ -61,6 +61,11 @@ def ask_to_merge(kept: str, other: str) -> str:
     claims = Claims(issuer=shown.issuer, subject=shown.subject)
     with_own = Identity.objects.get(subject=kept)
     return str(merging.ask(claims=claims, shown_with=with_own, by=with_own.person).pk)
+
+
+def ask_to_be_deleted(subject: str) -> str:
+    """Let somebody ask that their account be deleted; return their id."""
+    return str(deletions.ask(by=_person(subject)).person_id)
 
 
 def membership(name: str, subject: str) -> str:

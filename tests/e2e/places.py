@@ -92,7 +92,10 @@ PLACES = (
     Place("merge", "/users/merges/{merge}/", "merge", ("operator",)),
     Place("person", "/users/{suspended}/", "person-suspended", ("operator",)),
     Place("person_suspend", "/users/{user}/suspend/", "suspend", ("operator",)),
+    Place("person_delete", "/users/{leaving}/delete/", "delete", ("operator",)),
+    Place("person", "/users/{leaving}/", "person-asks-to-be-deleted", ("operator",)),
     Place("profile", "/profile/", "profile"),
+    Place("deletion", "/profile/deletion/", "deletion", ("guest", "namespace-admin")),
     Place("terms", "/terms/", "terms", ("anonymous", "member", "operator")),
     Place("terms_publish", "/terms/publish/", "terms-publish", ("operator",)),
     Place("identity", "/profile/identities/{identity}/", "identity", ("member",)),
@@ -142,6 +145,7 @@ NO_PAGES = {
     "session_end": "takes a form, and leads to the profile",
     "sessions_end": "takes a form, and leads to the profile",
     "person_operator": "takes a form, and leads to the person",
+    "deletion_withdraw": "takes a form, and leads to the profile",
     "person_lift": "takes a form, and leads to the person",
     "openid_connect_login": "leads to the identity provider",
     "socialaccount_connections": "leads to the profile",
@@ -267,6 +271,7 @@ def paint(stack: Stack) -> Scenery:
             "identity": rows.run(stack, "identity", BEN.subject),
             "guest": rows.run(stack, "person", GRETA.subject),
             "user": rows.run(stack, "person", HOU_I.subject),
+            "leaving": rows.run(stack, "ask_to_be_deleted", ALEX.subject),
             "suspended": rows.run(stack, "person", SAMI.subject),
         }
     )

@@ -39,6 +39,8 @@ TABLE = {
     "identity_link": (LOGGED_IN, (302, *(400,) * 6)),
     "identity_confirm": ((302,) * 7, (302,) * 7),
     "identity_retire": (ANAS, (302, 409, *(404,) * 5)),
+    "deletion": (LOGGED_IN, (302, *(400,) * 6)),
+    "deletion_withdraw": (NOT_BY_GET, LOGGED_IN_LEADS_ON),
     "session_end": (NOT_BY_GET, (302, *(404,) * 6)),
     "sessions_end": (NOT_BY_GET, LOGGED_IN_LEADS_ON),
     "directory": (ANYBODY, NEVER),
@@ -83,6 +85,7 @@ TABLE = {
     "person_suspend": ((302, 404, 404, 404, 404, 403, 200), (302, 404, 404, 404, 404, 403, 400)),
     "person_operator": (NOT_BY_GET, (302, 404, 404, 404, 404, 400, 400)),
     "person_lift": (NOT_BY_GET, (302, 404, 404, 404, 404, 403, 409)),
+    "person_delete": ((302, 404, 404, 404, 404, 403, 302), (302, 404, 404, 404, 404, 403, 400)),
 }
 ELSEWHERE = {"livez", "readyz"}  # tests/portal/test_health.py; what begins with accounts/: tests/accounts/
 
