@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.test import RequestFactory
 
 from accounts import sessions
-from accounts.actions import identities, merging, people, suspensions
+from accounts.actions import deletions, identities, merging, people, suspensions
 from accounts.adapters import AccountAdapter
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
@@ -238,6 +238,26 @@ def test_login_that_runs_while_its_person_is_suspended_leaves_no_session() -> No
         identity = factories.IdentityFactory.create(person=person)
         race(chance, enter(person, identity), suspend(person, olga))
         assert not Session.objects.filter(person=person).exists()
+
+
+def test_deletion_that_is_withdrawn_while_it_begins_is_the_one_or_the_other() -> None:
+    olga = factories.PersonFactory.create(is_superuser=True)
+    for chance in rounds():
+        person = factories.PersonFactory.create()
+        asked = deletions.ask(by=person)
+        withdrawn, begun = race(chance, withdraw_deletion(person), begin_deletion(person, olga))
+        assert withdrawn.won != begun.won
+        asked.refresh_from_db()
+        assert asked.state == ("withdrawn" if withdrawn.won else "running")
+        assert User.objects.get(pk=person.pk).is_active is withdrawn.won
+
+
+def withdraw_deletion(person: User) -> Act:
+    return lambda: deletions.withdraw(by=User.objects.get(pk=person.pk))
+
+
+def begin_deletion(person: User, by: User) -> Act:
+    return lambda: deletions.begin(person=User.objects.get(pk=person.pk), by=User.objects.get(pk=by.pk))
 
 
 def suspend(person: User, by: User) -> Act:
