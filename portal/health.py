@@ -12,18 +12,24 @@ from collections.abc import Callable
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
+from accounts.terms import before_terms
 from namespaces import duties
 from portal.schema import unapplied_migrations
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
+@before_terms
+@require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
     """Answer that the process is alive."""
     return _answer("ok", 200)
 
 
+@before_terms
+@require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Answer whether the database answers and has every table, and in a line each which duties of workers are late."""
     try:
