@@ -53,6 +53,10 @@ soak: ## random histories of people, hands and faults for MINUTES (30): in memor
 	@$(PYTHON) -m localcluster build
 	@$(PYTHON) -m tests.model --on both --minutes $(or $(MINUTES),30) --processes 2 --seed $(or $(SEED),1)
 
+hostile: ## hostile REQUESTS (100000) from everybody at every address: no error, no stored script, no change by reading
+	@sh scripts/environment.sh dev
+	@$(PYTHON) -m tests.hostile --requests $(or $(REQUESTS),100000) --processes 2 --seed $(or $(SEED),1)
+
 mutants: ## break what carries the promise on purpose, SAMPLE (400; 0: all) times, and see whether the tests see it
 	@sh scripts/environment.sh dev
 	@$(PYTHON) -m tests.mutation --sample $(or $(SAMPLE),400) --seed $(or $(SEED),1)
@@ -61,4 +65,4 @@ lock: ## resolve the dependencies anew into requirements/
 	@sh scripts/environment.sh dev
 	@sh scripts/lock.sh
 
-.PHONY: help demo demo-reset demo-shell test lint bench pictures soak mutants lock
+.PHONY: help demo demo-reset demo-shell test lint bench pictures soak hostile mutants lock

@@ -81,11 +81,11 @@ class Grounds:
     browser: Browser
     addresses: dict[tuple[str, str], str]
 
-    def send(self, method: str, path: str, data: str = "", **headers: str) -> HttpResponse:
+    def send(self, method: str, path: str, data: str | bytes = "", **headers: str) -> HttpResponse:
         """Send a request as if it were the first of the browser; an error of ours is an answer."""
-        return self.browser.generic(  # type: ignore[return-value]
-            method, path, data, content_type="application/x-www-form-urlencoded", headers=headers
-        )
+        kind = headers.pop("content_type", "application/x-www-form-urlencoded")
+        answer: Any = self.browser.generic(method, path, data, content_type=kind, headers=headers)
+        return answer  # type: ignore[no-any-return]
 
 
 def checksum() -> dict[str, list[str]]:
@@ -95,8 +95,8 @@ def checksum() -> dict[str, list[str]]:
 
 
 @contextmanager
-def undone() -> Iterator[list[str]]:
-    """Inside, something is tried, and taken back at the end. Yields the statements that wrote to what must not."""
+def noting_writes() -> Iterator[list[str]]:
+    """Yields the statements inside that wrote to what must not change."""
     writes: list[str] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -104,9 +104,17 @@ def undone() -> Iterator[list[str]]:
             writes.append(sql)
         return execute(sql, params, many, context)
 
+    with connection.execute_wrapper(note):
+        yield writes
+
+
+@contextmanager
+def undone() -> Iterator[list[str]]:
+    """Inside, something is tried, and taken back at the end. Yields what `noting_writes` does."""
     point = transaction.savepoint()
+    writes: list[str] = []
     try:
-        with connection.execute_wrapper(note):
+        with noting_writes() as writes:
             yield writes
     finally:
         transaction.savepoint_rollback(point)

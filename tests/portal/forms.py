@@ -1,0 +1,96 @@
+"""A form for every address that takes one, as somebody fills it in who may: what tests bend, replay and overload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import Terms, User
+from namespaces.access import Role
+
+WHY = "We work on the same fires, and Paula knows me."
+_PAGE = {
+    "title": "Fires", "description": "What we do.", "pi_name": "Alex Pang", "institution": "UC Santa Cruz",
+}  # fmt: skip
+_ROWS = {
+    "publications-TOTAL_FORMS": "1", "publications-INITIAL_FORMS": "0", "publications-0-title": "Plumes",
+    "publications-0-link": "https://example.org/plumes", "publications-0-year": "2022",
+}  # fmt: skip
+_LEAVE = {"reason": WHY, "until": "{soon}"}
+_ADOPT = {"reason": WHY, "role": Role.VIEWER}
+
+
+@dataclass(frozen=True)
+class Form:
+    """Who sends it, about which thing, and what is in it. `status` is the answer, `right` whether it takes one that
+    can be lost."""
+
+    kind: str
+    thing: str = ""
+    fields: dict[str, str] | None = None
+    status: int = 302
+    right: bool = True
+
+    def filled(self) -> dict[str, str]:
+        """Return the fields with what only the database knows."""
+        known = {
+            "soon": str(timezone.localdate() + timedelta(days=30)),
+            "otto": str(User.objects.get(name="Otto Brandt").pk),
+            "terms": str(Terms.objects.latest("pk").pk),
+        }
+        return {name: value.format(**known) for name, value in (self.fields or {}).items()}
+
+
+ADMIN = "namespace admin"
+FORMS: dict[str, Form] = {
+    "theme": Form("outsider", fields={"theme": "dark", "next": "/"}, right=False),
+    "account_logout": Form("outsider", right=False),
+    "show_again": Form("outsider", fields={"issuer": "cilogon", "next": "/"}, status=503, right=False),
+    "openid_connect_login": Form("anonymous", "known", {"next": "/"}, status=503, right=False),
+    "terms_accept": Form(
+        "without terms", fields={"version": "{terms}", "agree": "on", "next": "/"}, right=False
+    ),
+    "terms_publish": Form("operator", fields={"text": "Be kind to each other.", "day": ""}),
+    "sessions_end": Form("outsider", right=False),
+    "session_end": Form("outsider", "own", right=False),
+    "identity_link": Form("outsider", fields={"issuer": "cilogon"}, status=503, right=False),
+    "identity_confirm": Form("outsider", fields={"shown": "0"}, right=False),
+    "identity_retire": Form("outsider", "own", status=409, right=False),
+    "join": Form("outsider", "fire", {"role": "viewer", "reason": WHY}, right=False),
+    "leave": Form("viewer", "fire"),
+    "member_add": Form(ADMIN, "fire", {"person": "{otto}", "role": "viewer"}),
+    "member_role": Form(ADMIN, "fire", {"role": "editor"}),
+    "member_remove": Form(ADMIN, "fire"),
+    "settings": Form(
+        ADMIN, "fire",
+        {**_PAGE, **_ROWS, "field": "Ecology", "software": "Python", "visibility": "listed", "version": "1"},
+    ),
+    "limits": Form("operator", "fire", {"pods": "20", "more": "", "version": "1", "save": "1"}),
+    "create": Form("level admin", fields={**_PAGE, "cluster": "nautilus", "name": "river-watch"}),
+    "name_check": Form("level admin", fields={"cluster": "nautilus", "name": "river-watch"}, status=200),
+    "promotion": Form(
+        "outsider",
+        fields={"level": "admin", "institution": "UC Merced", "purpose": WHY, "reason": WHY},
+        right=False,
+    ),
+    "request_approve": Form(ADMIN, "fire", {"approve-note": "Welcome."}),
+    "request_deny": Form(ADMIN, "fire", {"deny-note": "Ask Paula."}),
+    "request_withdraw": Form("outsider", "own", right=False),
+    "person_level": Form("operator", "guest", {"level": "user"}),
+    "person_vouch": Form("level admin", "guest"),
+    "person_suspend": Form("operator", "guest", {"reason": WHY, "until": ""}),
+    "person_lift": Form("operator", "guest", status=409),
+    "merge_approve": Form("operator", "other"),
+    "merge_deny": Form("operator", "other", {"deny-note": "These are two people."}),
+    "merge_withdraw": Form("outsider", "own", right=False),
+    "drift_adopt": Form("operator", "there", _ADOPT, status=409),
+    "drift_revert": Form("operator", "there", {"reason": WHY}, status=409),
+    "drift_leave": Form("operator", "there", _LEAVE),
+    "drift_limits_adopt": Form("operator", "there", {"reason": WHY}),
+    "drift_limits_revert": Form("operator", "there", {"reason": WHY}),
+    "drift_limits_leave": Form("operator", "there", _LEAVE),
+    "drift_confirm": Form("operator", "there", {"reason": WHY, "uid": "3"}),
+    "drift_take_back": Form("operator", "there"),
+}  # fmt: skip
