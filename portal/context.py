@@ -49,7 +49,9 @@ class Site:
 
     @cached_property
     def banners(self) -> list[Banner]:
-        own = break_glass_banners() if is_operator(self._request.user) else []
+        # An error page may be shown before anybody knows who asks.
+        reader = getattr(self._request, "user", None)
+        own = break_glass_banners() if reader and is_operator(reader) else []
         return [*own, *cluster_banners()]
 
     @cached_property

@@ -114,6 +114,15 @@ class Own(Things):
         return {"owner"} if thing == "own" else None
 
 
+class Factors(Things):
+    """Passkeys of others: whoever has one of their own owes it first (tests/accounts/test_second_factor.py)."""
+
+    names = ("other", "absent")
+
+    def words(self, kind: Kind, thing: str) -> set[str] | None:
+        return None
+
+
 class Merges(Things):
     names = ("own", "other", "absent")
     gone = ("absent",)
@@ -143,7 +152,7 @@ NOTHING, NAMESPACES, MEMBERSHIPS, REQUESTS, PEOPLE = (
     Requests(),
     People(),
 )
-IDENTITIES, SESSIONS, MERGES, LINES, ISSUERS = Own(), Own(), Merges(), Lines(), Issuers()
+IDENTITIES, SESSIONS, MERGES, LINES, ISSUERS, FACTORS = Own(), Own(), Merges(), Lines(), Issuers(), Factors()
 
 
 @dataclass(frozen=True)
@@ -202,6 +211,19 @@ TABLE: dict[str, Row] = {
     "show_again": Row(NOTHING, post=all_(400)),
     "openid_connect_login": Row(ISSUERS, get=all_(LOGIN), post=all_(503), public=True, before_terms=True),
     "openid_connect_callback": Row(ISSUERS, get=all_(401), public=True, before_terms=True, takes_head=False),
+    "break_glass": Row(
+        NOTHING, get=all_(404), post=all_(404), public=True, before_terms=True
+    ),  # not switched on
+    # --- Second factor: nobody here has one, and everybody has just logged in ---------------------------------------
+    "mfa_index": Row(NOTHING, get=all_(200)),
+    "mfa_reauthenticate": Row(NOTHING, get=all_(302), post=all_(302)),
+    "mfa_reauthenticate_webauthn": Row(NOTHING, get=all_(302), post=all_(302)),
+    "mfa_activate_totp": Row(NOTHING, get=all_(200), post=all_(400)),
+    "mfa_deactivate_totp": Row(NOTHING, get=all_(404), post=all_(404)),
+    "mfa_add_webauthn": Row(NOTHING, get=all_(200), post=all_(400)),
+    "mfa_remove_webauthn": Row(FACTORS, get=all_(200), post=all_(302)),
+    "mfa_view_recovery_codes": Row(NOTHING, get=all_(404)),
+    "mfa_generate_recovery_codes": Row(NOTHING, post=all_(302)),
     # --- The reader's own ----------------------------------------------------------------------------------------
     "terms_accept": Row(NOTHING, post=all_(400), before_terms=True),
     "profile": Row(NOTHING, get=all_(200), before_terms=True),
@@ -211,6 +233,8 @@ TABLE: dict[str, Row] = {
     "identity_link": Row(NOTHING, get=all_(200), post=all_(400)),
     "identity_confirm": Row(NOTHING, get=all_(302), post=all_(302)),
     "identity_retire": Row(IDENTITIES, get=all_(200), post=all_(409)),  # their only one
+    "deletion": Row(NOTHING, get=all_(200), post=all_(400)),
+    "deletion_withdraw": Row(NOTHING, post=all_(302)),
     "config": Row(NOTHING, get=all_(200)),
     "config_download": Row(NOTHING, get=all_(200), takes_head=False),
     # --- A namespace ---------------------------------------------------------------------------------------------
@@ -249,6 +273,12 @@ TABLE: dict[str, Row] = {
     "person_suspend": Row(
         PEOPLE,
         get={**only(*VOUCHERS, then=403, others=404), "operator": 200},
+        post={**only(*VOUCHERS, then=403, others=404), "operator": 400},
+    ),
+    "person_operator": Row(PEOPLE, post=only(*VOUCHERS, then=400, others=404)),
+    "person_delete": Row(
+        PEOPLE,
+        get={**only(*VOUCHERS, then=403, others=404), "operator": 302},  # nobody asked for it
         post={**only(*VOUCHERS, then=403, others=404), "operator": 400},
     ),
     "person_lift": Row(PEOPLE, post={**only(*VOUCHERS, then=403, others=404), "operator": 409}),

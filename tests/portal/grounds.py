@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import connection, transaction
 from django.http import HttpResponse
@@ -33,7 +35,9 @@ from namespaces.models import (
 )
 from tests import factories
 from tests.namespaces.views.conftest import show
+from tests.passkeys import Passkey
 from tests.portal.addresses import (
+    FACTORS,
     IDENTITIES,
     ISSUERS,
     KINDS,
@@ -222,6 +226,7 @@ class _Paths:
             id(IDENTITIES): {thing: (key,) for thing, key in self._identities().items()},
             id(SESSIONS): {thing: (key,) for thing, key in self._sessions().items()},
             id(MERGES): {thing: (key,) for thing, key in self._merges().items()},
+            id(FACTORS): {"other": (self._passkey(),), "absent": (0,)},
             id(ISSUERS): {"known": ("cilogon",), "absent": ("nobody",)},
         }  # fmt: skip
         lines = self._lines()
@@ -270,6 +275,12 @@ class _Paths:
             client.force_login(who)
             handles[thing] = Session.objects.get(pk=client.session.session_key).handle
         return {**handles, "absent": "0" * 32}
+
+    def _passkey(self) -> int:
+        said = Passkey("http://localhost:8088").create({"publicKey": {"challenge": "AAAA"}})
+        passkey = {"name": "phone", "credential": json.loads(said)}
+        made: int = Authenticator.objects.create(user=self.others.otto, type="webauthn", data=passkey).pk
+        return made
 
     def _merges(self) -> dict[str, uuid.UUID]:
         def ask(kept: User, emptied: User) -> uuid.UUID:

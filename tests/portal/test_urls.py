@@ -108,7 +108,7 @@ def test_all_forms_are_done_once_but_those_that_decide_nothing() -> None:
     marked = {
         url.name for url in urls(get_resolver().url_patterns) if getattr(url.callback, "is_repeatable", False)
     }
-    names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link"}
+    names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link", "break_glass"}
     assert marked == {"theme", "name_check"} | names_of_login
 
 

@@ -1,0 +1,331 @@
+"""The abuse cases of the design that are about login, sessions, headers and levels, A-01 to A-34, and the families that
+are generated from the addresses: for each the tests that try it, and what of it has none, with the reason.
+
+A test is named as in tests/faults/table.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+URLS, FORMS, SERVER = "portal/test_urls.py", "portal/test_forms.py", "portal/test_server.py"
+TEXTS, HOSTILE = "portal/test_text_fields.py", "hostile/test_hostile.py"
+VIEWS, TOKEN, ADMISSION = (f"accounts/provider/test_{name}.py" for name in ("views", "id_token", "admission"))
+CALLS, FURTHER = "accounts/provider/test_calls.py", "accounts/provider/test_further.py"
+LOGIN, CLAIMS = "accounts/views/test_login.py", "accounts/test_claims.py"
+PEOPLE, SUSPENSIONS = "accounts/actions/test_people.py", "accounts/actions/test_suspensions.py"
+PAGES = "namespaces/views"
+NO_MAIL = "Mails: none are sent yet."
+NO_AUDIT = "The audit event: what was refused is told in the log, and no event is written yet."
+ALL = f"{URLS}::test_answer_is_that_of_the_table"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case: what is tried in a few words, the tests that try it, and what of it is not tried, with the reason."""
+
+    attempt: str
+    tests: tuple[str, ...] = ()
+    missing: str = ""
+
+
+FAMILIES: dict[str, Row] = {
+    "matrix": Row(
+        "every address, method, kind of person and thing",
+        (
+            f"{URLS}::test_every_address_has_its_row",
+            ALL,
+            f"{URLS}::test_what_is_refused_changes_nothing",
+            f"{URLS}::test_what_one_may_not_know_of_answers_like_what_does_not_exist",
+        ),
+        "How long answers take; archived and unmanaged namespaces, which do not exist yet; the API, likewise.",
+    ),
+    "safe methods": Row(
+        "GET and HEAD as everybody",
+        (
+            f"{URLS}::test_reading_changes_nothing",
+            f"{HOSTILE}::test_hostile_requests_make_no_error_store_no_script_and_change_nothing_by_reading",
+        ),
+    ),
+    "identity headers": Row(
+        "every header that could be an identity, a method or an address",
+        (
+            f"{URLS}::test_no_header_is_an_identity_or_another_method_at_any_address",
+            f"{URLS}::test_header_alone_opens_nothing",
+            f"{SERVER}::TestIdentity::test_header_raises_nobody",
+        ),
+    ),
+    "mass assignment": Row(
+        "every form with every field of every model",
+        (f"{FORMS}::test_field_that_is_not_on_the_form_changes_nothing", f"{FORMS}::test_json_is_no_form"),
+    ),
+    "foreign ids": Row("ids of things of others", (ALL,), "In lists and JSON: nothing takes any yet."),
+    "lost rights": Row(
+        "pages and forms from before",
+        (
+            f"{FORMS}::test_form_that_was_rendered_before_is_worth_nothing_once_the_right_is_lost",
+            f"{FORMS}::test_every_form_that_takes_a_right_is_tried_without_it",
+            "namespaces/test_switched_off.py::test_nothing_works",
+        ),
+    ),
+    "text fields": Row(
+        "every text field with the corpus",
+        (
+            f"{TEXTS}::test_every_field_for_text_is_tried",
+            f"{TEXTS}::test_text_that_deceives_or_is_too_long_is_refused",
+            f"{TEXTS}::test_text_that_is_only_strange_is_taken_as_it_is",
+            f"{TEXTS}::test_what_must_be_said_is_not_said_by_blanks",
+        ),
+    ),
+    "headers": Row(
+        "rule 18 on every answer",
+        (
+            f"{URLS}::test_headers_are_on_every_answer",
+            f"{SERVER}::TestHeaders::test_cookies_of_an_installation_have_the_prefix_and_no_domain",
+        ),
+    ),
+}
+
+CASES: dict[str, Row] = {
+    "A-01": Row(
+        "callback without, with unknown, with replayed state",
+        (
+            f"{VIEWS}::test_callback_without_a_known_state_is_refused",
+            f"{VIEWS}::test_state_is_used_once",
+            f"{VIEWS}::test_state_of_another_browser_is_refused",
+        ),
+    ),
+    "A-02": Row(
+        "state of one issuer at another",
+        (
+            f"{VIEWS}::test_state_of_one_issuer_is_refused_at_the_callback_of_another",
+            f"{VIEWS}::test_callback_that_names_another_issuer_is_refused",
+        ),
+    ),
+    "A-03": Row(
+        "bad ID tokens",
+        (
+            f"{TOKEN}::test_wrong_claim_is_refused",
+            f"{TOKEN}::test_wrong_signature_is_refused",
+            f"{TOKEN}::test_changed_payload_is_refused",
+            f"{TOKEN}::test_unknown_key_costs_one_fresh_fetch_and_no_more",
+        ),
+    ),
+    "A-04": Row("userinfo of somebody else", (f"{VIEWS}::test_userinfo_of_somebody_else_is_refused",)),
+    "A-05": Row(
+        "e-mail address of an operator",
+        (
+            f"{ADMISSION}::test_mail_of_an_operator_gives_nothing",
+            f"{ADMISSION}::test_new_mail_changes_no_right_and_finds_no_account",
+        ),
+    ),
+    "A-06": Row(
+        "subjects that are no names",
+        (
+            f"{ADMISSION}::test_subject_that_is_no_name_for_a_person_is_refused",
+            f"{CLAIMS}::test_subject_outside_the_rule_is_refused",
+        ),
+    ),
+    "A-07": Row(
+        "names that deceive",
+        (
+            f"{CLAIMS}::test_name_is_cleaned",
+            f"{CLAIMS}::test_long_name_is_cut_with_a_mark",
+            f"{PAGES}/test_requests.py::TestOne::test_account_that_looks_like_ones_own_is_told",
+        ),
+        "Letters of another script that look alike: the warning compares names as they are.",
+    ),
+    "A-08": Row(
+        "claims that sound like rights", (f"{ADMISSION}::test_claims_that_sound_like_rights_are_ignored",)
+    ),
+    "A-09": Row(
+        "institution that is not listed",
+        (
+            f"{ADMISSION}::test_institution_that_is_not_listed_is_refused_where_the_file_says_so",
+            f"{CLAIMS}::test_mail_domain_is_no_institution",
+        ),
+    ),
+    "A-10": Row(
+        "identity linked to somebody else's account",
+        (
+            f"{FURTHER}::TestRefused::test_begun_in_another_browser",
+            f"{FURTHER}::TestRefused::test_somebody_else_logged_in_meanwhile",
+            f"{FURTHER}::TestLink::test_second_login_wants_the_first",
+            f"{FURTHER}::TestLink::test_yes_is_to_the_identity_that_the_page_named",
+            f"{FURTHER}::TestLink::test_what_one_person_showed_is_not_linked_to_the_next",
+            "accounts/actions/test_identities.py::TestLink::test_somebody_elses_is_refused_in_the_same_words",
+        ),
+        NO_MAIL,
+    ),
+    "A-11": Row(
+        "deleted person who returns",
+        (
+            f"{ADMISSION}::test_deleted_person_who_returns_starts_as_guest",
+            "accounts/actions/test_deletions.py::TestFinish::test_who_returns_is_a_new_guest_with_nothing",
+        ),
+    ),
+    "A-12": Row(
+        "local login, sign-up, /admin/",
+        (
+            f"{LOGIN}::test_nothing_local_exists",
+            f"{LOGIN}::test_no_admin_and_no_set_up_page_exist",
+            f"{LOGIN}::test_people_have_no_password_to_guess",
+        ),
+    ),
+    "A-13": Row(
+        "set-up page once no operator is left",
+        (
+            f"{LOGIN}::test_no_admin_and_no_set_up_page_exist",
+            "accounts/management/commands/test_make_first_operator.py::test_it_works_once_even_if_every_operator_is_gone",
+        ),
+    ),
+    "A-14": Row(
+        "1,000 callbacks a minute under changing addresses",
+        ("accounts/test_sessions.py::TestRow::test_what_is_no_address_of_proxies_is_not_known",),
+        "The limit: nothing counts callbacks yet.",
+    ),
+    "A-15": Row(
+        "provider down, slow, or talking nonsense",
+        (
+            f"{CALLS}::test_provider_that_is_gone_is_said_in_words",
+            f"{CALLS}::test_slow_provider_is_bounded_by_the_deadline",
+            f"{CALLS}::test_certificate_of_nobody_is_refused",
+            f"{CALLS}::test_useless_answer_during_the_callback_is_said_in_words",
+            f"{CALLS}::test_silent_provider_does_not_use_up_the_server",
+            f"{CALLS}::test_outage_does_not_touch_people_who_are_logged_in",
+        ),
+    ),
+    "A-16": Row(
+        "page opened before a right was lost",
+        ("namespaces/test_switched_off.py::test_nothing_works", ALL),
+    ),
+    "A-17": Row(
+        "form rendered before a right was lost",
+        (
+            f"{FORMS}::test_form_that_was_rendered_before_is_worth_nothing_once_the_right_is_lost",
+            f"{PAGES}/test_members.py::TestRemove::test_former_admin_cannot_use_a_form_made_before",
+        ),
+        NO_AUDIT,
+    ),
+    "A-18": Row("stream kept open", missing="No page streams."),
+    "A-19": Row(
+        "session id fixed before the login",
+        (f"{ADMISSION}::test_session_key_changes_at_login_and_a_planted_one_has_no_effect",),
+    ),
+    "A-20": Row(
+        "form, fetch, image on another site",
+        (
+            f"{URLS}::test_form_of_another_site_is_refused_everywhere",
+            f"{URLS}::test_reading_changes_nothing",
+        ),
+    ),
+    "A-21": Row(
+        "cookies set by a sibling domain",
+        (
+            f"{SERVER}::TestHeaders::test_cookies_of_an_installation_have_the_prefix_and_no_domain",
+            f"{SERVER}::TestHeaders::test_cookie_without_the_prefix_is_none",
+        ),
+    ),
+    "A-22": Row(
+        "page in a frame",
+        (f"{URLS}::test_headers_are_on_every_answer",),
+        "That a browser obeys: the headers are asserted, no browser is asked.",
+    ),
+    "A-23": Row(
+        "other hosts",
+        (
+            f"{SERVER}::TestHost::test_other_host_is_refused",
+            f"{SERVER}::TestHost::test_two_hosts_are_refused",
+            f"{SERVER}::TestHost::test_absolute_form_names_no_other_host",
+            f"{SERVER}::TestHost::test_forwarded_host_is_no_host",
+            f"{VIEWS}::test_redirect_address_ignores_the_host_header",
+        ),
+        NO_MAIL,
+    ),
+    "A-24": Row(
+        "identity in a header",
+        (
+            f"{URLS}::test_no_header_is_an_identity_or_another_method_at_any_address",
+            f"{SERVER}::TestIdentity::test_header_is_nobody",
+            f"{SERVER}::TestIdentity::test_header_raises_nobody",
+        ),
+    ),
+    "A-25": Row(
+        "other methods, and headers that name one",
+        (
+            ALL,
+            f"{SERVER}::TestMethod::test_is_refused",
+            f"{SERVER}::TestMethod::test_override_makes_no_other_method",
+        ),
+    ),
+    "A-26": Row(
+        "smuggling, huge and endless requests",
+        (
+            f"{SERVER}::TestFraming::test_length_that_can_be_read_in_two_ways_is_refused",
+            f"{SERVER}::TestFraming::test_body_that_never_comes_ends_with_the_connection",
+            f"{SERVER}::TestHeaders::test_too_much_of_them_is_refused",
+        ),
+        "Slow bodies: a front server reads them, and the manual asks for one; no configuration of one is shipped.",
+    ),
+    "A-27": Row("anonymous at every address", (ALL,), "The API does not exist yet."),
+    "A-28": Row(
+        "guest at what is not for guests",
+        (
+            ALL,
+            f"{PAGES}/test_config.py::test_guest_gets_a_file_that_only_logs_in",
+            f"{PAGES}/test_namespace.py::test_members_are_seen_by_members_and_operators",
+        ),
+    ),
+    "A-29": Row(
+        "guest who raises themselves",
+        (
+            f"{FORMS}::test_field_that_is_not_on_the_form_changes_nothing",
+            f"{PEOPLE}::TestRegister::test_whatever_was_set_on_the_new_person_grants_nothing",
+        ),
+        "The API does not exist yet.",
+    ),
+    "A-30": Row(
+        "namespace admin of level user who lets a guest in",
+        (
+            ALL,
+            f"{PAGES}/test_requests.py::TestDecide::test_who_may_not_vouch_is_refused",
+            f"{PAGES}/test_requests.py::TestOne::test_who_may_not_vouch_reads_who_may_and_gets_no_button",
+            f"{PAGES}/test_members.py::TestAdd::test_guest_needs_somebody_who_may_vouch",
+        ),
+        NO_AUDIT,
+    ),
+    "A-31": Row(
+        "last operator who goes, two who suspend or end each other",
+        (
+            f"{SUSPENSIONS}::TestSuspend::test_nobody_suspends_themselves",
+            f"{SUSPENSIONS}::TestSuspend::test_last_operator_stays",
+            "accounts/actions/test_races.py::test_of_two_operators_who_suspend_each_other_one_succeeds",
+            f"{PEOPLE}::TestSetLevel::test_operator_does_not_set_his_own",
+            f"{PEOPLE}::TestSetOperator::test_nobody_themselves",
+            "accounts/actions/test_races.py::test_of_two_operators_who_end_each_other_one_is_left",
+            "accounts/actions/test_deletions.py::TestAsk::test_not_by_the_last_operator",
+        ),
+    ),
+    "A-32": Row(
+        "demoting or suspending whoever runs many namespaces",
+        (
+            f"{SUSPENSIONS}::TestSuspend::test_namespaces_without_another_admin_are_named_and_nothing_changes",
+            f"{PEOPLE}::TestSetLevel::test_last_admin_is_not_demoted_to_guest",
+            f"{PEOPLE}::TestSetLevel::test_every_namespace_of_the_person_follows_and_no_other",
+            "namespaces/actions/test_succession.py::test_without_one_for_each_nothing_changes",
+            "namespaces/actions/test_succession.py::test_successor_becomes_admin_as_by_any_change_of_role",
+        ),
+    ),
+    "A-33": Row(
+        "operator's session that was stolen",
+        (
+            f"{PAGES}/test_people.py::TestFreshLogin::test_nothing_is_done_without",
+            f"{PAGES}/test_people.py::TestFreshLogin::test_suspension_is_not_lifted_without",
+            f"{PAGES}/test_people.py::TestFreshLogin::test_level_admin_is_not_given_on_request_without",
+            "accounts/test_second_factor.py::TestUntilShown::test_an_operator_changes_nothing",
+            "accounts/test_second_factor.py::TestSetUp::test_wants_a_fresh_login",
+        ),
+        f"{NO_MAIL} Condemning does not exist yet; restoring and the prune guard have commands and no page.",
+    ),
+    "A-34": Row("looking as somebody else", (f"{URLS}::test_every_address_has_its_row",)),
+}
