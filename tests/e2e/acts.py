@@ -192,7 +192,7 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, identity, ask_to_merge, membership, request),
+    *(settle, person, identity, ask_to_merge, ask_to_be_deleted, membership, request),
     *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
