@@ -29,7 +29,7 @@ from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Deletion, Identity, Level, LevelChange, Merge, User
 from accounts.views.again import ask_again, showing
-from namespaces import departures, inbox, standing
+from namespaces import departures, inbox, standing, timeline
 from namespaces.actions import succession
 from namespaces.forms import SuccessorsForm, SuspendForm
 from namespaces.models import Membership
@@ -365,4 +365,6 @@ def _history(found: User) -> dict[str, Any]:
         "level_changes": found.level_changes.select_related("by")[:MOST_SHOWN],
         "vouched_for": vouched.select_related("person")[:MOST_SHOWN],
         "most_shown": MOST_SHOWN,
+        "timeline": timeline.of_person(found),
+        "most_in_timeline": timeline.MOST,
     }

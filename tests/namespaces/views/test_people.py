@@ -426,3 +426,10 @@ class TestOperator:
             "Operators may do everything"
             not in olga.get(reverse("person", args=[cast.ana.pk])).content.decode()
         )
+
+
+def test_what_happened_is_for_operators(browse: Browse, cast: Cast) -> None:
+    suspensions.suspend(person=cast.otto, reason="Mines coins on every node.", until=None, by=cast.olga)
+    page = reverse("person", args=[cast.otto.pk])
+    assert "What happened" in browse(cast.olga).get(page).content.decode()
+    assert "What happened" not in browse(cast.paula).get(page).content.decode()
