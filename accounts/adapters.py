@@ -143,10 +143,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         """Say who the person is, without an address of theirs."""
         return {"id": str(user.pk).encode(), "display_name": str(user), "name": str(user)}
 
-    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
-        """Whether its person can do without it."""
-        return second_factor.may_remove(authenticator)
-
 
 def _seal() -> MultiFernet:
     """Return what seals with the secret key, and opens with the earlier ones as well."""

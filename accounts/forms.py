@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
+from allauth.mfa.base.forms import ReauthenticateForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, ReauthenticateWebAuthnForm
 from django import forms
 from django.conf import settings
@@ -13,9 +15,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts.actions import second_factor
 from accounts.models import Level
 from accounts.redirects import is_own_path
 from accounts.text import Text
+
+PASSKEY_MAX_LENGTH = 20_000
+MOST_PASSKEYS = 20
 
 
 class LevelForm(forms.Form):
@@ -121,6 +127,17 @@ class BreakGlassForm(forms.Form):
     )
 
 
+class CodeForm(ReauthenticateForm):
+    """A code of an app, or a recovery code; each shows once."""
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()
+        is_app = self.authenticator.type == Authenticator.Type.TOTP
+        if is_app and not second_factor.use_up(self.authenticator, code):
+            raise forms.ValidationError(gettext_lazy("This code was used already. Wait for the next one."))
+        return code
+
+
 class _Passkey(forms.Form):
     """What a browser says of a passkey is bytes from outside: whatever cannot be read is no passkey.
 
@@ -129,6 +146,8 @@ class _Passkey(forms.Form):
 
     def full_clean(self) -> None:
         try:
+            if len(str(self.data.get("credential", ""))) > PASSKEY_MAX_LENGTH:
+                raise ValueError("far longer than any passkey")  # noqa: TRY301
             super().full_clean()
         except Exception:
             self.cleaned_data: dict[str, Any] = {}
@@ -144,6 +163,24 @@ class AddPasskeyForm(_Passkey, AddWebAuthnForm):
         self.fields["name"] = Text(
             label=gettext_lazy("Name"), limit=60, required=False, help_text=gettext_lazy("Such as: my phone.")
         )
+
+    def clean(self) -> dict[str, Any]:
+        """Return of the credential what a passkey consists of, and nothing that came along."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        own = Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN)
+        if own.count() >= MOST_PASSKEYS:
+            raise forms.ValidationError(
+                gettext_lazy("You have as many passkeys as one can have. Remove one first.")
+            )
+        if given := cleaned.get("credential"):
+            parts = {name: given["response"][name] for name in ("clientDataJSON", "attestationObject")}
+            kept = {name: given[name] for name in ("id", "rawId", "type")}
+            if not all(
+                isinstance(text, str) and text.isascii() for text in (*parts.values(), *kept.values())
+            ):
+                raise ValueError("not as browsers write it")
+            cleaned["credential"] = {**kept, "clientExtensionResults": {}, "response": parts}
+        return cleaned
 
 
 class ShowPasskeyForm(_Passkey, ReauthenticateWebAuthnForm):

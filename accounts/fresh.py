@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
+from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
 from accounts.claims import Claims
@@ -27,10 +28,12 @@ _KEY = "fresh_login"
 
 @dataclass(frozen=True)
 class _Fresh:
-    """Which identity was shown, none for who has none (break-glass), and when (seconds since 1970)."""
+    """Which identity was shown, none for who has none (break-glass), when (seconds since 1970), and by which second
+    factor, if by one: one that was taken away since shows nothing any more."""
 
     identity: str
     at: int
+    factor: int | None = None
 
 
 def note(request: HttpRequest, identity: Identity, claims: Claims) -> None:
@@ -40,10 +43,15 @@ def note(request: HttpRequest, identity: Identity, claims: Claims) -> None:
     request.session[_KEY] = asdict(_Fresh(str(identity.pk), claims.authenticated_at))
 
 
-def note_second_factor(request: HttpRequest) -> None:
+def note_second_factor(request: HttpRequest, factor: Authenticator) -> None:
     """Remember that a second factor was shown now: it stands for the identity that the session was opened with."""
     opened = request.session.get(OPENED) or {}
-    request.session[_KEY] = asdict(_Fresh(opened.get("identity") or "", int(time.time())))
+    request.session[_KEY] = asdict(_Fresh(opened.get("identity") or "", int(time.time()), factor.pk))
+
+
+def was_told(request: HttpRequest) -> bool:
+    """Whether anybody ever said in this session when the reader showed who they are: some providers never do."""
+    return _KEY in request.session
 
 
 def is_since(claims: Claims, moment: float) -> bool:
@@ -72,4 +80,7 @@ def _shown(request: HttpRequest, within: timedelta) -> _Fresh | None:
     if not kept or not request.user.is_authenticated:
         return None
     shown = _Fresh(**kept)
-    return shown if time.time() - shown.at <= within.total_seconds() else None
+    if time.time() - shown.at > within.total_seconds():
+        return None
+    factors = Authenticator.objects.filter(pk=shown.factor, user=request.user.pk)
+    return shown if shown.factor is None or factors.exists() else None

@@ -51,11 +51,6 @@ def must_have(person: User) -> bool:
     return person.is_operator and settings.SECOND_FACTOR != "nobody"
 
 
-def may_remove(factor: Authenticator) -> bool:
-    """Whether it is not the last one of somebody who must have one."""
-    return not must_have(factor.user) or of(factor.user).exclude(pk=factor.pk).exists()
-
-
 def is_owed(request: HttpRequest) -> bool:
     """Whether the reader has to show one before anything is changed: everybody who has one, and who must have one."""
     person = request.user
@@ -76,18 +71,23 @@ def on_shown(
     sender: object, request: HttpRequest, user: User, authenticator: Authenticator, **_kwargs: object
 ) -> None:
     """Somebody showed one: that also says who they are, as a login anew would."""
-    fresh.note_second_factor(request)
-    _record("second_factor.shown", user, authenticator)
+    fresh.note_second_factor(request, authenticator)
+    _record(user, authenticator.type)
 
 
 def on_failed(sender: object, user: User, authenticator: Authenticator, **_kwargs: object) -> None:
     """Somebody gave a wrong code."""
-    _record("second_factor.shown", user, authenticator, outcome=Event.Outcome.DENIED)
+    note_failure(user, authenticator.type)
 
 
-def _record(act: str, person: User, authenticator: Authenticator, **more: Any) -> None:
+def note_failure(person: User, kind: str) -> None:
+    """Write down that somebody tried to show one of this kind and could not."""
+    _record(person, kind, outcome=Event.Outcome.DENIED)
+
+
+def _record(person: User, kind: str, **more: Any) -> None:
     with transaction.atomic():
-        record(act, by=person, about=person, after={"kind": authenticator.type}, **more)
+        record("second_factor.shown", by=person, about=person, after={"kind": kind}, **more)
 
 
 class SecondFactorFirst:

@@ -45,13 +45,15 @@ def break_glass_banners() -> list[Banner]:
 
 
 def _of_break_glass(found: BreakGlass) -> Banner:
-    if found.ended_at:
-        text, since = _("A break-glass operator was ended."), found.ended_at
+    if found.ended_at and found.used_at:
+        text, since = _("A break-glass operator had logged in, and was ended."), found.used_at
+    elif found.ended_at:
+        text, since = _("A break-glass operator was ended. Nobody had logged in with it."), found.ended_at
     elif found.used_at:
         text, since = _("A break-glass operator has logged in, with a password of this site."), found.used_at
     else:
         text, since = _("There is a break-glass operator. Nobody has logged in with it."), found.made_at
-    return Banner(text, since, is_trouble=not found.ended_at)
+    return Banner(text, since, is_trouble=not found.ended_at or bool(found.used_at))
 
 
 def cluster_banners() -> list[Banner]:

@@ -162,7 +162,15 @@ def _databases() -> dict[str, dict[str, Any]]:
 DATABASES = _databases()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # In the database, so that login does not need Redis.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        "OPTIONS": {
+            "MAX_ENTRIES": 100_000
+        },  # limits on guesses are kept there: they must not push each other out
+    }
+}
 SESSION_ENGINE = "accounts.sessions"
 SESSION_IDLE = timedelta(hours=env.int("BERTH_SESSION_IDLE_HOURS", default=12))
 SESSION_LONGEST = timedelta(days=env.int("BERTH_SESSION_DAYS", default=7))
@@ -239,9 +247,12 @@ BREAK_GLASS = env.bool("BERTH_BREAK_GLASS", default=False)
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
+    "reauthenticate": "accounts.forms.CodeForm",
     "add_webauthn": "accounts.forms.AddPasskeyForm",
     "reauthenticate_webauthn": "accounts.forms.ShowPasskeyForm",
 }
+# Of each person's guesses; not of an address, behind which there may be a whole institution.
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,50/d/key"}
 MFA_TOTP_TOLERANCE = 1  # the clocks of phones: one code before and after
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address identifies nobody, and so guards nothing
 MFA_REAUTHENTICATION_REQUIRED = False  # our pages ask for more, and answer in words

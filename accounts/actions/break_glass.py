@@ -50,7 +50,7 @@ def find(password: str) -> User | None:
     """Return the break-glass operator whose password this is. An answer takes as long where there is none."""
     person = current()
     kept = person.password if person else make_password(None)
-    return person if check_password(password, kept) else None
+    return person if check_password(password, kept) and person and person.is_active else None
 
 
 @transaction.atomic
@@ -99,6 +99,7 @@ def end() -> User | None:
     person.set_unusable_password()
     person.is_active = person.is_superuser = False
     person.save(update_fields=["password", "is_active", "is_superuser"])
+    person.suspensions.current().update(ended_at=Now())  # or its end would let them in
     BreakGlass.objects.filter(person=person).update(is_current=None, ended_at=Now())
     Authenticator.objects.filter(user=person).delete()
     record("break_glass.ended", by=None, about=person, after={"sessions": sessions.end(person)})

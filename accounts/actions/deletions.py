@@ -62,6 +62,7 @@ def begin(*, person: User, by: User) -> Deletion:
 
     Raises NotAllowed, and StateConflict where it was withdrawn; listeners may raise it as well.
     """
+    people.keep_an_operator(without=person, by=by)
     people.lock(person, by)
     if not policy.may_delete(people.as_stored(by), person):
         raise NotAllowed(_("Only operators delete accounts, and nobody their own."))

@@ -127,12 +127,24 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     return person
 
 
+def keep_an_operator(*, without: User, by: User) -> None:
+    """Refuse what a break-glass operator does to the last operator besides: whoever is one otherwise is left at least
+    themselves. Before any other lock: it holds all operators. Raises StateConflict."""
+    if not BreakGlass.objects.filter(person=by.pk, is_current=True).exists():
+        return
+    lock(*User.objects.filter(is_superuser=True))
+    others = User.objects.filter(is_superuser=True, is_active=True, break_glass=None).exclude(pk=without.pk)
+    if User.objects.filter(pk=without.pk, is_superuser=True).exists() and not others.exists():
+        raise StateConflict(_("They are the last operator, but for the one who breaks the glass."))
+
+
 @transaction.atomic
 def set_operator(*, person: User, is_operator: bool, by: User) -> User:
     """Make somebody an operator, or end that. Operators only, and nobody themselves: so one is always left.
 
     Raises NotAllowed, and StateConflict for a guest and for an account that is not active.
     """
+    keep_an_operator(without=person, by=by)
     lock(person, by)  # of two operators who end each other, the second finds that they are none any more
     if not policy.may_set_operator(as_stored(by), person):
         raise NotAllowed(_("Only operators make and end operators, and nobody themselves."))

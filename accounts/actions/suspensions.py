@@ -28,6 +28,7 @@ def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> S
     So the last operator stays: whoever suspends another is one, and their own row is held as well. Raises NotAllowed,
     BadInput (until), and StateConflict for somebody who is out already; listeners may raise StateConflict.
     """
+    people.keep_an_operator(without=person, by=by)
     people.lock(
         person, by
     )  # of two operators who suspend each other, the second finds that they are none any more

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
-from allauth.mfa.base.forms import ReauthenticateForm
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.actions import break_glass
-from accounts.forms import BreakGlassForm
+from accounts.forms import BreakGlassForm, CodeForm
 from accounts.submissions import repeatable
 from accounts.terms import before_terms
 
@@ -36,7 +35,7 @@ def login(request: HttpRequest) -> HttpResponse:
         if limited:
             return limited
         person = break_glass.find(form.cleaned_data["password"])
-        shown = ReauthenticateForm(user=person, data=request.POST) if person else None
+        shown = CodeForm(user=person, data=request.POST) if person else None
         if person and shown and shown.is_valid():
             get_adapter(request).login(request, person)
             shown.save()

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate
 
-from allauth.mfa.base.forms import ReauthenticateForm
 from allauth.mfa.base.views import ReauthenticateView
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,10 +23,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import fresh, second_factor, sessions
 from accounts.actions import people
+from accounts.actions import second_factor as actions
+from accounts.forms import CodeForm
 from accounts.guards import KnownRequest, P, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import User
@@ -43,10 +45,10 @@ View = Callable[Concatenate[KnownRequest, P], HttpResponse]
 def _may_change(request: KnownRequest) -> bool:
     if second_factor.of(request.user).exists():
         return second_factor.was_shown(request, within=fresh.FOR_IDENTITIES)
+    if fresh.was_told(request):
+        return fresh.is_shown(request, fresh.FOR_IDENTITIES)
     # Some providers do not say when they asked; a login of this minute is the best that they have.
-    return fresh.is_shown(request, fresh.FOR_IDENTITIES) or sessions.was_opened(
-        request, within=fresh.FOR_IDENTITIES
-    )
+    return sessions.was_opened(request, within=fresh.FOR_IDENTITIES)
 
 
 def _shown_lately(view: View[P]) -> View[P]:
@@ -70,7 +72,8 @@ def index(request: KnownRequest) -> HttpResponse:
     context = {
         "app": next((each for each in factors if each.type == Authenticator.Type.TOTP), None),
         "keys": [each for each in factors if each.type == Authenticator.Type.WEBAUTHN],
-        "codes_left": len(codes.wrap().get_unused_codes()) if codes else None,
+        "has_codes": codes is not None,
+        "codes_left": _unused(codes),
         "must_have": second_factor.must_have(request.user),
         "may_change": _may_change(request),
         **showing(request, reverse("mfa_index"), within=fresh.FOR_IDENTITIES),
@@ -78,16 +81,20 @@ def index(request: KnownRequest) -> HttpResponse:
     return render(request, "accounts/second_factor.html", context)
 
 
-class _InWords:
-    """What a page of allauth's lacks: the status of a form that was refused."""
+def _unused(codes: Authenticator | None) -> list[str] | None:
+    """Return the recovery codes that are left; None if there are none, or no key opens them any more."""
+    try:
+        return codes.wrap().get_unused_codes() if codes else None
+    except ValidationError:
+        return None
 
-    refused_with = 400
+
+class _InWords:
+    """What a page of allauth's lacks: the status of a form that was refused, and that form instead of a second one."""
 
     def form_invalid(self, form: Form) -> HttpResponse:
-        answer: HttpResponse = self.render_to_response(  # type: ignore[attr-defined]
-            self.get_context_data(form=form),  # type: ignore[attr-defined]
-            status=self.refused_with,
-        )
+        context = {**self.get_context_data(form=form), "form": form}  # type: ignore[attr-defined]
+        answer: HttpResponse = self.render_to_response(context, status=400)  # type: ignore[attr-defined]
         return answer
 
 
@@ -95,12 +102,9 @@ class _AddApp(_InWords, ActivateTOTPView):
     template_name = "accounts/second_factor_app.html"
 
     def form_valid(self, form: Form) -> HttpResponse:
-        people.lock(_reader(self.request))
-        if second_factor.of(_reader(self.request)).filter(type=Authenticator.Type.TOTP).exists():
-            return not_done(redirect("mfa_index"))  # another window was faster
         answer: HttpResponse = super().form_valid(form)
         # The code that was just given shows the app as well: nobody wants to wait for the next one.
-        shown = ReauthenticateForm(user=self.request.user, data={"code": form.cleaned_data["code"]})
+        shown = CodeForm(user=self.request.user, data={"code": form.cleaned_data["code"]})
         if shown.is_valid():
             shown.save()
         _added(self.request, Authenticator.Type.TOTP)
@@ -124,7 +128,6 @@ class _AddKey(_InWords, AddWebAuthnView):
 
 class _RemoveApp(_InWords, DeactivateTOTPView):
     template_name = "accounts/second_factor_remove.html"
-    refused_with = 409
     success_url = reverse_lazy("mfa_index")
 
     def form_valid(self, form: Form) -> HttpResponse:
@@ -137,32 +140,10 @@ class _RemoveKey(RemoveWebAuthnView):
     template_name = "accounts/second_factor_remove.html"
     success_url = reverse_lazy("mfa_index")
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "may_remove": self._may_remove()}
-
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.object = self.get_object()
-        if not self._may_remove():
-            refused: HttpResponse = self.render_to_response(self.get_context_data(), status=409)
-            return refused
         answer: HttpResponse = super().post(request, *args, **kwargs)
         _removed(request, Authenticator.Type.WEBAUTHN)
         return answer
-
-    def _may_remove(self) -> bool:
-        return second_factor.may_remove(self.object)
-
-
-class _NewCodes(GenerateRecoveryCodesView):
-    def form_valid(self, form: Form) -> HttpResponse:
-        answer: HttpResponse = super().form_valid(form)
-        person = self.request.user
-        record("second_factor.codes", by=person, about=person)
-        return answer
-
-    def form_invalid(self, form: Form) -> HttpResponse:
-        messages.error(self.request, _("Codes stand for an app or a passkey. Set one up first."))
-        return not_done(redirect("mfa_index"))
 
 
 class _Showing(_InWords):
@@ -180,6 +161,10 @@ class _Show(_Showing, ReauthenticateView):
 
 class _ShowKey(_Showing, ReauthenticateWebAuthnView):
     template_name = "accounts/second_factor_show_key.html"
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        second_factor.note_failure(_reader(self.request), Authenticator.Type.WEBAUTHN)
+        return super().form_invalid(form)
 
 
 def _added(request: HttpRequest, kind: str) -> None:
@@ -202,15 +187,41 @@ def _reader(request: HttpRequest) -> User:
 def _changing(view: type[Any], *methods: str) -> Callable[..., HttpResponse]:
     """Return the page of a change: in one transaction with its event, and only for somebody who has just shown who
     they are."""
-    page = require_http_methods(list(methods))(transaction.atomic(view.as_view()))
-    return before_second_factor(never_cache(login_needed(_shown_lately(page))))
+    change = view.as_view()
+
+    @transaction.atomic
+    def page(request: KnownRequest, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            people.lock(request.user)  # two windows, one after the other
+        answer: HttpResponse = change(request, **kwargs)
+        return answer
+
+    return _private(_shown_lately(require_http_methods(list(methods))(page)))
+
+
+def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    guarded = before_second_factor(never_cache(login_needed(view)))
+    return sensitive_post_parameters("code", "credential")(guarded)
 
 
 add_app = _changing(_AddApp, "GET", "HEAD", "POST")
 add_key = _changing(_AddKey, "GET", "HEAD", "POST")
 remove_app = _changing(_RemoveApp, "GET", "HEAD", "POST")
 remove_key = _changing(_RemoveKey, "GET", "HEAD", "POST")
-new_codes = _changing(_NewCodes, "POST")
+
+
+@before_second_factor
+@never_cache
+@login_needed
+@_shown_lately
+@require_POST
+def new_codes(request: KnownRequest) -> HttpResponse:
+    """Make new recovery codes, and show them."""
+    if not second_factor.of(request.user).exists():
+        messages.error(request, _("Codes stand for an app or a passkey. Set one up first."))
+        return not_done(redirect("mfa_index"))
+    actions.new_codes(request.user)
+    return redirect("mfa_view_recovery_codes")
 
 
 @never_cache
@@ -222,7 +233,10 @@ def codes(request: KnownRequest) -> HttpResponse:
     found = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.RECOVERY_CODES).first()
     if found is None:
         raise Http404
-    context = {"text": "\n".join(found.wrap().get_unused_codes())}
+    unused = _unused(found)
+    if unused is None:
+        return redirect("mfa_index")
+    context = {"text": "\n".join(unused)}
     return render(request, "accounts/second_factor_codes.html", context)
 
 
@@ -235,9 +249,7 @@ def _showing(view: type[Any]) -> Callable[..., HttpResponse]:
         answer: HttpResponse = page(request)
         return answer
 
-    return before_second_factor(
-        never_cache(login_needed(require_http_methods(["GET", "HEAD", "POST"])(show)))
-    )
+    return _private(require_http_methods(["GET", "HEAD", "POST"])(show))
 
 
 show = _showing(_Show)

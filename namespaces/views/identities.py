@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -53,6 +54,10 @@ def identity(request: KnownRequest, identity_id: UUID) -> HttpResponse:
 def link(request: KnownRequest) -> HttpResponse:
     """Lead through two logins: first with an identity of the reader's, then with the one to be linked."""
     again = showing(request, reverse("identity_link"), within=fresh.FOR_IDENTITIES)
+    if not request.user.identities.exists():
+        raise PermissionDenied(
+            _("This account has no identity, and gets none: it is there to break the glass.")
+        )
     form = IssuerForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and again["shown"]:
         return further.begin(request, form.cleaned_data["issuer"], Purpose.LINK, reverse("identity_confirm"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
@@ -13,8 +16,9 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts.actions import break_glass
-from accounts.models import BreakGlass, Level, Session
+from accounts.actions import break_glass, people, suspensions
+from accounts.errors import StateConflict
+from accounts.models import BreakGlass, Level, Session, User
 from audit.models import Event
 from tests import otp
 from tests.accounts.second_factors import browser
@@ -155,6 +159,46 @@ class TestLogin:
         )
 
 
+class TestBounds:
+    @pytest.mark.parametrize("act", ["end", "suspend"])
+    def test_does_not_take_the_last_operator_away(self, act: str, cast: Cast) -> None:
+        given = made()
+        acts: dict[str, Callable[[User], object]] = {
+            "end": lambda who: people.set_operator(person=who, is_operator=False, by=given.person),
+            "suspend": lambda who: suspensions.suspend(person=who, reason="x", until=None, by=given.person),
+        }
+        with pytest.raises(StateConflict, match="last operator"):
+            acts[act](cast.olga)
+        assert User.objects.get(pk=cast.olga.pk).is_operator
+        people.set_operator(person=cast.eda, is_operator=True, by=given.person)
+        acts[act](cast.olga)
+        assert not User.objects.get(pk=cast.olga.pk).is_operator
+
+    def test_has_no_identity_and_gets_none(self) -> None:
+        client = log_in(made())
+        for answer in (client.get(reverse("identity_link")), client.post(reverse("identity_link"))):
+            assert answer.status_code == 403
+
+    def test_who_is_suspended_does_not_log_in_nor_come_back(self, cast: Cast) -> None:
+        given = made()
+        suspensions.suspend(person=given.person, reason="x", until=None, by=cast.olga)
+        answer = Client().post(PAGE, {"password": given.password, "code": otp.code(given.secret)})
+        assert answer.status_code == 400
+        break_glass.end()
+        with pytest.raises(StateConflict):
+            suspensions.lift(person=given.person, by=cast.olga)
+        assert not User.objects.get(pk=given.person.pk).is_active
+
+    def test_the_same_code_lets_in_once(self) -> None:
+        given = made()
+        begun = datetime.fromtimestamp(1_800_000_001, UTC)
+        with time_machine.travel(begun, tick=False):
+            form = {"password": given.password, "code": otp.code(given.secret)}
+            assert Client().post(PAGE, form).status_code == 302
+        with time_machine.travel(begun + timedelta(seconds=31), tick=False):
+            assert Client().post(PAGE, form).status_code == 400
+
+
 class TestTold:
     def test_every_operator_of_every_step(self, cast: Cast) -> None:
         olga = browser(cast.olga)
@@ -165,7 +209,13 @@ class TestTold:
         log_in(given)
         assert "A break-glass operator has logged in" in olga.get(home).content.decode()
         break_glass.end()
-        assert "A break-glass operator was ended" in olga.get(home).content.decode()
+        assert "A break-glass operator had logged in, and was ended" in olga.get(home).content.decode()
+
+    def test_of_one_that_was_never_used(self, cast: Cast) -> None:
+        made()
+        break_glass.end()
+        shown = browser(cast.olga).get(reverse("home")).content.decode()
+        assert "was ended. Nobody had logged in with it." in shown
 
     def test_nobody_else(self, cast: Cast) -> None:
         log_in(made())

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from django.conf import LazySettings
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +23,7 @@ from django.utils import timezone
 from accounts import second_factor
 from accounts.actions import merging
 from accounts.actions import second_factor as actions
+from accounts.forms import MOST_PASSKEYS
 from accounts.models import Level, Session, Suspension, User
 from audit.models import Event
 from tests import otp
@@ -39,6 +43,10 @@ HOSTILE = (
     '{"id": "x"}',
     '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {}}',
     '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"clientDataJSON": "e", "attestationObject": "/"}}',
+    "[" * 100_000,
+    "[" * 900 + "]" * 900,
+    "9" * 5_000,
+    '"\\ud800"',
     '{"id": {"a": []}, "rawId": [1], "type": 7, "response": {"authenticatorData": "AA", "signature": "\\u0000"}}',
 )
 """What is no passkey, in the form in which browsers send one."""
@@ -225,6 +233,34 @@ class TestShow:
             assert browser(cast.olga).post(SHOW, {"code": code}).status_code == 302
             assert browser(cast.olga).post(SHOW, {"code": code}).status_code == 400
 
+    @pytest.mark.parametrize("seconds", [0, 20, 32, 50])
+    def test_a_code_shows_once_for_as_long_as_it_is_right(self, seconds: int, cast: Cast) -> None:
+        """Clocks differ: a code is right for longer than it is shown."""
+        secret = give_app(cast.olga)
+        begun = datetime.fromtimestamp(1_800_000_001, UTC)
+        with time_machine.travel(begun, tick=False):
+            code = otp.code(secret)
+            assert browser(cast.olga).post(SHOW, {"code": code}).status_code == 302
+        with time_machine.travel(begun + timedelta(seconds=seconds), tick=False):
+            for given in (code, f" {code} ", f"{code[:3]} {code[3:]}"):
+                assert browser(cast.olga).post(SHOW, {"code": given}).status_code == 400
+
+    def test_a_code_shows_once_whatever_becomes_of_the_cache(self, cast: Cast) -> None:
+        secret = give_app(cast.olga)
+        with time_machine.travel(timezone.now(), tick=False):
+            code = otp.code(secret)
+            assert browser(cast.olga).post(SHOW, {"code": code}).status_code == 302
+            cache.clear()
+            assert browser(cast.olga).post(SHOW, {"code": code}).status_code == 400
+
+    def test_guesses_of_one_do_not_lock_another_out(self, cast: Cast) -> None:
+        """Behind one address there may be a whole institution."""
+        secret, hers = give_app(cast.olga), give_app(cast.ana)
+        guest = browser(cast.ana)
+        for _try in range(12):
+            guest.post(SHOW, {"code": otp.wrong(hers)})
+        show(browser(cast.olga), secret)
+
     def test_guessing_ends_after_five(self, cast: Cast) -> None:
         secret = give_app(cast.olga)
         client = browser(cast.olga)
@@ -254,6 +290,30 @@ class TestShow:
         give_app(cast.olga)
         assert set_level(client, cast.ana) == 302
         assert cast.ana.level == Level.GUEST
+
+    def test_is_no_fresh_login_once_it_was_taken_away(self, cast: Cast) -> None:
+        """Or a thief would set up the next one, and be whom they stole it from for good."""
+        secret = give_app(cast.olga)
+        client = browser(cast.olga)
+        show(client, secret)
+        noted = client.session["fresh_login"]
+        actions.forget(person=cast.olga, by=None, reason="stolen")
+        assert client.get(PROFILE).status_code == 302  # its sessions have ended
+        other = browser(cast.olga)
+        session = other.session
+        session["fresh_login"] = noted
+        session.save()
+        assert other.get(ADD_APP).headers["Location"].startswith(INDEX)
+
+    def test_pages_are_there_when_the_key_is_gone(self, cast: Cast) -> None:
+        client, _codes = TestRecoveryCodes().codes(cast.olga)
+        kept = Authenticator.objects.get(type="recovery_codes")
+        kept.data["seed"] = "sealed by a key that is gone"
+        kept.save()
+        assert "cannot read them any more" in client.get(INDEX).content.decode()
+        assert client.get(CODES).headers["Location"] == INDEX
+        assert client.post(reverse("mfa_generate_recovery_codes")).headers["Location"] == CODES
+        assert len(re.findall(r"\b\d{8}\b", client.get(CODES).content.decode())) == 10
 
     def test_a_key_that_is_gone_is_said_in_words(self, cast: Cast, settings: LazySettings) -> None:
         secret = give_app(cast.olga)
@@ -293,6 +353,14 @@ class TestSetUp:
         client = Client()
         client.force_login(cast.olga)
         assert client.get(ADD_APP).status_code == 200
+
+    def test_a_new_session_is_not_fresh_where_the_provider_said_when_it_asked(self, cast: Cast) -> None:
+        """A browser left open logs in silently: the provider asked hours ago, and says so."""
+        client = browser(cast.olga, shown_minutes_ago=8 * 60)
+        session = client.session
+        session["opened"] = {**session["opened"], "at": timezone.now().isoformat()}
+        session.save()
+        assert client.get(ADD_APP).headers["Location"].startswith(INDEX)
 
     def test_of_an_app(self, cast: Cast) -> None:
         client = browser(cast.olga, shown_minutes_ago=1)
@@ -411,17 +479,51 @@ class TestPasskey:
         assert newcomer.post(self.ADD, {"name": "x", "credential": text}).status_code == 400
         assert Authenticator.objects.filter(user=cast.paula).count() == 0
 
-    def test_not_the_last_of_somebody_who_must_have_one(self, cast: Cast) -> None:
+    def test_is_removed(self, cast: Cast) -> None:
         passkey = self.add(cast.olga)
         client = browser(cast.olga)
         client.post(self.SHOW_KEY, {"credential": passkey.get(options(client, self.SHOW_KEY))})
-        key = second_factor.of(cast.olga).get()
-        remove = reverse("mfa_remove_webauthn", args=[key.pk])
-        assert "It is your only one" in client.get(remove).content.decode()
-        assert client.post(remove).status_code == 409
         give_app(cast.olga)
+        remove = reverse("mfa_remove_webauthn", args=[Authenticator.objects.get(type="webauthn").pk])
+        assert "Remove the passkey my phone?" in client.get(remove).content.decode()
         assert client.post(remove).headers["Location"] == INDEX
         assert [each.type for each in second_factor.of(cast.olga)] == ["totp"]
+
+    @pytest.mark.parametrize("more", ["\x00", "\ud800", float("nan"), "x" * 30_000])
+    def test_is_kept_without_what_came_along(self, more: object, cast: Cast) -> None:
+        client = browser(cast.olga, shown_minutes_ago=1)
+        said = json.loads(Passkey(self.SITE).create(options(client, self.ADD)))
+        form = {"name": "x", "credential": json.dumps({**said, "more": more})}
+        assert client.post(self.ADD, form).status_code == (400 if len(form["credential"]) > 20_000 else 302)
+        assert "more" not in json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
+
+    def test_there_are_not_too_many(self, cast: Cast) -> None:
+        """Each takes room, and a guest can have some as well."""
+        passkey, client = Passkey(self.SITE), browser(cast.olga, shown_minutes_ago=1)
+        said = passkey.create(options(client, self.ADD))
+        kept = {"name": "x", "credential": json.loads(said)}
+        for _number in range(MOST_PASSKEYS):
+            Authenticator.objects.create(user=cast.olga, type="webauthn", data=kept)
+        session = client.session
+        shown = [{"method": "mfa", "at": time.time(), "id": Authenticator.objects.first().pk}]  # type: ignore[union-attr]
+        session["account_authentication_methods"] = shown
+        session["account_authentication_methods_user"] = str(cast.olga.pk)
+        session.save()
+        answer = client.post(self.ADD, {"name": "x", "credential": said})
+        assert answer.status_code == 400
+        assert "as many passkeys as one can have" in answer.content.decode()
+
+    def test_that_is_wrong_is_written_down_and_counts_once(self, cast: Cast) -> None:
+        passkey = self.add(cast.olga)
+        client = browser(cast.olga)
+        for _try in range(4):
+            stolen = Passkey(self.SITE, id=passkey.id)
+            said = stolen.get(options(client, self.SHOW_KEY))
+            assert client.post(self.SHOW_KEY, {"credential": said}).status_code == 400
+        denied = Event.objects.filter(act="second_factor.shown", outcome=Event.Outcome.DENIED)
+        assert [event.after for event in denied] == [{"kind": "webauthn"}] * 4
+        said = passkey.get(options(client, self.SHOW_KEY))
+        assert client.post(self.SHOW_KEY, {"credential": said}).status_code == 302
 
 
 class TestRecoveryCodes:
@@ -443,6 +545,15 @@ class TestRecoveryCodes:
         assert browser(cast.olga).post(SHOW, {"code": codes[0]}).status_code == 400
         assert Event.objects.filter(act="second_factor.codes").count() == 1
 
+    def test_new_ones_are_shown_to_who_has_nothing_else_left(self, cast: Cast) -> None:
+        _client, codes = self.codes(cast.olga)
+        client = browser(cast.olga)
+        client.post(SHOW, {"code": codes[0]})
+        client.post(reverse("mfa_generate_recovery_codes"))
+        new = re.findall(r"\b\d{8}\b", client.get(CODES).content.decode())
+        assert len(new) == 10
+        assert not set(new) & set(codes)
+
     def test_reading_them_changes_nothing(self, cast: Cast) -> None:
         client, _codes = self.codes(cast.olga)
         before = list(Authenticator.objects.order_by("pk").values())
@@ -458,13 +569,16 @@ class TestRecoveryCodes:
 class TestRemove:
     REMOVE = reverse("mfa_deactivate_totp")
 
-    def test_not_the_last_of_somebody_who_must_have_one(self, cast: Cast) -> None:
+    def test_of_the_last_one_leaves_its_owner_reading(self, cast: Cast) -> None:
+        """Who must have one moves to a new phone that way: a login anew, and the next one is set up."""
         secret = give_app(cast.olga)
-        client = browser(cast.olga)
+        client = browser(cast.olga, shown_minutes_ago=1)
         show(client, secret)
-        assert "It is your only one" in client.get(self.REMOVE).content.decode()
-        assert client.post(self.REMOVE).status_code == 409
-        assert second_factor.of(cast.olga).count() == 1
+        assert client.post(self.REMOVE).headers["Location"] == INDEX
+        assert set_level(client, cast.ana) == 302
+        assert cast.ana.level == Level.GUEST
+        assert client.get(ADD_APP).headers["Location"].startswith(INDEX)
+        assert browser(cast.olga, shown_minutes_ago=1).get(ADD_APP).status_code == 200
 
     def test_of_somebody_else(self, cast: Cast) -> None:
         secret = give_app(cast.eda)
