@@ -505,7 +505,7 @@ class TestPasskey:
         for _number in range(MOST_PASSKEYS):
             Authenticator.objects.create(user=cast.olga, type="webauthn", data=kept)
         session = client.session
-        shown = [{"method": "mfa", "at": time.time(), "id": Authenticator.objects.first().pk}]  # type: ignore[union-attr]
+        shown = [{"method": "mfa", "at": time.time(), "id": Authenticator.objects.first().pk}]
         session["account_authentication_methods"] = shown
         session["account_authentication_methods_user"] = str(cast.olga.pk)
         session.save()
