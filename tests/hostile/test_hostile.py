@@ -11,10 +11,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hostile import corpus
-from tests.hostile.world import ROUND, World, scripts_in
+from tests.hostile.world import ROUND, TEXTS, World, scripts_in
+from tests.portal.forms import FORMS
+from tests.portal.grounds import undone
 
 REQUESTS, SEED = int(os.environ.get("HOSTILE_REQUESTS", "2000")), int(os.environ.get("HOSTILE_SEED", "1"))
 MOST_TOLD = 10
+NOT_SHOWN = {
+    "drift_confirm",
+    "drift_limits_adopt",
+    "drift_limits_revert",
+}  # the reason is in the record alone
 
 
 @pytest.fixture
@@ -35,6 +42,25 @@ def test_hostile_requests_make_no_error_store_no_script_and_change_nothing_by_re
     assert world.errors[:MOST_TOLD] == []
     assert world.tally.stored > 0
     assert {200, 302, 400, 403, 404, 405} <= set(world.tally.statuses)
+
+
+@pytest.mark.django_db
+def test_every_text_that_is_stored_is_read_afterwards(quiet: None) -> None:
+    world, missed = World(SEED), set()
+    todo = {name for name in TEXTS if FORMS[name].status == 302}
+    while todo:  # those that exclude each other one after the other
+        with undone():
+            sent = {
+                name: texts
+                for name in sorted(todo)
+                if (texts := {field: f"canary {name} {field}, long enough" for field in TEXTS[name]})
+                and world.send(world.form(name, texts)).status_code == 302
+            }
+            pages = world.read_everything()
+        missed |= {name for name, texts in sent.items() if not all(text in pages for text in texts.values())}
+        assert sent, todo
+        todo -= set(sent)
+    assert missed == NOT_SHOWN
 
 
 @pytest.mark.parametrize("markup", [one for one in corpus.MARKUP if "<" in one and "&lt;" not in one])

@@ -6,6 +6,7 @@ import random
 import re
 import traceback
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -28,15 +29,17 @@ from tests.portal import grounds
 from tests.portal.addresses import TABLE
 from tests.portal.forms import FORMS
 from tests.portal.grounds import Browser, noting_writes, undone
+from tests.portal.test_text_fields import LIMITS
 
 ROUND = 1000
 """After so many requests everything is read, and the world begins anew."""
-READERS = {"operator": 90, "namespace admin": 30, "anonymous": 20}  # and how many pages each reads
+READERS = {"operator": 220, "namespace admin": 50, "anonymous": 30}  # and how many pages each reads
 UNREACHABLE = {
     "openid_connect_login",
     "show_again",
     "identity_link",
 }  # no provider answers here: 503 is right
+TEXTS = {name: [field for other, field in LIMITS if other == name] for name, _field in LIMITS}
 ENDS_SESSIONS = {"account_logout", "session_end", "sessions_end"}  # taken back: the others need theirs
 _LINK = re.compile(r'href="(/[^"#]*)"')
 _COMMENT = re.compile(r"<!--(?:(?!-->).)*canary", re.DOTALL)
@@ -117,9 +120,10 @@ class World:
         nils = factories.person("Nils Berg")
         factories.MembershipFactory.create(namespace=fire, person=nils, role=Role.ADMIN)
         pia = factories.person("Pia Okafor", level=Level.ADMIN)
-        named = {"guest": "Ana Kim", "outsider": "Otto Brandt", "viewer": "Vera Lind"}
+        named = {"guest": "Ana Kim", "viewer": "Vera Lind"}
         people = {who: User.objects.get(name=name) for who, name in named.items()}
-        for who, person in {**people, "namespace admin": nils, "level admin": pia}.items():
+        people |= {"outsider": factories.person("Lea Moreau"), "namespace admin": nils, "level admin": pia}
+        for who, person in people.items():
             self.browsers[who] = self._browser(person)
         self._accept_terms()
         self.ids = [str(person.pk) for person in User.objects.all()] + ["0", str(uuid.UUID(int=0)), "x"]
@@ -162,7 +166,7 @@ class World:
                 ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW")
             )
         if method == "POST" and name in FORMS and chosen.random() < 0.6:
-            who, path = self._who_may(name)
+            who, path = self.who_may(name)
         if chosen.random() < 0.05:
             path = self._bent(path)
         if chosen.random() < 0.3:
@@ -179,7 +183,24 @@ class World:
             )
         return Hostile(who, method, name, path, body, kind, headers)
 
-    def _who_may(self, name: str) -> tuple[str, str]:
+    def stored(self) -> list[Hostile]:
+        """Return the forms that keep a text, each with markup in all its texts and otherwise as it should be, in any
+        order: some exclude each other."""
+        found = []
+        for name in self.random.sample(sorted(TEXTS), len(TEXTS)):
+            markup = self.random.choice(corpus.MARKUP)
+            text = f"Long enough. {corpus.ANYWHERE} {markup}"
+            texts = {field: text[: LIMITS[name, field]] for field in TEXTS[name]}
+            found.append(self.form(name, texts))
+        return found
+
+    def form(self, name: str, fields: dict[str, str]) -> Hostile:
+        """Return a form as it should be, but for these fields."""
+        who, path = self.who_may(name)
+        return Hostile(who, "POST", name, path, urlencode({**self.filled[name], **fields}).encode())
+
+    def who_may(self, name: str) -> tuple[str, str]:
+        """Return who sends the form of an address, and where."""
         form = FORMS[name]
         return form.kind if form.kind in self.browsers else "outsider", self.addresses[name, form.thing]
 
@@ -310,35 +331,38 @@ class World:
             self.errors.append(f"leads to {target} by {what}")
         return page
 
-    def read_everything(self) -> None:
-        """Look at every page that can be found, as those who see most, for what was stored."""
+    def read_everything(self) -> str:
+        """Look at every page that can be found, as those who see most, for what was stored; return them all."""
+        pages = []
         for who, most in READERS.items():
-            todo = [
-                path for (name, _thing), path in self.addresses.items()
-                if TABLE[name].get and name != "config_download"
-            ]  # fmt: skip
+            todo = deque(
+                path for (name, thing), path in self.addresses.items()
+                if TABLE[name].get and name != "config_download" and thing not in ("absent", "gone")
+            )  # fmt: skip
             seen: set[str] = set()
             while todo and len(seen) < most:
-                path = todo.pop()
+                path = todo.popleft()
                 if path in seen:
                     continue
                 seen.add(path)
                 answer: Any = self.browsers[who].get(path)
                 page = self._judge(answer, f"reading {path} as {who}")
-                self.tally.read += 1
-                self.tally.stored += page.count("canary")
+                pages.append(page)
+                # Not what only sorts and searches: it shows the same.
                 todo += [
-                    link.replace("&amp;", "&")
+                    link
                     for link in _LINK.findall(page)
-                    if not link.startswith("/static/")
+                    if "?" not in link and not link.startswith("/static/")
                 ]
+        self.tally.read += len(pages)
+        self.tally.stored += sum(page.count("canary") for page in pages)
+        return "\n".join(pages)
 
     def round(self, requests: int) -> None:
         """Send so many requests, read everything, and take all back."""
         with undone():
             directory.forget()
-            for _number in range(requests):
-                request = self.request()
+            for request in (*self.stored(), *(self.request() for _number in range(requests))):
                 with undone() if request.name in ENDS_SESSIONS else transaction.atomic():
                     self.send(request)
             directory.forget()

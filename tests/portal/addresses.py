@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-TAKEN, NOT_TAKEN = ("GET", "HEAD", "POST"), ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+METHODS, IN_TURN = ("GET", "POST"), ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 LOGIN, TERMS = "login", "terms"  # answers that lead there
 NOBODY = "nobody"  # the level of who is not logged in
 Answers = dict[str, int | str]
@@ -315,13 +315,13 @@ class Cell:
 
 
 def cells(kind: str) -> Iterator[Cell]:
-    """Return every question of this kind of person. Methods that no address takes are tried on one thing, each kind of
-    person and each method on another."""
+    """Return every question of this kind of person. HEAD, which is GET without its page, and the methods that no
+    address takes are tried on one thing, each kind of person and each method on another."""
     for name, row in TABLE.items():
         things = row.about.names
-        for method in TAKEN:
+        for method in METHODS:
             yield from (Cell(kind, name, thing, method) for thing in things)
-        for number, method in enumerate(NOT_TAKEN, list(KINDS).index(kind)):
+        for number, method in enumerate(IN_TURN, list(KINDS).index(kind)):
             yield Cell(kind, name, things[number % len(things)], method)
 
 
