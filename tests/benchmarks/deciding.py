@@ -58,19 +58,26 @@ def plan(number: int, seed: int) -> list[tuple[str, str]]:
 
 
 def plan_suspensions(number: int, seed: int) -> dict[str, list[str]]:
-    """Choose by chance so many people who are an admin nowhere, as {subject: their namespaces}.
+    """Choose by chance so many people, as {subject: their namespaces}, each of which keeps an admin when all are
+    suspended.
 
     Raises ValueError if there are not so many.
     """
     places: dict[str, list[str]] = {}
-    admins = set()
+    admins: dict[str, set[str]] = {}
     rows = Membership.objects.current().exclude(person__identities=None)
     for subject, name, role in rows.values_list("person__identities__subject", "namespace__name", "role"):
         places.setdefault(subject, []).append(name)
         if role == Role.ADMIN:
-            admins.add(subject)
-    chosen = random.Random(seed).sample(sorted(places.keys() - admins), number)
-    return {subject: sorted(places[subject]) for subject in chosen}
+            admins.setdefault(name, set()).add(subject)
+    chosen: dict[str, list[str]] = {}
+    for subject in random.Random(seed).sample(sorted(places), len(places)):
+        without = {subject, *chosen}
+        if len(chosen) < number and all(admins[name] - without for name in places[subject] if name in admins):
+            chosen[subject] = sorted(places[subject])
+    if len(chosen) < number:
+        raise ValueError(f"{len(chosen)} people can be suspended, not {number}")
+    return chosen
 
 
 def suspend(subject: str) -> float:

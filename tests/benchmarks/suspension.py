@@ -1,7 +1,7 @@
 """From the commit of a suspension to the first 403 with the person's own token, in each of their namespaces, while 500
 namespaces are changing.
 
-As in `revocation`: eight workers, the same changes beside it. Who is suspended is an admin nowhere.
+As in `revocation`: eight workers, the same changes beside it. No namespace is left without an admin.
 """
 
 from __future__ import annotations
