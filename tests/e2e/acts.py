@@ -68,6 +68,11 @@ def ask_to_be_deleted(subject: str) -> str:
     return str(deletions.ask(by=_person(subject)).person_id)
 
 
+def is_deleted(person_id: str) -> bool:
+    """Whether nothing tells any more who this person was."""
+    return User.objects.filter(pk=person_id).exclude(deleted_at=None).exists()
+
+
 def membership(name: str, subject: str) -> str:
     """Return the id of somebody's membership."""
     found = Membership.objects.current().get(namespace=_namespace(name), person=_person(subject))
@@ -192,7 +197,8 @@ def _namespace(name: str) -> Namespace:
 
 
 _KNOWN = (
-    *(settle, person, identity, ask_to_merge, ask_to_be_deleted, membership, request),
+    *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
+    *(membership, request),
     *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator),
     *(namespace, binding, keys, replaced, repaired, leave),
 )

@@ -35,5 +35,6 @@ SAMI = _newcomer(13600609, "Sami Okoro", _UCM)  # stays suspended, for the pages
 JUNO = _newcomer(13600610, "Juno Reed", _OU)  # is suspended and comes back
 SOFIA = _newcomer(13600621, "Sofia Costa", _UCM)  # asks to become a user, then for level admin
 MARTA = _newcomer(13600622, "Marta Silva", _OU)  # becomes an operator with a second factor
+DORA = _newcomer(13600623, "Dora Blum", _OU)  # has her account deleted, and comes back
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA)
+EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA, DORA)
