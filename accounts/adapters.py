@@ -88,13 +88,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_reauthentication_methods(self, user: User) -> list[dict[str, str]]:
         """Which pages show a second factor of this person. A password shows nothing here, and has no page."""
         kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
-        code, key = {"totp", "recovery_codes"}, {"webauthn"}
-        pages = {"mfa_reauthenticate": code, "mfa_reauthenticate_webauthn": key}
-        words = {"mfa_reauthenticate": _("Use a code"), "mfa_reauthenticate_webauthn": _("Use a passkey")}
+        pages = (
+            ("mfa_reauthenticate_webauthn", _("Use a passkey"), {"webauthn"}),
+            ("mfa_reauthenticate", _("Use a code"), {"totp", "recovery_codes"}),
+        )
         return [
-            {"id": page, "description": words[page], "url": reverse(page)}
-            for page in (reversed(pages) if kinds & key else pages)
-            if kinds & pages[page]
+            {"id": name, "description": words, "url": reverse(name)}
+            for name, words, shown_there in pages
+            if kinds & shown_there
         ]
 
 

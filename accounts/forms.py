@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime, time
 from typing import Any
 
 from allauth.mfa.base.forms import ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, ReauthenticateWebAuthnForm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django import forms
 from django.conf import settings
 from django.forms.utils import ErrorDict
@@ -138,6 +140,13 @@ class CodeForm(ReauthenticateForm):
         return code
 
 
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    *(struct.error, InvalidSignature, UnsupportedAlgorithm),
+)
+"""What parsers of JSON, CBOR and keys answer with to bytes that are none. A database that is away is another matter."""
+
+
 class _Passkey(forms.Form):
     """What a browser says of a passkey is bytes from outside: whatever cannot be read is no passkey.
 
@@ -147,9 +156,9 @@ class _Passkey(forms.Form):
     def full_clean(self) -> None:
         try:
             if len(str(self.data.get("credential", ""))) > PASSKEY_MAX_LENGTH:
-                raise ValueError("far longer than any passkey")  # noqa: TRY301
+                raise ValueError("far longer than any passkey")
             super().full_clean()
-        except Exception:
+        except _UNREADABLE:
             self.cleaned_data: dict[str, Any] = {}
             self._errors = ErrorDict()
             self.add_error(None, gettext_lazy("That is no passkey that Berth can read. Try again."))

@@ -63,16 +63,20 @@ def is_since(claims: Claims, moment: float) -> bool:
 def identity(request: HttpRequest, within: timedelta) -> Identity | None:
     """Return the identity that was shown within this time, or None."""
     shown = _shown(request, within)
-    if shown is None or not shown.identity or not isinstance(request.user, User):
-        return None
-    own = Identity.objects.filter(person=request.user, state=Identity.State.ACTIVE)
-    return own.filter(pk=shown.identity).first()
+    return _identity(request, shown) if shown else None
 
 
 def is_shown(request: HttpRequest, within: timedelta = FOR_ACTS) -> bool:
     """Whether the reader has shown who they are within this time; somebody without any identity, by a second factor."""
     shown = _shown(request, within)
-    return shown is not None and (not shown.identity or identity(request, within) is not None)
+    return shown is not None and (not shown.identity or _identity(request, shown) is not None)
+
+
+def _identity(request: HttpRequest, shown: _Fresh) -> Identity | None:
+    if not shown.identity or not isinstance(request.user, User):
+        return None
+    own = Identity.objects.filter(person=request.user, state=Identity.State.ACTIVE)
+    return own.filter(pk=shown.identity).first()
 
 
 def _shown(request: HttpRequest, within: timedelta) -> _Fresh | None:
@@ -82,5 +86,7 @@ def _shown(request: HttpRequest, within: timedelta) -> _Fresh | None:
     shown = _Fresh(**kept)
     if time.time() - shown.at > within.total_seconds():
         return None
-    factors = Authenticator.objects.filter(pk=shown.factor, user=request.user.pk)
-    return shown if shown.factor is None or factors.exists() else None
+    if shown.factor is None:
+        return shown
+    own = Authenticator.objects.filter(pk=shown.factor, user=request.user.pk)
+    return shown if own.exists() else None

@@ -18,6 +18,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 
 from accounts import fresh
@@ -90,14 +91,8 @@ def _record(person: User, kind: str, **more: Any) -> None:
         record("second_factor.shown", by=person, about=person, after={"kind": kind}, **more)
 
 
-class SecondFactorFirst:
+class SecondFactorFirst(MiddlewareMixin):
     """Whoever owes a second factor may read, and is led to it before a form is done."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self,

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import CSRF_TOKEN_LENGTH
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -45,18 +46,12 @@ class SentBefore(Exception):
     """The form was done already, perhaps a moment ago by another request."""
 
 
-class OncePerForm:
+class OncePerForm(MiddlewareMixin):
     """Note a form in the transaction of what it does: both are there, or neither, whatever became of the answer.
 
     Only an answer that leads on says that something was done. After every other one the same form may come again. The
     innermost middleware: before the view runs, the token was found to be right, and the person is known.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: View, args: Sequence[Any], kwargs: Mapping[str, Any]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from accounts.models import Acceptance, Terms, User
 from accounts.redirects import lead_by_way_of
@@ -42,14 +43,8 @@ def owed_by(person: User) -> bool:
     return binding.values_list("is_accepted", flat=True).first() is False
 
 
-class TermsFirst:
+class TermsFirst(MiddlewareMixin):
     """Lead whoever owes an acceptance to the terms, and from there to where they were going."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.models import Identity, User
 from namespaces import access, standing
 from namespaces.models import Membership, Namespace
@@ -39,6 +41,12 @@ class Roster:
     def is_final(self) -> bool:
         """Whether no row will change by itself soon."""
         return all(row.standing.is_final for row in (*self.current, *self.former))
+
+
+def memberships_of(person: User) -> QuerySet[Membership]:
+    """Return where a person is a member now, by the name of the namespace."""
+    current = Membership.objects.current().filter(person=person)
+    return current.select_related("namespace__cluster").order_by("namespace__name")
 
 
 def of(namespace: Namespace, *, now: datetime) -> Roster:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Deletion, Identity, Merge, User
+from accounts.models import Deletion, Identity, Level, Merge, User
 from audit.models import Event
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Request
@@ -112,5 +112,4 @@ def _keys(person: User) -> list[str]:
 def _detail(event: Event) -> str:
     """Return the role or level that it led to."""
     role, level = event.after.get("role"), event.after.get("level")
-    labels = dict(Role.choices) | dict(User._meta.get_field("level").flatchoices)
-    return str(labels.get(role or level, ""))
+    return str(dict(Role.choices).get(role) or dict(Level.choices).get(level) or "")

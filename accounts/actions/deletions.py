@@ -62,10 +62,10 @@ def begin(*, person: User, by: User) -> Deletion:
 
     Raises NotAllowed, and StateConflict where it was withdrawn; listeners may raise it as well.
     """
-    people.keep_an_operator(without=person, by=by)
     people.lock(person, by)
     if not policy.may_delete(people.as_stored(by), person):
         raise NotAllowed(_("Only operators delete accounts, and nobody their own."))
+    people.keep_an_operator(without=person, by=by)
     asked = Deletion.objects.filter(person=person, state=Deletion.State.ASKED).first()
     if asked is None:
         words = _("%(person)s does not ask to be deleted, or not any more.")
@@ -114,5 +114,4 @@ def finish(person: User) -> bool:
 
 def is_last_operator(person: User) -> bool:
     """Whether nobody else runs the platform, but for one who was made to break the glass."""
-    others = User.objects.filter(is_superuser=True, is_active=True, break_glass=None).exclude(pk=person.pk)
-    return person.is_operator and not others.exists()
+    return person.is_operator and not people.other_operators(person).exists()

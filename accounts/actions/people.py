@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -127,14 +128,16 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     return person
 
 
+def other_operators(person: User) -> QuerySet[User]:
+    """Return who runs the platform besides this person, but for one who was made to break the glass."""
+    return User.objects.filter(is_superuser=True, is_active=True, break_glass=None).exclude(pk=person.pk)
+
+
 def keep_an_operator(*, without: User, by: User) -> None:
-    """Refuse what a break-glass operator does to the last operator besides: whoever is one otherwise is left at least
-    themselves. Before any other lock: it holds all operators. Raises StateConflict."""
-    if not BreakGlass.objects.filter(person=by.pk, is_current=True).exists():
-        return
-    lock(*User.objects.filter(is_superuser=True))
-    others = User.objects.filter(is_superuser=True, is_active=True, break_glass=None).exclude(pk=without.pk)
-    if User.objects.filter(pk=without.pk, is_superuser=True).exists() and not others.exists():
+    """Refuse what a break-glass operator does to the last operator besides: after what any other one does, they are
+    left themselves. Under the lock of both. Raises StateConflict."""
+    breaks_glass = BreakGlass.objects.filter(person=by.pk, is_current=True).exists()
+    if breaks_glass and as_stored(without).is_superuser and not other_operators(without).exists():
         raise StateConflict(_("They are the last operator, but for the one who breaks the glass."))
 
 
@@ -144,7 +147,6 @@ def set_operator(*, person: User, is_operator: bool, by: User) -> User:
 
     Raises NotAllowed, and StateConflict for a guest and for an account that is not active.
     """
-    keep_an_operator(without=person, by=by)
     lock(person, by)  # of two operators who end each other, the second finds that they are none any more
     if not policy.may_set_operator(as_stored(by), person):
         raise NotAllowed(_("Only operators make and end operators, and nobody themselves."))
@@ -155,11 +157,11 @@ def set_operator(*, person: User, is_operator: bool, by: User) -> User:
         raise StateConflict(_("Only somebody who is in, and a user at least, can become an operator."))
     if BreakGlass.objects.filter(person=person.pk).exists():
         raise StateConflict(_("A break-glass operator is made and ended on the server."))
+    keep_an_operator(without=person, by=by)
     User.objects.filter(pk=person.pk).update(is_superuser=is_operator)
     person.refresh_from_db()
-    what = {True: "operator.made", False: "operator.ended"}
     record(
-        what[is_operator], by=by, about=person,
+        "operator.made" if is_operator else "operator.ended", by=by, about=person,
         before={"is_superuser": before.is_superuser}, after={"is_superuser": is_operator},
     )  # fmt: skip
     person_changed.send(sender=User, person=person, by=by, counts_as_before=True)

@@ -44,7 +44,7 @@ def new_codes(person: User) -> None:
 
 @transaction.atomic
 def use_up(app: Authenticator, code: str) -> bool:
-    """Whether a code that is right was not given before, for as long as it is right (RFC 6238, section 5.2).
+    """Note that a code, which is right, was given; return False if it was before (RFC 6238, section 5.2).
 
     allauth remembers it in the cache, for one period, while codes of neighbouring periods are taken as well.
     """
@@ -69,10 +69,10 @@ def seal_anew() -> int:
     sealed = (
         Authenticator.objects.select_for_update().exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
     )
-    people = set()
+    owners = set()
     for factor in sealed:
         name = "secret" if factor.type == Authenticator.Type.TOTP else "seed"
         factor.data[name] = encrypt(decrypt(factor.data[name]))
         factor.save(update_fields=["data"])
-        people.add(factor.user_id)
-    return len(people)
+        owners.add(factor.user_id)
+    return len(owners)

@@ -25,15 +25,16 @@ from audit.record import record
 def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> Suspension:
     """Keep somebody out, until a moment or until it is lifted. Operators only, nobody themselves.
 
-    So the last operator stays: whoever suspends another is one, and their own row is held as well. Raises NotAllowed,
+    So the last operator stays: whoever suspends another is one, and their own row is held as well; a break-glass
+    operator does not count. Raises NotAllowed,
     BadInput (until), and StateConflict for somebody who is out already; listeners may raise StateConflict.
     """
-    people.keep_an_operator(without=person, by=by)
     people.lock(
         person, by
     )  # of two operators who suspend each other, the second finds that they are none any more
     if not policy.may_suspend(people.as_stored(by), person):
         raise NotAllowed(_("Only operators suspend people, and nobody themselves."))
+    people.keep_an_operator(without=person, by=by)
     if until is not None and until <= timezone.now():
         raise BadInput("until", _("Give a day that is still to come."))
     if not people.as_stored(person).is_active:

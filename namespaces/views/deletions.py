@@ -23,7 +23,7 @@ from namespaces.actions import succession
 from namespaces.actions.members import without_another_admin
 from namespaces.forms import DeletionForm, SuccessorsForm
 from namespaces.inbox import asked_by
-from namespaces.models import Membership
+from namespaces.roster import memberships_of
 from namespaces.views.answers import page
 
 
@@ -51,7 +51,7 @@ def deletion(request: KnownRequest) -> HttpResponse:
         "asked": request.user.deletion,
         "orphans": without_another_admin(request.user),
         "is_last_operator": actions.is_last_operator(request.user),
-        "memberships": _memberships(request.user),
+        "memberships": memberships_of(request.user),
         **showing(request, reverse("deletion")),
     }
     return page(request, "namespaces/deletion.html", context, refusal=refusal, invalid=bool(form.errors))
@@ -103,15 +103,10 @@ def delete(request: KnownRequest, person_id: UUID) -> HttpResponse:
         "asked": asked,
         "form": form,
         "successors": successors,
-        "memberships": _memberships(found),
+        "memberships": memberships_of(found),
         "waiting": asked_by(found).open().count(),
         "sessions": sessions.of(found).count(),
         **showing(request, reverse("person_delete", args=[found.pk])),
     }
     invalid = bool(form.errors or successors.errors)
     return page(request, "namespaces/delete.html", context, refusal=refusal, invalid=invalid)
-
-
-def _memberships(person: User) -> list[Membership]:
-    current = Membership.objects.current().filter(person=person)
-    return list(current.select_related("namespace__cluster").order_by("namespace__name"))

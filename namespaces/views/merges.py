@@ -16,10 +16,10 @@ from accounts.actions import merging as actions
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Merge, User
+from accounts.models import Merge
 from accounts.views.again import ask_again, showing
 from namespaces.forms import DenyForm
-from namespaces.models import Membership
+from namespaces.roster import memberships_of
 from namespaces.views.answers import page
 
 
@@ -91,7 +91,7 @@ def _page(
     found = _for_operators_or_404(request, found.pk)
     context = {
         "merge": found,
-        "accounts": [(account, _memberships(account)) for account in (found.kept, found.emptied)],
+        "accounts": [(account, memberships_of(account)) for account in (found.kept, found.emptied)],
         "is_pending": found.state == Merge.State.PENDING,
         **showing(request, reverse("merge", args=[found.pk])),
         "deny_form": form or DenyForm(prefix="deny"),
@@ -99,8 +99,3 @@ def _page(
     return page(
         request, "namespaces/merge.html", context, refusal=refusal, invalid=bool(form and form.errors)
     )
-
-
-def _memberships(account: User) -> list[Membership]:
-    current = Membership.objects.current().filter(person=account)
-    return list(current.select_related("namespace__cluster").order_by("namespace__name"))

@@ -34,6 +34,7 @@ from namespaces.actions import succession
 from namespaces.forms import SuccessorsForm, SuspendForm
 from namespaces.models import Membership
 from namespaces.policy import may_decide, visible_namespaces
+from namespaces.roster import memberships_of
 from namespaces.views import keyset, parameters
 from namespaces.views.answers import blame, page
 
@@ -191,10 +192,7 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
     context = {
         "person": found,
         "form": form,
-        "memberships": Membership.objects.current()
-        .filter(person=found)
-        .select_related("namespace__cluster")
-        .order_by("namespace__name"),
+        "memberships": memberships_of(found),
         "successors": successors,
         "sessions": sessions.of(found).count(),
         **showing(request, reverse("person_suspend", args=[found.pk])),
@@ -315,12 +313,7 @@ def _person(
     refusal: Refusal | None = None,
 ) -> HttpResponse:
     visible = visible_namespaces(request.user)
-    memberships = list(
-        Membership.objects.current()
-        .filter(person=found, namespace__in=visible.order_by().values("pk"))
-        .select_related("namespace__cluster")
-        .order_by("namespace__name")
-    )
+    memberships = list(memberships_of(found).filter(namespace__in=visible.order_by().values("pk")))
     stands = standing.of_person(found, [membership.namespace for membership in memberships])
     asked_level = inbox.open_promotion(found)
     deletion = found.deletion

@@ -16,6 +16,7 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +24,7 @@ from django.utils import timezone
 from accounts import second_factor
 from accounts.actions import merging
 from accounts.actions import second_factor as actions
-from accounts.forms import MOST_PASSKEYS
+from accounts.forms import MOST_PASSKEYS, AddPasskeyForm
 from accounts.models import Level, Session, Suspension, User
 from audit.models import Event
 from tests import otp
@@ -496,6 +497,14 @@ class TestPasskey:
         form = {"name": "x", "credential": json.dumps({**said, "more": more})}
         assert client.post(self.ADD, form).status_code == (400 if len(form["credential"]) > 20_000 else 302)
         assert "more" not in json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
+
+    def test_database_that_is_away_is_not_taken_for_a_wrong_one(self, cast: Cast) -> None:
+        def away(*_query: object) -> None:
+            raise OperationalError("the database is away")
+
+        form = AddPasskeyForm(user=cast.olga, data={"name": "x", "credential": "{}"})
+        with connection.execute_wrapper(away), pytest.raises(OperationalError):
+            form.is_valid()
 
     def test_there_are_not_too_many(self, cast: Cast) -> None:
         """Each takes room, and a guest can have some as well."""

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.test import RequestFactory
 
 from accounts import sessions
-from accounts.actions import deletions, identities, merging, people, suspensions
+from accounts.actions import break_glass, deletions, identities, merging, people, suspensions
 from accounts.adapters import AccountAdapter
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
@@ -78,6 +78,21 @@ def test_of_two_operators_who_end_each_other_one_is_left() -> None:
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert [type(finish.refusal) for finish in finishes if not finish.won] == [NotAllowed]
         assert User.objects.filter(is_superuser=True).count() == 1
+
+
+def test_one_who_breaks_the_glass_and_an_operator_leave_one() -> None:
+    """Olga ends Oskar while the break-glass operator ends Olga: one of them is left, and nobody waits for ever."""
+    given = break_glass.make(name="Night shift").person
+    for chance in rounds(50):
+        User.objects.exclude(pk=given.pk).update(is_superuser=False)
+        olga, oskar = (
+            factories.PersonFactory.create(level=Level.ADMIN, is_superuser=True) for _index in range(2)
+        )
+        finishes = race(chance, end_operator(oskar, olga), suspend(olga, given))
+        assert any(finish.won for finish in finishes)
+        assert {type(finish.refusal) for finish in finishes if not finish.won} <= {NotAllowed, StateConflict}
+        left = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=given.pk)
+        assert left.count() == 1
 
 
 def test_of_two_windows_that_set_up_an_app_one_does() -> None:
