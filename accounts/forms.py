@@ -181,7 +181,10 @@ class AddPasskeyForm(_Passkey, AddWebAuthnForm):
             raise forms.ValidationError(
                 gettext_lazy("You have as many passkeys as one can have. Remove one first.")
             )
-        if given := cleaned.get("credential"):
+        if "credential" in cleaned:
+            given = cleaned["credential"]
+            if not given:  # JSON such as 0, which allauth would store without a look at it
+                raise ValueError("no passkey at all")
             parts = {name: given["response"][name] for name in ("clientDataJSON", "attestationObject")}
             kept = {name: given[name] for name in ("id", "rawId", "type")}
             if not all(

@@ -36,6 +36,7 @@ from tests.passkeys import Passkey
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 PROFILE = reverse("profile")
 HOSTILE = (
+    *("0", "false", "-0.0"),
     "",
     "null",
     "{}",

@@ -34,7 +34,7 @@ class Batch:
 
     def run(self) -> Tally | None:
         """Send them, tell what came of it, and return that if all was well."""
-        command = [sys.executable, "-m", "pytest", "--db", self.database, "-n", "0", "-q", "-s", TEST]
+        command = [sys.executable, "-m", "pytest", "--db", self.database, "-n", "0", "-vv", "-s", TEST]
         numbers = {"HOSTILE_SEED": str(self.seed), "HOSTILE_REQUESTS": str(self.size)}
         done = subprocess.run(command, env=os.environ | numbers, capture_output=True, text=True)
         found = [line for line in done.stdout.splitlines() if line.startswith("HOSTILE ")]
