@@ -17,11 +17,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import fresh, linking, sessions
 from accounts.actions import identities as actions
 from accounts.actions import merging
+from accounts.claims import Claims
 from accounts.errors import Refusal, StateConflict
 from accounts.forms import IssuerForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Identity, account_uid
+from accounts.models import Identity, User, account_uid
 from accounts.provider import further
 from accounts.provider.further import Purpose
 from accounts.submissions import repeatable
@@ -74,6 +75,11 @@ def confirm(request: KnownRequest) -> HttpResponse:
     own, other = fresh.identity(request, linking.WITHIN), linking.shown(request)
     if own is None or other is None:
         messages.info(request, _("Both logins are needed within ten minutes. Begin again."))
+        return redirect("identity_link")
+    if request.method != "POST" and _is_linked(other, request.user):
+        linking.forget(request)
+        text = _("%(identity)s is yours already. At the identity provider, choose the other institution.")
+        messages.info(request, text % {"identity": other.subject})
         return redirect("identity_link")
     account = merging.other_account(other, request.user)
     is_unused = account is not None and merging.is_unused(account)
@@ -133,6 +139,11 @@ def retire(request: KnownRequest, identity_id: UUID) -> HttpResponse:
         "lines": preview.of_identity(request.user, found.issuer, found.subject),
     }
     return page(request, "namespaces/identity_retire.html", context, refusal=refusal)
+
+
+def _is_linked(claims: Claims, person: User) -> bool:
+    own = person.identities.filter(state=Identity.State.ACTIVE)
+    return own.filter(issuer=claims.issuer, subject=claims.subject).exists()
 
 
 def _own_or_404(request: KnownRequest, identity_id: UUID) -> Identity:

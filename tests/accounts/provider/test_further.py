@@ -236,6 +236,16 @@ class TestLink:
         stranger.log_in()
         assert stranger.person() == ana
 
+    def test_ones_own_identity_is_not_asked_about(
+        self, browser: Browser, idp: HostileProvider, ana: User
+    ) -> None:
+        """Whose provider remembers them easily comes back as who they are."""
+        show_other(browser, idp, SUBJECT)
+        answer = browser.client.get(CONFIRM, follow=True)
+        assert answer.redirect_chain == [(LINK, 302)]
+        assert f"{SUBJECT} is yours already." in answer.content.decode()
+        assert say_yes(browser, SUBJECT).headers["Location"] == LINK
+
     def test_page_carries_what_it_names(self, browser: Browser, idp: HostileProvider, ana: User) -> None:
         show_other(browser, idp)
         named = account_uid(browser.issuer.issuer, OTHER)
