@@ -14,6 +14,7 @@ COPY namespaces namespaces
 COPY accounts accounts
 COPY clusters clusters
 COPY audit audit
+COPY notifications notifications
 COPY localcluster localcluster
 COPY templates templates
 COPY static static

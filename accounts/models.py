@@ -48,7 +48,8 @@ class PersonManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over
     everything of this one, which stays, empty, for what refers to it. `last_seen_at` is the last login with any of the
-    identities. `deleted_at` is when everything that told who this was had been taken out.
+    identities, `warned_at` when they were last told that it was long ago. `deleted_at` is when everything that told who
+    this was had been taken out.
 
     Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
     """
@@ -65,6 +66,7 @@ class User(AbstractBaseUser):
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
     )
+    warned_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = PersonManager()
@@ -278,13 +280,13 @@ class SuspensionQuerySet(models.QuerySet["Suspension"]):
 class Suspension(models.Model):
     """Somebody is kept out for a while: while one is current, `User.is_active` is False, and that alone decides.
 
-    Only `accounts.actions.suspensions` writes here. Rows stay when they have ended; `ended_by` is empty for one that
-    ended by itself.
+    Only `accounts.actions.suspensions` writes here. Rows stay when they have ended; `by` is empty for who did not log
+    in for long (`accounts.actions.dormancy`), `ended_by` for one that ended by itself.
     """
 
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="suspensions")
     reason = models.TextField(max_length=2000)
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     at = models.DateTimeField(db_default=Now(), editable=False)
     until = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -10,6 +10,9 @@ person_changed = Signal()
 `counts_as_before` where it takes no level away and keeps nobody out: then no namespace loses an admin by it. Namespaces
 ask for reconciliation of every namespace concerned."""
 
+identity_changed = Signal()
+"""Somebody linked an identity, or retired one, which its state says. Argument: identity."""
+
 accounts_merged = Signal()
 """An account takes over everything of another. Arguments: kept, emptied, by."""
 

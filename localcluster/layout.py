@@ -39,11 +39,12 @@ class Ports:
     oidc_http: int = 18080
     web: int = 8088
     redis: int = 16379
+    smtp: int = 18025
 
     @classmethod
     def free(cls) -> "Ports":
         """Return ports on which nobody listens now, for tests."""
-        return cls(*free_ports(7))
+        return cls(*free_ports(8))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,13 @@
 
 from django.apps import AppConfig
 
-from accounts.signals import account_in_use, accounts_merged, person_changed, person_leaves
+from accounts.signals import (
+    account_in_use,
+    accounts_merged,
+    identity_changed,
+    person_changed,
+    person_leaves,
+)
 
 
 class NamespacesConfig(AppConfig):
@@ -10,11 +16,12 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from namespaces import checks  # noqa: F401, PLC0415  (models are ready only now)
+        from namespaces import checks, messages  # noqa: F401, PLC0415  (models are ready only now)
         from namespaces.actions import members, merging, requests  # noqa: PLC0415
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
+        identity_changed.connect(messages.on_identity_changed, dispatch_uid="namespaces.messages")
         person_leaves.connect(members.on_person_leaves, dispatch_uid="namespaces.members")
         person_leaves.connect(requests.on_person_leaves, dispatch_uid="namespaces.requests")
         accounts_merged.connect(merging.on_accounts_merged, dispatch_uid="namespaces.merging")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from namespaces.actions.namespaces import Page, PublicationEntry
 from namespaces.actions.succession import candidates
 from namespaces.models import Namespace, Visibility
 from namespaces.validators import validate_link
+from notifications.kinds import Kind, Way
 
 REASON_MIN_LENGTH, REASON_MAX_LENGTH = 20, 2000
 SOFTWARE_MAX_COUNT, SOFTWARE_MAX_LENGTH = 50, 60
@@ -120,6 +122,19 @@ class DeletionForm(forms.Form):
         label=gettext_lazy("I have read this. It cannot be undone."),
         error_messages={"required": gettext_lazy("Say that you have read what will happen.")},
     )
+
+
+class MailsForm(forms.Form):
+    """How mails of each kind come to the reader."""
+
+    def __init__(self, *args: Any, ways: Mapping[Kind, Way], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind, way in ways.items():
+            self.fields[kind.value] = forms.ChoiceField(label=kind.label, choices=Way, initial=way)
+
+    def chosen(self) -> dict[Kind, Way]:
+        """Return what was chosen."""
+        return {Kind(name): Way(value) for name, value in self.cleaned_data.items()}
 
 
 class JoinForm(forms.Form):

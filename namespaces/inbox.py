@@ -62,7 +62,7 @@ def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, lis
     visible = visible_namespaces(reader).filter(pk__in=[namespace.pk for namespace in namespaces])
     found: dict[object, list[User] | None] = {namespace.pk: None for namespace in namespaces}
     found |= {key: [] for key in visible.values_list("pk", flat=True)}
-    for membership in _effective_admins().filter(namespace__in=namespaces).order_by("person__name", "pk"):
+    for membership in effective_admins().filter(namespace__in=namespaces).order_by("person__name", "pk"):
         admins = found[membership.namespace_id]
         if admins is not None:
             admins.append(membership.person)
@@ -81,9 +81,15 @@ def with_admins(requests: Sequence[Request], reader: User) -> list[tuple[Request
 def who_may_vouch(namespace: Namespace) -> list[User]:
     """Return who can approve a guest's request: the namespace's admins who may vouch, else the operators."""
     vouching = Q(level=Level.ADMIN) | Q(is_superuser=True)
-    admins = _effective_admins().filter(namespace=namespace).values("person")
+    admins = effective_admins().filter(namespace=namespace).values("person")
     able = User.objects.filter(vouching, is_active=True, pk__in=admins).order_by("name", "pk")
     return list(able) or list(User.objects.filter(is_active=True, is_superuser=True).order_by("name", "pk"))
+
+
+def effective_admins() -> QuerySet[Membership]:
+    """Return the memberships of admins who count: not of guests, and of nobody who is kept out."""
+    current = Membership.objects.current().filter(role=Role.ADMIN, person__is_active=True)
+    return current.exclude(person__level=Level.GUEST).select_related("person")
 
 
 def _pending_for_others(person: User) -> RequestQuerySet:
@@ -91,15 +97,10 @@ def _pending_for_others(person: User) -> RequestQuerySet:
     return pending.select_related(*_PARTIES).order_by("created_at")
 
 
-def _effective_admins() -> QuerySet[Membership]:
-    current = Membership.objects.current().filter(role=Role.ADMIN, person__is_active=True)
-    return current.exclude(person__level=Level.GUEST).select_related("person")
-
-
 def _own_admin_memberships(person: User) -> QuerySet[Membership]:
-    return _effective_admins().filter(person=person)
+    return effective_admins().filter(person=person)
 
 
 def _has_admin_who_vouches() -> Exists:
     able = Q(person__level=Level.ADMIN) | Q(person__is_superuser=True)
-    return Exists(_effective_admins().filter(able, namespace=OuterRef("namespace")))
+    return Exists(effective_admins().filter(able, namespace=OuterRef("namespace")))

@@ -20,11 +20,12 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from accounts import sessions
-from accounts.actions import suspensions
+from accounts.actions import dormancy, suspensions
 from namespaces import departures, expiry, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
+from notifications import sending
 
 logger = structlog.get_logger(__name__)
 
@@ -107,13 +108,16 @@ def anchor_clusters() -> None:
 def sweep_clusters(*, alone: bool = False) -> None:
     """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker.
 
-    Then, since it comes regularly, write down which requests have run out, and forget sessions that have. Nothing waits
-    for that: whoever decides or reads one judges by the clock.
+    Then, since it comes regularly, write down which requests have run out, forget sessions that have and messages of
+    long ago, and see who has not logged in for long. Nothing waits for that: whoever decides or reads one judges by the
+    clock.
     """
     for differing in sweeping.find_differing():
         _share(differing, alone=alone)
     expiry.expire()
     sessions.forget_expired()
+    dormancy.warn_and_suspend()
+    sending.forget_old()
 
 
 def _share(waiting: Sequence[Waiting], *, alone: bool) -> None:

@@ -1,5 +1,5 @@
 """The banners of the frame: clusters that Berth cannot reach, or that are still being built; for operators, a
-break-glass operator.
+break-glass operator, and mails that wait.
 
 What the workers saw is in the database. A control plane that runs on this machine also writes down how far it has
 come, and that is more honest than "unreachable" while it is being built.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
@@ -21,6 +22,7 @@ from accounts.models import BreakGlass
 from clusters.config import ClusterConfig, ConfigError
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
+from notifications.models import Delivery
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Banner:
     is_trouble: bool = True
 
 
+MAILS_LATE_AFTER, MAILS_LATE_TRIES = timedelta(minutes=15), 3
 TOLD_FOR = timedelta(days=7)
 """So long operators read that a break-glass operator was made, used or ended."""
 
@@ -54,6 +57,18 @@ def _of_break_glass(found: BreakGlass) -> Banner:
     else:
         text, since = _("There is a break-glass operator. Nobody has logged in with it."), found.made_at
     return Banner(text, since, is_trouble=not found.ended_at or bool(found.used_at))
+
+
+def mail_banners() -> list[Banner]:
+    """Return a banner if mails wait that should have gone, in one query. For operators only."""
+    if not settings.MAIL_FROM:
+        return []
+    late = Q(due_at__lt=Now() - MAILS_LATE_AFTER) | Q(attempts__gte=MAILS_LATE_TRIES)
+    waiting = Delivery.objects.filter(late, state=Delivery.State.WAITING).order_by("created_at").first()
+    if waiting is None:
+        return []
+    detail = waiting.error or _("No worker sends them.")
+    return [Banner(_("Mails wait that should have been sent."), waiting.created_at, detail)]
 
 
 def cluster_banners() -> list[Banner]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from kombu import Exchange, Queue
 
 from namespaces.lanes import CHANGES, REVOCATIONS
+from notifications import MESSAGES
 from portal import workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -42,8 +43,12 @@ _WEB_TRANSPORT = {
 LOOK_SECONDS, LOOK_ALONE_SECONDS = 5.0, 2.0
 
 
-def _every(seconds: float, task: str, **arguments: bool) -> dict[str, Any]:
-    return {"task": f"namespaces.tasks.{task}", "schedule": seconds, "kwargs": arguments}
+# How often they look for messages that wait: for a day's mails, for what failed before, or because a knock was lost.
+MESSAGES_SECONDS = 15.0
+
+
+def _every(seconds: float, task: str, *, of: str = "namespaces", **arguments: bool) -> dict[str, Any]:
+    return {"task": f"{of}.tasks.{task}", "schedule": seconds, "kwargs": arguments}
 
 
 def be_impatient(**_kwargs: object) -> None:
@@ -60,7 +65,9 @@ def _configuration() -> dict[str, object]:
         "broker_connection_max_retries": None,
         "task_publish_retry": False,
         # A worker takes from the first queue as long as there is something in it: nobody's end waits behind a heap.
-        "task_queues": [Queue(lane, Exchange(lane), routing_key=lane) for lane in (REVOCATIONS, CHANGES)],
+        "task_queues": [
+            Queue(lane, Exchange(lane), routing_key=lane) for lane in (REVOCATIONS, CHANGES, MESSAGES)
+        ],
         "task_default_queue": CHANGES,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
@@ -85,6 +92,9 @@ def _configuration() -> dict[str, object]:
             | {"options": {"queue": REVOCATIONS}},
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters"),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
+            # One that waited until the next is worth nothing: they do not heap up.
+            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications")
+            | {"options": {"queue": MESSAGES, "expires": MESSAGES_SECONDS}},
         },
         # What each worker does of itself while there is no broker. Nobody tells it of a change: it looks more often.
         "duties": {
@@ -93,6 +103,7 @@ def _configuration() -> dict[str, object]:
             ),
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters", alone=True),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
+            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications"),
         },
         # What each worker does of itself while there is one, in case that no message reaches anybody.
         "attention": _every(LOOK_SECONDS, "reconcile_neglected"),
@@ -100,6 +111,6 @@ def _configuration() -> dict[str, object]:
 
 
 app.add_defaults(_configuration)
-app.autodiscover_tasks(["namespaces"])
+app.autodiscover_tasks(["namespaces", "notifications"])
 workers.install(app)
 worker_process_init.connect(be_impatient, weak=False)  # a child of a worker: what it does, its parent took

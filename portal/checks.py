@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore as InCacheToo
 from django.contrib.sessions.backends.db import SessionStore as InDatabase
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from clusters.config import ConfigError
@@ -203,6 +206,42 @@ def check_broker(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.security)
+def check_mail(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse half a mail server, a password in the clear, and suspending people whom nobody can warn."""
+    found: list[CheckMessage] = []
+    if settings.EMAIL_HOST and not settings.MAIL_FROM:
+        hint = "Set BERTH_MAIL_FROM, for the web processes as well: Berth <berth@example.org>"
+        found.append(_wrong(23, "BERTH_MAIL_URL is set, and BERTH_MAIL_FROM is not", hint))
+    if settings.MAIL_FROM and not settings.EMAIL_HOST and settings.IS_WORKER:
+        hint = "Workers send the mails: smtp+tls://user:password@mail.example.org:587"
+        found.append(_wrong(23, "BERTH_MAIL_FROM is set, and BERTH_MAIL_URL is not", hint))
+    if settings.MAIL_FROM and not _is_sender(settings.MAIL_FROM):
+        hint = "Write berth@example.org, or Berth <berth@example.org>."
+        found.append(_wrong(23, f"BERTH_MAIL_FROM={settings.MAIL_FROM} is no address to send from", hint))
+    is_clear = not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL)
+    if settings.EMAIL_HOST_PASSWORD and is_clear and settings.EMAIL_HOST not in LOOPBACK:
+        hint = "Begin BERTH_MAIL_URL with smtp+tls:// or smtp+ssl://."
+        found.append(
+            _wrong(24, "the password of the mail server would go over the network in the clear", hint)
+        )
+    if settings.SUSPEND_DORMANT and not settings.MAIL_FROM:
+        hint = "Set BERTH_MAIL_URL and BERTH_MAIL_FROM, or leave BERTH_SUSPEND_DORMANT out."
+        found.append(_wrong(25, "who is away for long would be suspended without being warned by mail", hint))
+    if settings.SUSPEND_DORMANT and not 1 <= settings.DORMANT_WARNING_DAYS < settings.DORMANT_DAYS:
+        hint = "BERTH_DORMANT_WARNING_DAYS is at least 1, and less than BERTH_DORMANT_DAYS."
+        found.append(_wrong(25, "nobody could be warned in time before they are suspended", hint))
+    return found
+
+
+def _is_sender(text: str) -> bool:
+    try:
+        validate_email(parseaddr(text)[1])
+    except ValidationError:
+        return False
+    return "\n" not in text
 
 
 @register(Tags.security)

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from accounts.models import User
 from accounts.policy import is_operator, may_see_people
 from namespaces import inbox
-from portal.banners import Banner, break_glass_banners, cluster_banners
+from notifications import reading
+from portal.banners import Banner, break_glass_banners, cluster_banners, mail_banners
 
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
@@ -51,7 +52,7 @@ class Site:
     def banners(self) -> list[Banner]:
         # An error page may be shown before anybody knows who asks.
         reader = getattr(self._request, "user", None)
-        own = break_glass_banners() if reader and is_operator(reader) else []
+        own = [*break_glass_banners(), *mail_banners()] if reader and is_operator(reader) else []
         return [*own, *cluster_banners()]
 
     @cached_property
@@ -59,6 +60,12 @@ class Site:
         """How many requests wait for this reader."""
         reader = self._request.user
         return inbox.to_decide(reader).count() if isinstance(reader, User) else 0
+
+    @cached_property
+    def unseen(self) -> int:
+        """How many messages this reader has not seen."""
+        reader = self._request.user
+        return reading.unseen(reader.pk) if isinstance(reader, User) else 0
 
     @cached_property
     def shows_people(self) -> bool:

@@ -133,7 +133,7 @@ class Demonstration:
     def _needed_ports(self) -> list[str]:
         provider = () if self.other_issuers else _PROVIDER_PORTS
         cluster = () if self.other_cluster else _CLUSTER_PORTS
-        return ["web", "redis", *provider, *cluster]
+        return ["web", "redis", "smtp", *provider, *cluster]
 
     def prepare(self) -> None:
         """Make keys, secrets and files of facts; what is there stays. Raises CannotStart if it is damaged."""
@@ -182,6 +182,8 @@ class Demonstration:
             "BERTH_ISSUERS": self.other_issuers or str(self.layout.issuers_file),
             "BERTH_STATIC_FROM_SOURCE": "1",
             "BERTH_SECOND_FACTOR": "nobody",  # whoever sets one up is asked for it
+            "BERTH_MAIL_URL": f"smtp://{LOOPBACK}:{self.ports.smtp}",
+            "BERTH_MAIL_FROM": "Berth <berth@localhost>",
             "BERTH_SWEEP_SECONDS": str(SWEEP_SECONDS),
             "BERTH_LOG_FORMAT": "console",
         }
@@ -189,6 +191,14 @@ class Demonstration:
     def redis(self) -> Program:
         """The broker."""
         return Program("redis", services.redis(self.directory / "redis", self.ports.redis), quiet=True)
+
+    def mail(self) -> Program:
+        """A mail server that takes every mail and delivers none: its log is everybody's mailbox."""
+        listen = ["--listen", f"{LOOPBACK}:{self.ports.smtp}"]
+        command = _python(
+            "aiosmtpd", "--nosetuid", *listen, "--class", "aiosmtpd.handlers.Debugging", "stdout"
+        )
+        return Program("mail", command, quiet=True)
 
     def web(self) -> Program:
         """The portal's pages."""

@@ -17,6 +17,7 @@ LAST_PORT = 65535
 _PURPOSES = {
     "web": "the portal",
     "redis": "Redis, the broker",
+    "smtp": "the mail server",
     "oidc_https": "the identity provider (https)",
     "oidc_http": "the login page of the identity provider",
     "api_server": "the Kubernetes API server",

@@ -53,6 +53,33 @@ class Environment(environ.FileAwareEnv):
             raise ImproperlyConfigured(f"{var}={word} is none of: {', '.join(choices)}")
         return word
 
+    def mail_server(self, var: str) -> dict[str, Any]:
+        """Return Django's settings of a mail server from its address, all empty where there is none.
+
+        `smtp+tls://` is SMTP with STARTTLS, `smtp+ssl://` TLS from the start. Errors do not repeat the address: it
+        holds a password.
+        """
+        found: dict[str, Any] = {
+            "EMAIL_HOST": "", "EMAIL_PORT": 25, "EMAIL_HOST_USER": "", "EMAIL_HOST_PASSWORD": "",
+            "EMAIL_USE_TLS": False, "EMAIL_USE_SSL": False,
+        }  # fmt: skip
+        address: str = self.str(var, default="")
+        if not address:
+            return found
+        scheme, known = address.partition("://")[0], ("smtp", "smtp+tls", "smtp+ssl")
+        try:
+            read = self.email_url_config(address) if scheme in known else {}
+        except ValueError:
+            read = {}
+        if not read.get("EMAIL_HOST"):
+            raise ImproperlyConfigured(
+                f"{var} cannot be read as the address of a mail server: it begins with {', '.join(known)}, as in"
+                " smtp+tls://user:password@mail.example.org:587; percent-encode what is special in user and password"
+            )
+        default_port = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}[scheme]
+        given = {name: value for name, value in read.items() if name in found and value is not None}
+        return found | {"EMAIL_PORT": default_port} | given
+
     def db_url(self, var: str, *args: Any, **kwargs: Any) -> Any:
         """Return the settings of a database from its address. Errors do not repeat it: it holds a password."""
         try:

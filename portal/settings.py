@@ -44,6 +44,9 @@ SITE_NAME = env.str("BERTH_SITE_NAME", default="Berth")
 SUPPORT_URL = env.str("BERTH_SUPPORT_URL", default="")
 NAMESPACES_PER_ADMIN = env.int("BERTH_NAMESPACES_PER_ADMIN", default=5)
 DORMANT_DAYS = env.int("BERTH_DORMANT_DAYS", default=365)
+# Whether who has not logged in for so long is suspended, and how long before they are warned.
+SUSPEND_DORMANT = env.bool("BERTH_SUSPEND_DORMANT", default=False)
+DORMANT_WARNING_DAYS = env.int("BERTH_DORMANT_WARNING_DAYS", default=14)
 RESERVED_NAMESPACES = env.list(
     "BERTH_RESERVED_NAMESPACES",
     default=[
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
     "namespaces",
     "accounts",
     "clusters",
+    "notifications",
     "audit",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -257,6 +261,16 @@ MFA_TOTP_TOLERANCE = 1  # the clocks of phones: one code before and after
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address identifies nobody, and so guards nothing
 MFA_REAUTHENTICATION_REQUIRED = False  # our pages ask for more, and answer in words
 
+# --- Mails ---------------------------------------------------------------------------------------------------------
+
+# Both or neither: without them people are told things in the page only.
+_MAIL = env.mail_server("BERTH_MAIL_URL")
+MAIL_FROM = env.str("BERTH_MAIL_FROM", default="")
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"], _MAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"], _MAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL["EMAIL_USE_TLS"], _MAIL["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = 10
+
 # --- Workers -------------------------------------------------------------------------------------------------------
 
 BROKER_URL = env.str("BERTH_BROKER_URL", default="redis://127.0.0.1:16379/0")
@@ -307,6 +321,7 @@ LOGGING = logging_configuration(LOG_FORMAT)
 DEMO_PORTS = {
     "web": env.int("BERTH_DEMO_PORT", default=8088),
     "redis": env.int("BERTH_DEMO_PORT_REDIS", default=16379),
+    "smtp": env.int("BERTH_DEMO_PORT_SMTP", default=18025),
     "oidc_https": env.int("BERTH_DEMO_PORT_OIDC_HTTPS", default=18443),
     "oidc_http": env.int("BERTH_DEMO_PORT_OIDC_HTTP", default=18080),
     "api_server": env.int("BERTH_DEMO_PORT_API_SERVER", default=16443),

@@ -1,7 +1,8 @@
 """A break-glass operator: a local account with password and codes, for when no identity provider can be used.
 
 There is at most one at a time. It has no identity, so no cluster knows it: it decides in the pages and nowhere else.
-Only a command on the server makes and ends one, and every use is shown to all operators (portal/banners.py).
+Only a command on the server makes and ends one, and every use is told to all operators: by a message, and on every
+page (portal/banners.py).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from allauth.mfa.utils import encrypt
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import sessions
+from accounts import messages, sessions
 from accounts.actions import people
 from accounts.errors import StateConflict
 from accounts.models import BreakGlass, Level, User
@@ -70,6 +72,7 @@ def make(*, name: str) -> Made:
         raise StateConflict(_("There is a break-glass operator already. End that one first.")) from None
     Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": encrypt(secret)})
     record("break_glass.made", by=None, about=person, after={"level": Level.ADMIN, "is_superuser": True})
+    messages.break_glass(_("A break-glass operator was made"))
     return Made(person, password, secret)
 
 
@@ -78,6 +81,7 @@ def note_use(person: User) -> None:
     """Write down that it logged in: every operator reads so on every page."""
     BreakGlass.objects.filter(person=person).update(used_at=Now())
     record("break_glass.used", by=person, about=person)
+    messages.break_glass(_("A break-glass operator has logged in"))
     logger.warning("break-glass operator logged in", person=str(person.pk))
 
 
@@ -85,6 +89,11 @@ def note_use(person: User) -> None:
 def note_refusal() -> None:
     """Write down that somebody tried."""
     record("break_glass.used", by=None, about=None, outcome=Event.Outcome.DENIED)
+    # Once in an hour: whoever tries again and again writes no heap of mails.
+    hour = timezone.now().strftime("%Y-%m-%dT%H")
+    messages.break_glass(
+        _("Somebody tried to log in as a break-glass operator"), event=f"break-glass.refused {hour}"
+    )
     logger.warning("break-glass login refused")
 
 
@@ -103,5 +112,6 @@ def end() -> User | None:
     BreakGlass.objects.filter(person=person).update(is_current=None, ended_at=Now())
     Authenticator.objects.filter(user=person).delete()
     record("break_glass.ended", by=None, about=person, after={"sessions": sessions.end(person)})
+    messages.break_glass(_("A break-glass operator was ended"))
     person_changed.send(sender=User, person=person, by=None)
     return person

@@ -11,12 +11,13 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from accounts import policy, sessions
+from accounts import messages, policy, sessions
 from accounts.actions import people, second_factor
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Deletion, Identity, Submission, User
 from accounts.signals import person_leaves
 from audit.record import record
+from notifications.models import Choice, Delivery
 
 
 @transaction.atomic
@@ -83,6 +84,7 @@ def begin(*, person: User, by: User) -> Deletion:
         after={"is_active": False, "is_superuser": False, "sessions": ended},
     )  # fmt: skip
     person_leaves.send(sender=User, person=person, by=by)
+    messages.deletion_begun(person)
     asked.refresh_from_db()
     return asked
 
@@ -99,6 +101,8 @@ def finish(person: User) -> bool:
     SocialAccount.objects.filter(user=person).delete()
     EmailAddress.objects.filter(user=person).delete()
     Submission.objects.filter(person=person).delete()
+    Delivery.objects.filter(person=person).delete()
+    Choice.objects.filter(person=person).delete()
     found = list(Identity.objects.filter(person=person))
     for identity in found:
         Identity.objects.filter(pk=identity.pk).update(

@@ -9,12 +9,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import sessions
+from accounts import messages, sessions
 from accounts.actions import people
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, User
-from accounts.signals import person_changed
+from accounts.signals import identity_changed, person_changed
 from audit.record import record
 
 
@@ -43,7 +43,7 @@ def link(*, claims: Claims, by: User) -> Identity:
         known.refresh_from_db()
     User.objects.filter(pk=by.pk).update(last_seen_at=now)
     record("identity.linked", by=by, about=known, after={"person": str(by.pk)})
-    person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
+    _announce(known)
     return known
 
 
@@ -71,8 +71,19 @@ def retire(*, identity: Identity, by: User) -> Identity:
     record(
         "identity.retired", by=by, about=identity, before={"person": str(by.pk)}, after={"sessions": ended}
     )
-    person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
+    _announce(identity)
     return identity
+
+
+def _announce(identity: Identity) -> None:
+    """Let everybody know that an identity is the person's now, or is not any more."""
+    by = identity.person
+    person_changed.send(sender=User, person=by, by=by, counts_as_before=True)
+    identity_changed.send(sender=Identity, identity=identity)
+    if identity.state == Identity.State.ACTIVE:
+        messages.identity_linked(identity)
+    else:
+        messages.identity_retired(identity)
 
 
 def may_be_retired(identity: Identity) -> bool:

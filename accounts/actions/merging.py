@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from accounts import policy, sessions
+from accounts import messages, policy, sessions
 from accounts.actions import deletions, identities, people, second_factor
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict, TooMany
@@ -20,6 +20,7 @@ from accounts.models import Identity, Level, LevelChange, Merge, User
 from accounts.signals import account_in_use, accounts_merged, person_changed
 from accounts.wishes import PAUSE
 from audit.record import record
+from notifications.models import Delivery
 
 
 def is_unused(person: User) -> bool:
@@ -198,3 +199,6 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     emptied.refresh_from_db()
     accounts_merged.send(sender=User, kept=kept, emptied=emptied, by=by)
     person_changed.send(sender=User, person=kept, by=by, counts_as_before=True)
+    told = Delivery.objects.filter(person=kept).values("event")
+    Delivery.objects.filter(person=emptied).exclude(event__in=told).update(person=kept)
+    messages.merged(kept)

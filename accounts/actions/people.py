@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import policy
+from accounts import messages, policy
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import BreakGlass, Identity, Level, LevelChange, User
@@ -102,6 +102,7 @@ def vouch(*, person: User, by: User, request_id: UUID | None = None) -> User:
         _note(LevelChange.Act.VOUCHED, person, (Level.GUEST, Level.USER), by=by, request_id=request_id)
         person.refresh_from_db()
         person_changed.send(sender=User, person=person, by=by)
+        messages.vouched_for(person, by=by)
     return person
 
 
@@ -125,6 +126,7 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     person.refresh_from_db()
     _note(LevelChange.Act.SET, person, (Level(before.level), Level(level)), by=by, request_id=request_id)
     person_changed.send(sender=User, person=person, by=by)
+    messages.level_set(person, by=by)
     return person
 
 
@@ -165,6 +167,7 @@ def set_operator(*, person: User, is_operator: bool, by: User) -> User:
         before={"is_superuser": before.is_superuser}, after={"is_superuser": is_operator},
     )  # fmt: skip
     person_changed.send(sender=User, person=person, by=by, counts_as_before=True)
+    messages.operator_set(person, by=by)
     return person
 
 

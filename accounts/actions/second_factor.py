@@ -11,7 +11,7 @@ from allauth.mfa.utils import decrypt, encrypt
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from accounts import sessions
+from accounts import messages, sessions
 from accounts.actions import people
 from accounts.models import User
 from audit.record import record
@@ -28,6 +28,7 @@ def forget(*, person: User, by: User | None, reason: str) -> int:
     sessions.end(person)  # whoever showed what was stolen is not to go on
     if number:
         record("second_factor.forgotten", by=by, about=person, reason=reason, after={"number": number})
+        messages.second_factor_changed(person, is_added=False)
     return number
 
 

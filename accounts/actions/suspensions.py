@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import policy, sessions
+from accounts import messages, policy, sessions
 from accounts.actions import people
 from accounts.errors import BadInput, NotAllowed, StateConflict
 from accounts.models import Suspension, User
@@ -42,6 +42,12 @@ def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> S
             _("%(person)s is suspended already.") if person.suspension else _("This account is not active.")
         )
         raise StateConflict(words % {"person": person})
+    return keep_out(person=person, reason=reason, until=until, by=by)
+
+
+def keep_out(*, person: User, reason: str, until: datetime | None, by: User | None) -> Suspension:
+    """Take everything from somebody whose row is held and who is in; `by` is None where Berth itself does it. For other
+    actions, in their transaction; listeners may raise StateConflict."""
     suspension = Suspension.objects.create(person=person, reason=reason, until=until, by=by)
     _let(person, active=False)
     ended = sessions.end(person)
@@ -50,6 +56,7 @@ def suspend(*, person: User, reason: str, until: datetime | None, by: User) -> S
         after={"is_active": False, "until": until.isoformat() if until else None, "sessions": ended},
     )  # fmt: skip
     person_changed.send(sender=User, person=person, by=by)
+    messages.suspended(suspension)
     return suspension
 
 
@@ -91,9 +98,11 @@ def _end(suspension: Suspension, *, by: User | None) -> Suspension:
         "person.suspension_ended", by=by, about=person, before={"is_active": False}, after={"is_active": True}
     )
     person_changed.send(sender=User, person=person, by=by, counts_as_before=True)
+    messages.suspension_ended(person)
     return suspension
 
 
 def _let(person: User, *, active: bool) -> None:
-    User.objects.filter(pk=person.pk).update(is_active=active)
+    # Who was away for long and is let in is warned anew before that is held against them again.
+    User.objects.filter(pk=person.pk).update(is_active=active, warned_at=None)
     person.refresh_from_db()

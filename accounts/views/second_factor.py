@@ -27,6 +27,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import fresh, second_factor, sessions
+from accounts import messages as words
 from accounts.actions import people
 from accounts.actions import second_factor as actions
 from accounts.forms import CodeForm
@@ -169,11 +170,13 @@ class _ShowKey(_Showing, ReauthenticateWebAuthnView):
 
 def _added(request: HttpRequest, kind: str) -> None:
     record("second_factor.added", by=_reader(request), about=_reader(request), after={"kind": kind})
+    words.second_factor_changed(_reader(request), is_added=True)
     messages.success(request, _("Your second factor is set up."))
 
 
 def _removed(request: HttpRequest, kind: str) -> None:
     record("second_factor.removed", by=_reader(request), about=_reader(request), after={"kind": kind})
+    words.second_factor_changed(_reader(request), is_added=False)
     messages.success(request, _("It shows nothing any more."))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,14 +14,13 @@ from django.db.models.functions import Concat
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import fresh, policy, sessions
+from accounts.actions import dormancy, suspensions
 from accounts.actions import people as actions
-from accounts.actions import suspensions
 from accounts.errors import Refusal
 from accounts.forms import LevelForm, OperatorForm
 from accounts.guards import KnownRequest, login_needed
@@ -239,8 +237,7 @@ def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     if level:
         found = found.filter(level=level)
     if state == "dormant":
-        limit = timezone.now() - timedelta(days=settings.DORMANT_DAYS)
-        found = found.filter(Q(last_seen_at__lt=limit) | Q(last_seen_at=None, created_at__lt=limit))
+        found = found.filter(pk__in=dormancy.dormant(settings.DORMANT_DAYS))
     elif state == "suspended":
         found = found.filter(is_active=False)
     words = q.split()

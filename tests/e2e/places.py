@@ -95,6 +95,8 @@ PLACES = (
     Place("person_delete", "/users/{leaving}/delete/", "delete", ("operator",)),
     Place("person", "/users/{leaving}/", "person-asks-to-be-deleted", ("operator",)),
     Place("profile", "/profile/", "profile"),
+    Place("messages", "/messages/", "messages"),
+    Place("messages_failing", "/messages/failing/", "messages-failing", ("operator",)),
     Place("deletion", "/profile/deletion/", "deletion", ("guest", "namespace-admin")),
     Place("terms", "/terms/", "terms", ("anonymous", "member", "operator")),
     Place("terms_publish", "/terms/publish/", "terms-publish", ("operator",)),
@@ -119,6 +121,9 @@ PLACES = (
 # Addresses that answer with something else than a page.
 NO_PAGES = {
     "theme": "takes the choice of light or dark, and leads back",
+    "messages_seen": "takes a form, and leads to the messages",
+    "messages_mails": "takes a form, and leads to the messages",
+    "message_again": "takes a form, and leads to the mails that fail",
     "name_check": "a part of the page that creates a namespace",
     "drift_take_back": "takes a form, and leads to the drift",
     "member_role": "takes a form, and leads to the members",

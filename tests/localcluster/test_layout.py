@@ -122,4 +122,4 @@ def test_damaged_ports_file_is_named(layout: Layout) -> None:
 
 
 def test_demonstration_has_the_ports_that_the_documentation_names() -> None:
-    assert layouts.Ports() == Ports(16443, 12379, 12380, 18443, 18080, 8088, 16379)
+    assert layouts.Ports() == Ports(16443, 12379, 12380, 18443, 18080, 8088, 16379, 18025)

@@ -138,6 +138,13 @@ class Lines(Things):
     gone = ("gone",)
 
 
+class Deliveries(Things):
+    """Mails that were given up."""
+
+    names = ("there", "gone")
+    gone = ("gone",)
+
+
 class Issuers(Things):
     names = ("known", "absent")
 
@@ -153,6 +160,7 @@ NOTHING, NAMESPACES, MEMBERSHIPS, REQUESTS, PEOPLE = (
     People(),
 )
 IDENTITIES, SESSIONS, MERGES, LINES, ISSUERS, FACTORS = Own(), Own(), Merges(), Lines(), Issuers(), Factors()
+DELIVERIES = Deliveries()
 
 
 @dataclass(frozen=True)
@@ -235,6 +243,9 @@ TABLE: dict[str, Row] = {
     "identity_retire": Row(IDENTITIES, get=all_(200), post=all_(409)),  # their only one
     "deletion": Row(NOTHING, get=all_(200), post=all_(400)),
     "deletion_withdraw": Row(NOTHING, post=all_(302)),
+    "messages": Row(NOTHING, get=all_(200)),
+    "messages_seen": Row(NOTHING, post=all_(400)),
+    "messages_mails": Row(NOTHING, post=all_(400)),
     "config": Row(NOTHING, get=all_(200)),
     "config_download": Row(NOTHING, get=all_(200), takes_head=False),
     # --- A namespace ---------------------------------------------------------------------------------------------
@@ -288,6 +299,8 @@ TABLE: dict[str, Row] = {
     "merge_withdraw": Row(MERGES, post=only("asker", then=302, others=404)),
     # --- Operators -----------------------------------------------------------------------------------------------
     "terms_publish": Row(NOTHING, get=READ, post=FORM),
+    "messages_failing": Row(NOTHING, get=READ),
+    "message_again": Row(DELIVERIES, post=only("operator", then=302)),
     "drift": Row(NOTHING, get=READ),
     "drift_adopt": LINE,
     "drift_revert": LINE,

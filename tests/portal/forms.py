@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Terms, User
 from namespaces.access import Role
+from notifications.models import Delivery
 
 WHY = "We work on the same fires, and Paula knows me."
 _PAGE = {
@@ -38,6 +39,7 @@ class Form:
         known = {
             "soon": str(timezone.localdate() + timedelta(days=30)),
             "otto": str(User.objects.get(name="Otto Brandt").pk),
+            "message": str(Delivery.objects.get(event="told").pk),
             "terms": str(Terms.objects.latest("pk").pk),
         }
         return {name: value.format(**known) for name, value in (self.fields or {}).items()}
@@ -69,6 +71,9 @@ FORMS: dict[str, Form] = {
     "mfa_generate_recovery_codes": Form("outsider", right=False),
     "deletion": Form("outsider", fields={"sure": "on"}, right=False),
     "deletion_withdraw": Form("outsider", right=False),
+    "messages_seen": Form("outsider", fields={"until": "{message}"}, right=False),
+    "messages_mails": Form("outsider", fields={"members": "off"}, right=False),
+    "message_again": Form("operator", "there"),
     "join": Form("outsider", "fire", {"role": "viewer", "reason": WHY}, right=False),
     "leave": Form("viewer", "fire"),
     "member_add": Form(ADMIN, "fire", {"person": "{otto}", "role": "viewer"}),

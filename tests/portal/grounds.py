@@ -33,10 +33,12 @@ from namespaces.models import (
     SeenBinding,
     SeenKeys,
 )
+from notifications.models import Delivery
 from tests import factories
 from tests.namespaces.views.conftest import show
 from tests.passkeys import Passkey
 from tests.portal.addresses import (
+    DELIVERIES,
     FACTORS,
     IDENTITIES,
     ISSUERS,
@@ -227,6 +229,7 @@ class _Paths:
             id(SESSIONS): {thing: (key,) for thing, key in self._sessions().items()},
             id(MERGES): {thing: (key,) for thing, key in self._merges().items()},
             id(FACTORS): {"other": (self._passkey(),), "absent": (0,)},
+            id(DELIVERIES): {"there": (self._mail(),), "gone": (uuid.uuid4(),)},
             id(ISSUERS): {"known": ("cilogon",), "absent": ("nobody",)},
         }  # fmt: skip
         lines = self._lines()
@@ -245,6 +248,14 @@ class _Paths:
             "of another": (*places["fire"], keys["rip"]),
             "of nobody": (*places["fire"], uuid.uuid4()),
         }
+
+    def _mail(self) -> uuid.UUID:
+        """A mail that was given up; and one message to the person, which they have not seen."""
+        told = {"kind": "account", "subject": "Hello", "state": "sent"}
+        Delivery.objects.create(event="told", channel="inbox", person=self.person, **told)
+        given_up = {"state": "failed", "error": "550 no such user", "tried_at": timezone.now()}
+        to = {"channel": "mail", "person": self.others.otto, "address": self.others.otto.email}
+        return Delivery.objects.create(event="given up", **{**told, **given_up, **to}).pk
 
     def _requests(self) -> dict[str, uuid.UUID]:
         def ask(who: User, place: str) -> uuid.UUID:

@@ -25,6 +25,10 @@ PRODUCTION: dict[str, Any] = {
     "CSRF_COOKIE_SECURE": True,
     "BROKER_URL": "redis://:password@redis.example.org:6379/0",
     "BIND": "0.0.0.0:8080",
+    "EMAIL_HOST": "mail.example.org",
+    "EMAIL_HOST_PASSWORD": "password",
+    "EMAIL_USE_TLS": True,
+    "MAIL_FROM": "Berth <berth@example.org>",
     "IS_WORKER": False,
 }
 
@@ -43,7 +47,12 @@ def demonstration(settings: Settings) -> Settings:
 
 
 def found() -> list[str | None]:
-    messages = [*checks.check_production(None), *checks.check_broker(None), *checks.check_sqlite(None)]
+    messages = [
+        *checks.check_production(None),
+        *checks.check_broker(None),
+        *checks.check_sqlite(None),
+        *checks.check_mail(None),
+    ]
     assert all(message.hint for message in messages)
     return [message.id for message in messages]
 
@@ -79,12 +88,37 @@ def test_the_demonstration_passes(demonstration: Settings) -> None:
         ("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies", "portal.E015"),
         ("SESSION_ENGINE", "django.contrib.sessions.backends.cached_db", "portal.E015"),
         ("SECOND_FACTOR", "nobody", "portal.E022"),
+        ("MAIL_FROM", "", "portal.E023"),
+        ("MAIL_FROM", "nobody in particular", "portal.E023"),
+        ("EMAIL_USE_TLS", False, "portal.E024"),
         ("AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.RemoteUserBackend"], "portal.E016"),
     ],
 )
 def test_an_unsafe_setting_is_refused(production: Settings, name: str, value: object, expected: str) -> None:
     setattr(production, name, value)
     assert found() == [expected]
+
+
+def test_workers_need_a_mail_server_where_mails_are_written(production: Settings) -> None:
+    production.EMAIL_HOST = ""
+    assert found() == []  # the web process writes them down, and does not know the password
+    production.IS_WORKER = True
+    assert found() == ["portal.E023"]
+
+
+def test_mail_server_on_this_machine_may_be_told_a_password(production: Settings) -> None:
+    production.EMAIL_USE_TLS, production.EMAIL_HOST = False, "127.0.0.1"
+    assert found() == []
+
+
+@pytest.mark.parametrize(("warning", "expected"), [(14, []), (0, ["portal.E025"]), (365, ["portal.E025"])])
+def test_who_is_away_is_warned_before_they_are_suspended(
+    production: Settings, warning: int, expected: list[str]
+) -> None:
+    production.DORMANT_DAYS, production.DORMANT_WARNING_DAYS, production.SUSPEND_DORMANT = 365, warning, True
+    assert found() == expected
+    production.MAIL_FROM = production.EMAIL_HOST = ""
+    assert found()[0] == "portal.E025"
 
 
 def test_a_broker_on_this_machine_needs_no_password(production: Settings) -> None:

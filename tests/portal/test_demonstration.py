@@ -17,7 +17,7 @@ from localcluster.processes import free_ports
 from portal.demonstration import Demonstration
 from portal.demonstration_directory import CannotStart
 
-NAMES = ("web", "redis", "oidc_https", "oidc_http", "api_server", "etcd", "etcd_peer")
+NAMES = ("web", "redis", "smtp", "oidc_https", "oidc_http", "api_server", "etcd", "etcd_peer")
 
 
 @pytest.fixture(autouse=True)

@@ -22,13 +22,14 @@ SECONDS = 120.0
 PORTS = (
     "BERTH_DEMO_PORT",
     "BERTH_DEMO_PORT_REDIS",
+    "BERTH_DEMO_PORT_SMTP",
     "BERTH_DEMO_PORT_OIDC_HTTPS",
     "BERTH_DEMO_PORT_OIDC_HTTP",
     "BERTH_DEMO_PORT_API_SERVER",
     "BERTH_DEMO_PORT_ETCD",
     "BERTH_DEMO_PORT_ETCD_PEER",
 )
-PROGRAMS = {"redis", "cluster", "login", "web", "worker", "beat"}
+PROGRAMS = {"redis", "mail", "cluster", "login", "web", "worker", "beat"}
 
 
 class Demo:

@@ -55,3 +55,45 @@ def test_a_word_that_is_none_of_the_few_is_refused_with_the_name(
         env.one_of("BERTH_WORD", ("always", "never"), default="never")
     monkeypatch.setenv("BERTH_WORD", "always")
     assert env.one_of("BERTH_WORD", ("always", "never"), default="never") == "always"
+
+
+NO_SERVER = {
+    "EMAIL_HOST": "", "EMAIL_PORT": 25, "EMAIL_HOST_USER": "", "EMAIL_HOST_PASSWORD": "", "EMAIL_USE_TLS": False,
+    "EMAIL_USE_SSL": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("", {}),
+        ("smtp://mail.example.org", {"EMAIL_HOST": "mail.example.org"}),
+        ("smtp://127.0.0.1:2525", {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": 2525}),
+        (
+            "smtp+tls://berth:p%40ss@mail.example.org",
+            {
+                "EMAIL_HOST": "mail.example.org", "EMAIL_PORT": 587, "EMAIL_HOST_USER": "berth",
+                "EMAIL_HOST_PASSWORD": "p@ss", "EMAIL_USE_TLS": True,
+            },
+        ),
+        ("smtp+ssl://mail.example.org", {"EMAIL_HOST": "mail.example.org", "EMAIL_PORT": 465, "EMAIL_USE_SSL": True}),
+    ],
+)  # fmt: skip
+def test_mail_server_is_read_from_its_address(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, address: str, found: dict[str, object]
+) -> None:
+    monkeypatch.setenv("BERTH_MAIL_URL", address)
+    assert env.mail_server("BERTH_MAIL_URL") == NO_SERVER | found
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mail.example.org", "http://u:geheim@mail.example.org", "smtp://", "smtp://u:geheim@mail:port", "memorymail://"],
+)  # fmt: skip
+def test_what_is_no_mail_server_is_refused_without_its_password(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("BERTH_MAIL_URL", address)
+    with pytest.raises(ImproperlyConfigured, match="BERTH_MAIL_URL cannot be read") as refused:
+        env.mail_server("BERTH_MAIL_URL")
+    assert "geheim" not in str(refused.value)

@@ -20,7 +20,7 @@ from tests.portal.forms import FORMS
 from tests.portal.grounds import Grounds, checksum, seen, undone
 
 pytestmark = pytest.mark.django_db
-_MADE = re.compile(r"UUID\('[^']+'\)|datetime\.datetime\([^)]*\)|\b[0-9a-f]{64}\b|'id': \d+")
+_MADE = re.compile(r"UUID\('[^']+'\)|datetime\.datetime\([^)]*\)|\b[0-9a-f]{64}\b|'id': \d+|'event': '[^']+'")
 every_form = pytest.mark.parametrize("name", FORMS)
 
 

@@ -78,6 +78,7 @@ class Command(BaseCommand):
 
         self._say(f"Berth starts; its data is in {demonstration.directory}")
         start(demonstration.redis())
+        start(demonstration.mail())
         seed = demonstration.seed()
         environment = demonstration.environment(is_worker=False)
         supervisor.run(seed.name, seed.command, environment, seconds=SEED_SECONDS)
@@ -119,6 +120,7 @@ class Command(BaseCommand):
                 "Another cluster instead: BERTH_CLUSTERS=/path/to/clusters.yaml make demo",
                 "kubectl for it:          make demo-shell",
             ]
+        lines += [f"Mails: {demonstration.logs / 'mail.log'}"]
         lines += [f"Logs: {demonstration.logs}", "Stop: Ctrl-C", ""]
         self._say("\n".join(lines))
 

@@ -16,6 +16,7 @@ from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, Merge, Session, User
 from accounts.signals import person_changed
 from audit.models import Event
+from notifications.models import Delivery
 from tests import factories
 from tests.conftest import Cast
 
@@ -49,6 +50,16 @@ class TestTakeOver:
         assert (cast.ana.name, cast.ana.email, cast.ana.institution) == ("", "", "")
         event = Event.objects.get(act="person.merged")
         assert (event.object_id, event.before["emptied"]) == (str(cast.eda.pk), str(cast.ana.pk))
+
+    def test_what_they_were_told_goes_along(self, cast: Cast) -> None:
+        for person, events in ((cast.ana, ("both", "hers")), (cast.eda, ("both",))):
+            for event in events:
+                Delivery.objects.create(
+                    person=person, event=event, kind="account", channel="inbox", subject=event
+                )
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        told = Delivery.objects.inbox().filter(person=cast.eda)
+        assert sorted(told.values_list("subject", flat=True)) == ["Your accounts were merged", "both", "hers"]
 
     def test_sessions_of_the_emptied_account_end(self, cast: Cast) -> None:
         client = Client()

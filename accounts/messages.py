@@ -1,0 +1,184 @@
+"""The words of what people are told about accounts, and whom they reach. Said by the actions, in their transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import Identity, Level, Suspension, User
+from notifications.kinds import Kind
+from notifications.telling import Message, Recipient, tell
+
+
+def to(people: Iterable[User]) -> list[Recipient]:
+    """Return people as recipients, each at the address of the identity they used last."""
+    return [Recipient(person.pk, (person.email,)) for person in people]
+
+
+def everywhere(person: User) -> Recipient:
+    """Return somebody as a recipient at every address known of them: for what a thief might have done with one."""
+    known = person.identities.exclude(email="").values_list("email", flat=True)
+    return Recipient(person.pk, {person.email, *known})
+
+
+def to_operators(*, but: User | None = None) -> list[Recipient]:
+    """Return everybody who runs the platform as recipients, but for the one who knows already."""
+    found = User.objects.filter(is_superuser=True, is_active=True)
+    return to(found.exclude(pk=but.pk) if but else found)
+
+
+def identity_linked(identity: Identity) -> None:
+    """Tell somebody that another identity is theirs now."""
+    text = _(
+        "%(identity)s can log in to your account now, and has the same rights.\n\nIf this was not you, retire it in"
+        " your profile, end your sessions there, and tell the operators."
+    )
+    _tell_about_account(
+        identity.person, _("An identity was linked to your account"), text % {"identity": identity}
+    )
+
+
+def identity_retired(identity: Identity) -> None:
+    """Tell somebody that an identity is theirs no more; at its own address as well."""
+    text = _(
+        "%(identity)s cannot log in to your account any more, and has no rights.\n\nIf this was not you, tell the"
+        " operators."
+    )
+    _tell_about_account(
+        identity.person, _("An identity was retired from your account"), text % {"identity": identity}
+    )
+
+
+def suspended(suspension: Suspension) -> None:
+    """Tell somebody that they are kept out, why, and until when: they cannot read it in the page."""
+    until = suspension.until
+    text = _("You cannot log in, and have no rights in the clusters.\n\nReason: %(reason)s") % {
+        "reason": suspension.reason
+    }
+    text += "\n\n" + (
+        _("It ends by itself on %(day)s.") % {"day": _day(until)}
+        if until
+        else _("The operators can end it, if you ask them.")
+    )
+    _tell_about_account(suspension.person, _("Your account is suspended"), text)
+
+
+def suspension_ended(person: User) -> None:
+    """Tell somebody that they are let in again."""
+    text = _("You can log in again, and have the rights that you had.")
+    _tell_about_account(person, _("Your account is not suspended any more"), text)
+
+
+def vouched_for(person: User, *, by: User) -> None:
+    """Tell a guest that they are a user now."""
+    text = _("%(by)s vouched for you. You can be a member of namespaces, and ask for one of your own.") % {
+        "by": by
+    }
+    _tell_about_account(person, _("You are a user now"), text)
+
+
+def merged(person: User) -> None:
+    """Tell somebody that what was two accounts is one."""
+    text = _(
+        "Everything of both is in one account now, and every identity of either logs in to it.\n\nIf you did not ask"
+        " for this, tell the operators."
+    )
+    _tell_about_account(person, _("Your accounts were merged"), text)
+
+
+def second_factor_changed(person: User, *, is_added: bool) -> None:
+    """Tell somebody that a second factor was set up or taken away."""
+    text = _("If this was not you, end your sessions in your profile, and tell the operators.")
+    subject = (
+        _("A second factor was set up for your account")
+        if is_added
+        else _("A second factor of your account was removed")
+    )
+    _tell_about_account(person, subject, text)
+
+
+def level_set(person: User, *, by: User) -> None:
+    """Tell somebody what they are now, and the operators who is of level admin now."""
+    level = str(Level(person.level).label)
+    text = _("%(by)s set your level. It counts at once.") % {"by": by}
+    _tell_about_account(person, _("You are of level %(level)s now") % {"level": level}, text)
+    if person.level == Level.ADMIN:
+        _tell_operators(
+            _("%(person)s is of level admin now") % {"person": person},
+            by=by,
+            link=reverse("person", args=(person.pk,)),
+        )
+
+
+def operator_set(person: User, *, by: User) -> None:
+    """Tell the operators, and whom it is about, who has become one or is none any more."""
+    words = (
+        _("%(person)s runs the platform now, as an operator")
+        if person.is_superuser
+        else _("%(person)s is not an operator any more")
+    )
+    subject = words % {"person": person}
+    _tell_operators(subject, by=by, link=reverse("person", args=(person.pk,)))
+    if not person.is_superuser:
+        _tell_about_account(
+            person, _("You are not an operator any more"), _("%(by)s decided it.") % {"by": by}
+        )
+
+
+def break_glass(subject: str, *, event: str = "") -> None:
+    """Tell all operators what happened with a break-glass operator."""
+    text = _("It is made and ended by a command on the server, and logs in with a password. If nobody of you did this,"
+             " somebody else can run commands there.")  # fmt: skip
+    tell(Message(Kind.OPERATION, subject, text), to_operators(), event=event)
+
+
+def deletion_begun(person: User) -> None:
+    """Tell somebody that the account they asked to be deleted is being deleted."""
+    text = _(
+        "All rights in the clusters end first. When that is shown to be done, everything that says who you were is"
+        " deleted, this message included. If you log in again, you begin as a guest."
+    )
+    _tell_about_account(person, _("Your account is being deleted, as you asked"), text)
+
+
+def dormant(person: User, *, seen_at: datetime, day: datetime, event: str) -> None:
+    """Tell somebody that they will be suspended because they have not logged in for so long."""
+    days = (timezone.now() - seen_at).days
+    text = ngettext(
+        "You have not logged in for %(days)d day.", "You have not logged in for %(days)d days.", days
+    ) % {"days": days}
+    text += " " + _(
+        "If you do not log in before %(day)s, your account is suspended: your rights in the clusters end, also those"
+        " that you use with kubectl. To keep them, log in once. If you do not need them any more, you need do nothing."
+    ) % {"day": _day(day)}
+    message = Message(Kind.ACCOUNT, _("Log in to keep your account"), text, reverse("home"))
+    tell(message, [everywhere(person)], event=event)
+
+
+def dormant_admin(person: User, *, why: str) -> None:
+    """Tell the operators that somebody is not suspended for being away, because nobody would take over."""
+    text = _(
+        "They have not logged in for long, and would be suspended for it. But: %(why)s\n\nSuspend them on their page,"
+        " and choose who takes over."
+    ) % {"why": why}
+    subject = _("%(person)s is away, and the last admin of a namespace") % {"person": person}
+    tell(Message(Kind.OPERATION, subject, text, reverse("person", args=(person.pk,))), to_operators())
+
+
+def _tell_about_account(person: User, subject: str, text: str) -> None:
+    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile")), [everywhere(person)])
+
+
+def _tell_operators(subject: str, *, by: User, link: str) -> None:
+    text = _("%(by)s decided it.") % {"by": by}
+    tell(Message(Kind.OPERATION, subject, text, link), to_operators(but=by))
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F Y")

@@ -1,0 +1,29 @@
+"""What people are told about, and how much of it they may choose."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    ACCOUNT = "account", _("Your account: identities, level, suspension")
+    OPERATION = "operation", _("Running the platform: break-glass logins, operators made and ended")
+    MEMBERS = "members", _("Members of your namespaces who change how they log in")
+
+
+class Way(models.TextChoices):
+    """How mails of a kind come. In the page everything is told, whatever was chosen."""
+
+    AT_ONCE = "at_once", _("at once")
+    DAILY = "daily", _("once a day")
+    OFF = "off", _("not by mail")
+
+
+ALWAYS_AT_ONCE = frozenset({Kind.ACCOUNT, Kind.OPERATION})
+"""Nobody chooses about these: who steals a login would turn off first what tells of it."""
+
+DEFAULT = {Kind.MEMBERS: Way.DAILY}
+"""How a kind comes to who has not chosen, where that is not at once."""
+
+FOR_OPERATORS = frozenset({Kind.OPERATION})

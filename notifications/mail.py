@@ -1,0 +1,112 @@
+"""The channel of e-mail: one mail from one delivery, or from a day's."""
+
+from __future__ import annotations
+
+import smtplib
+import uuid
+from collections.abc import Sequence
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import ngettext
+
+from notifications.errors import NotNow, Refused, Unreachable
+from notifications.kinds import ALWAYS_AT_ONCE
+from notifications.models import Delivery
+
+CLOSING = 421
+"""The server ends the conversation, whatever it was asked."""
+
+
+class Mail:
+    """A connection to the mail server of the installation, opened with the first mail and kept for the others."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def send(self, deliveries: Sequence[Delivery]) -> None:
+        """Send one mail that says all of this; they are to one address.
+
+        Raises Refused if the server will never take it, or no mail can be made of it, NotNow if it might later, and
+        Unreachable if the trouble is with the server or our settings, and so would be with every other mail.
+        """
+        try:
+            if self._connection is None:
+                self._connection = get_connection()
+                self._connection.open()
+            message = compose(deliveries)
+            message.connection = self._connection
+            message.send()
+        except ValueError as error:  # an address that cannot be written on a mail
+            raise Refused(str(error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise _of(error) from error
+
+    def close(self) -> None:
+        """Leave the server, whatever state the connection is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.fail_silently = True
+            connection.close()
+
+
+def compose(deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
+    """Return the mail, as text and as HTML that says the same.
+
+    Its id depends on nothing but the deliveries: a mail that is sent twice, because a worker died before it could write
+    down that the server took it, is one mail to whoever reads it.
+    """
+    with translation.override(settings.LANGUAGE_CODE):
+        context = {
+            "deliveries": deliveries,
+            "base_url": settings.BASE_URL,
+            "site_name": settings.SITE_NAME,
+            "may_choose": not {row.kind for row in deliveries} <= ALWAYS_AT_ONCE,
+        }
+        subject = deliveries[0].subject
+        if len(deliveries) > 1:
+            text = ngettext("%(number)d message", "%(number)d messages", len(deliveries))
+            subject = text % {"number": len(deliveries)}
+        message = EmailMultiAlternatives(
+            subject=f"[{settings.SITE_NAME}] {subject}",
+            body=render_to_string("notifications/mail.txt", context),
+            from_email=settings.MAIL_FROM,
+            to=[deliveries[0].address],
+            headers={
+                "Message-ID": f"<{_id(deliveries)}@{urlsplit(settings.BASE_URL).hostname}>",
+                "Date": formatdate(deliveries[0].created_at.timestamp()),
+                "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday reply comes back
+            },
+        )
+        message.attach_alternative(render_to_string("notifications/mail.html", context), "text/html")
+    return message
+
+
+def _id(deliveries: Sequence[Delivery]) -> uuid.UUID:
+    if len(deliveries) == 1:
+        return deliveries[0].pk
+    return uuid.uuid5(uuid.NAMESPACE_OID, " ".join(sorted(str(delivery.pk) for delivery in deliveries)))
+
+
+def _of(error: smtplib.SMTPException | OSError) -> Refused | NotNow | Unreachable:
+    """Say whose trouble it is (RFC 5321, 4.2.1: 4yz may be tried again, 5yz not). What the server answered may repeat
+    the address, and is for operators only.
+    """
+    code: int
+    said: bytes | str
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, said = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPDataError):
+        code, said = error.smtp_code, error.smtp_error
+    else:
+        return Unreachable(str(error) or type(error).__name__)
+    text = f"{code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+    if code == CLOSING:
+        return Unreachable(text)
+    return Refused(text) if code >= 500 else NotNow(text)

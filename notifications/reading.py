@@ -1,0 +1,48 @@
+"""What somebody was told, what of it they have seen, and how mails come to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from notifications.kinds import ALWAYS_AT_ONCE, DEFAULT, Kind, Way
+from notifications.models import Choice, Delivery, DeliveryQuerySet
+
+
+def told(person_id: Any) -> DeliveryQuerySet:
+    """Return what somebody reads in the page, newest first."""
+    return Delivery.objects.inbox().filter(person=person_id)
+
+
+def unseen(person_id: Any) -> int:
+    """Return how many messages somebody has not seen."""
+    return Delivery.objects.unseen().filter(person=person_id).count()
+
+
+def see(person_id: Any, *, until: Delivery) -> int:
+    """Note that somebody has seen what they were told, up to this message; return how many that were.
+
+    What was told later they may not have seen.
+    """
+    seen = Delivery.objects.unseen().filter(person=person_id, created_at__lte=until.created_at)
+    return seen.update(seen_at=Now())
+
+
+def ways(person_id: Any) -> dict[Kind, Way]:
+    """Return how mails of each kind that can be chosen about come to somebody."""
+    chosen = dict(Choice.objects.filter(person=person_id).values_list("kind", "way"))
+    return {
+        kind: Way(chosen.get(kind, DEFAULT.get(kind, Way.AT_ONCE)))
+        for kind in Kind
+        if kind not in ALWAYS_AT_ONCE
+    }
+
+
+@transaction.atomic
+def choose(person_id: Any, chosen: Mapping[Kind, Way]) -> None:
+    """Let mails of these kinds come so from now on; what waits already comes as it was to come."""
+    for kind, way in chosen.items():
+        Choice.objects.update_or_create(person_id=person_id, kind=kind, defaults={"way": way})

@@ -1,0 +1,98 @@
+"""Telling people something, in the transaction of what is told: the rows that workers send."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+
+from notifications.kinds import ALWAYS_AT_ONCE, DEFAULT, Kind, Way
+from notifications.models import Channel, Choice, Delivery
+from notifications.tasks import knock
+
+DIGEST_HOUR = 7
+"""When mails of the day come, in the time zone of the installation."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told: a subject, a few sentences, and the path of the page where it is looked at or decided.
+
+    A mail carries no secret, and its link only leads to a page: nothing is done by opening it.
+    """
+
+    kind: Kind
+    subject: str | Promise
+    text: str | Promise = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who is told: the key of a person, and the addresses that mails to them go to, if any are known."""
+
+    person_id: Any
+    addresses: Collection[str] = ()
+
+
+def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
+    """Write down that these people are to be told: in the page always, by mail as they chose.
+
+    `event` names what is told where the same may be told again, so that nobody gets it twice; without one this call is
+    an event of its own. Everybody is told in the language of the installation. Calling it outside a transaction is an
+    error of the programmer: a message tells of a change, and there is none without it.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a message must be written in the transaction of the change that it tells of")
+    recipients = list({recipient.person_id: recipient for recipient in to}.values())
+    event = event or str(uuid.uuid4())
+    with translation.override(settings.LANGUAGE_CODE):
+        told = {
+            "event": event, "kind": message.kind, "subject": _one_line(message.subject)[:300],
+            "text": str(message.text), "link": message.link,
+        }  # fmt: skip
+    ways = ways_of([recipient.person_id for recipient in recipients], message.kind)
+    rows = [row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])]
+    Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    if any(row.channel == Channel.MAIL and not row.is_digest for row in rows):
+        transaction.on_commit(knock, robust=True)
+
+
+def ways_of(people: Sequence[Any], kind: Kind) -> dict[Any, Way]:
+    """Return how mails of a kind come to each of these people, in one query at most."""
+    default = DEFAULT.get(kind, Way.AT_ONCE)
+    ways = dict.fromkeys(people, default)
+    if kind not in ALWAYS_AT_ONCE:
+        chosen = Choice.objects.filter(person__in=people, kind=kind).values_list("person_id", "way")
+        ways |= {person: Way(way) for person, way in chosen}
+    return ways
+
+
+def _rows(recipient: Recipient, told: Mapping[str, Any], way: Way) -> list[Delivery]:
+    now = timezone.now()
+    person: dict[str, Any] = {"person_id": recipient.person_id, **told}
+    rows = [Delivery(channel=Channel.INBOX, state=Delivery.State.SENT, **person)]
+    if way == Way.OFF or not settings.MAIL_FROM:
+        return rows
+    later = {"is_digest": True, "due_at": next_digest(now)} if way == Way.DAILY else {}
+    addresses = {address for address in recipient.addresses if address}
+    rows += [Delivery(channel=Channel.MAIL, address=address, **person, **later) for address in addresses]
+    return rows
+
+
+def next_digest(now: datetime) -> datetime:
+    """Return when the next mails of the day come."""
+    here = timezone.localtime(now)
+    today = here.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    return today if here < today else today + timedelta(days=1)
+
+
+def _one_line(text: str | Promise) -> str:
+    return " ".join(str(text).split())
