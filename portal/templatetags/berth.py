@@ -9,9 +9,9 @@ from typing import Any
 from django import forms, template
 from django.core.exceptions import ValidationError
 from django.template import Context
-from django.template.defaultfilters import date
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dates import MONTHS_3
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -34,7 +34,7 @@ def ago(moment: datetime) -> SafeString:
 @register.filter
 def day(moment: datetime) -> SafeString:
     """Return a `<time>` that says the day, with the absolute moment in its title."""
-    return _time(moment, date(timezone.localtime(moment), "j M Y"))
+    return _time(moment, _day(timezone.localtime(moment)))
 
 
 @register.filter
@@ -42,7 +42,9 @@ def clock(moment: datetime) -> SafeString:
     """Return a `<time>` that says the time of day, with the date where it is not today."""
     local = timezone.localtime(moment)
     today = local.date() == timezone.localdate()
-    return _time(moment, date(local, "H:i") if today else date(local, "j M, H:i"), kind=" data-clock")
+    return _time(
+        moment, f"{local:%H:%M}" if today else f"{_day_of_year(local)}, {local:%H:%M}", kind=" data-clock"
+    )
 
 
 def relative(moment: datetime, now: datetime) -> str:
@@ -59,16 +61,25 @@ def relative(moment: datetime, now: datetime) -> str:
     if seconds < 7 * DAY:
         days = seconds // DAY
         return ngettext("%(n)d day ago", "%(n)d days ago", days) % {"n": days}
-    return date(timezone.localtime(moment), "j M Y")
+    return _day(timezone.localtime(moment))
+
+
+def _day(local: datetime) -> str:
+    # Not Django's filter `date`, which reads its format anew for each moment: a list has many.
+    return f"{_day_of_year(local)} {local.year}"
+
+
+def _day_of_year(local: datetime) -> str:
+    return f"{local.day} {MONTHS_3[local.month].title()}"
 
 
 def _time(moment: datetime, text: str, *, kind: str = "") -> SafeString:
     """Return the element; `kind` tells the script of the frame how to keep the text true in the reader's own time."""
-    absolute = date(timezone.localtime(moment), "j M Y, H:i:s T")
+    local = timezone.localtime(moment)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         moment.isoformat(timespec="seconds"),
-        absolute,
+        f"{_day(local)}, {local:%H:%M:%S %Z}",
         mark_safe(kind),  # noqa: S308  (a constant of this file)
         text,
     )
