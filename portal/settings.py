@@ -287,6 +287,8 @@ ANCHOR_SECONDS = env.float("BERTH_ANCHOR_SECONDS", default=5.0)
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
+# With one language there is nothing to look up: a page has some two hundred texts, each asked for in every catalog.
+USE_I18N = len(LANGUAGES) > 1
 USE_TZ = True
 TIME_ZONE = env.time_zone("BERTH_TIME_ZONE", default="UTC")
 STATIC_URL = "static/"
