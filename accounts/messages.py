@@ -85,11 +85,13 @@ def vouched_for(person: User, *, by: User) -> None:
 
 def merged(person: User) -> None:
     """Tell somebody that what was two accounts is one."""
+    own = person.identities.filter(state=Identity.State.ACTIVE).order_by("created_at")
     text = _(
-        "Everything of both is in one account now, and every identity of either logs in to it.\n\nIf you did not ask"
-        " for this, tell the operators."
+        "Everything of both is in one account now. It is logged in to with: %(identities)s.\n\nIf you did not ask for"
+        " this, tell the operators."
     )
-    _tell_about_account(person, _("Your accounts were merged"), text)
+    named = ", ".join(str(identity) for identity in own)
+    _tell_about_account(person, _("Your accounts were merged"), text % {"identities": named})
 
 
 def second_factor_changed(person: User, *, is_added: bool) -> None:

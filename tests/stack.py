@@ -19,6 +19,8 @@ from pathlib import Path
 from localcluster import services
 from localcluster.processes import Child, free_ports, wait_until
 from localcluster.testing import SharedCluster
+from tests import mail_server
+from tests.mail_server import MailServer
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -33,6 +35,7 @@ class Stack:
     url: str
     environment: dict[str, str]
     redis_port: int
+    mails: MailServer
     children: dict[str, Child] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
@@ -136,13 +139,19 @@ def running(
     if database_url:
         environment["DATABASE_URL"] = database_url
     (directory / "data").mkdir(parents=True, exist_ok=True)
-    stack = Stack(cluster, directory, url, environment, redis_port)
-    try:
-        stack.manage("migrate", "--verbosity", "0")
-        for name in ("redis", "web", "worker", "beat"):
-            stack.start(name)
-        wait_until(stack.answers, children=[stack.children["web"]], seconds=START_SECONDS, what="the portal")
-        yield stack
-    finally:
-        for name in reversed(list(stack.children)):  # the broker last: a worker says goodbye to it
-            stack.stop(name)
+    with mail_server.running() as mails:
+        environment |= {
+            "BERTH_MAIL_URL": f"smtp://127.0.0.1:{mails.port}",
+            "BERTH_MAIL_FROM": "berth@localhost",
+        }
+        stack = Stack(cluster, directory, url, environment, redis_port, mails)
+        try:
+            stack.manage("migrate", "--verbosity", "0")
+            for name in ("redis", "web", "worker", "beat"):
+                stack.start(name)
+            web = [stack.children["web"]]
+            wait_until(stack.answers, children=web, seconds=START_SECONDS, what="the portal")
+            yield stack
+        finally:
+            for name in reversed(list(stack.children)):  # the broker last: a worker says goodbye to it
+                stack.stop(name)

@@ -17,7 +17,7 @@ from accounts.actions import deletions, identities, people, second_factor
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, LevelChange, Merge, User
-from accounts.signals import account_in_use, accounts_merged, person_changed
+from accounts.signals import account_in_use, accounts_merged, identity_changed, person_changed
 from accounts.wishes import PAUSE
 from audit.record import record
 from notifications.models import Delivery
@@ -183,6 +183,9 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     )
     seen = max(filter(None, (kept.last_seen_at, emptied.last_seen_at)), default=None)
     User.objects.filter(pk=kept.pk).update(level=level, last_seen_at=seen)
+    came = list(
+        Identity.objects.filter(person=emptied.pk, state=Identity.State.ACTIVE).values_list("pk", flat=True)
+    )
     Identity.objects.filter(person=emptied.pk).update(person=kept)
     SocialAccount.objects.filter(user=emptied.pk).update(user=kept)
     sessions.end(emptied)
@@ -201,4 +204,6 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     person_changed.send(sender=User, person=kept, by=by, counts_as_before=True)
     told = Delivery.objects.filter(person=kept).values("event")
     Delivery.objects.filter(person=emptied).exclude(event__in=told).update(person=kept)
+    for identity in Identity.objects.filter(pk__in=came).select_related("person"):
+        identity_changed.send(sender=Identity, identity=identity)
     messages.merged(kept)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.actions import break_glass, deletions, identities, people, second_factor, suspensions
+from accounts.actions import break_glass, deletions, identities, merging, people, second_factor, suspensions
 from accounts.claims import Claims
 from accounts.errors import Refusal
 from accounts.models import Identity, Level, User
@@ -87,6 +87,16 @@ class TestIdentities:
         self.link(cast.nils)
         assert subjects(cast.nils) == ["An identity was linked to your account"]
         assert subjects(cast.paula) == ["Nils Berg has a further login"]
+
+    def test_account_that_comes_along_is_told_to_the_admins_as_well(
+        self, cast: Cast, fire: Namespace
+    ) -> None:
+        theirs = cast.ana.identities.get()
+        merging.take_over(claims=Claims(issuer=theirs.issuer, subject=theirs.subject), by=cast.eda)
+        assert subjects(cast.paula) == ["Eda Kaya has a further login"]
+        (message,) = told(cast.eda)
+        assert message.subject == "Your accounts were merged"
+        assert all(identity.subject in message.text for identity in cast.eda.identities.all())
 
     def test_membership_that_has_ended_tells_nobody(self, cast: Cast, fire: Namespace) -> None:
         Membership.objects.filter(person=cast.eda).update(ended_at=timezone.now())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from localcluster.people import OLGA, DemoPerson
+from localcluster.people import HOU_I, OLGA, DemoPerson
+from localcluster.processes import wait_until
 from localcluster.testing import SharedCluster
 from tests.benchmarks.people import id_token
 from tests.e2e import rows
@@ -39,6 +41,18 @@ def test_person_moves_to_another_institution(
             "No resources found in avis-fire namespace.\n",
         )
 
+    expect(page.locator(".top-wide .count")).to_be_visible()
+    page.goto("/messages/")
+    expect(page.locator("main")).to_contain_text(f"logged in to with: {BEATRICE.subject}, {BEA.subject}")
+    admin = windows.open(HOU_I)
+    admin.goto("/messages/")
+    expect(admin.locator("main")).to_contain_text(
+        re.compile(rf"has a further login.*{BEATRICE.subject}", re.DOTALL)
+    )
+    worker = [windows.stack.children["worker"]]
+    for person in (BEA, BEATRICE):
+        wait_until(partial(is_mailed, windows, person), children=worker, seconds=30, what="the mail")
+
     early.goto("/profile/")
     expect(early.get_by_role("heading", level=1)).to_have_text("Log in")
     other = windows.stranger()
@@ -60,6 +74,12 @@ def test_person_moves_to_another_institution(
     begin_login(stranger, BEA)
     expect(stranger.get_by_role("heading", level=1)).to_have_text("You cannot log in")
     expect(stranger.locator("main")).to_contain_text("This identity was retired.")
+
+
+def is_mailed(windows: Windows, person: DemoPerson) -> bool:
+    """Whether the mail server was given what this address is told of the merge."""
+    mails = windows.stack.mails.to(person.email)
+    return "[Berth] Your accounts were merged" in [mail["Subject"] for mail in mails]
 
 
 def begin_login(page: Page, person: DemoPerson) -> None:
