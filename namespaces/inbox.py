@@ -92,6 +92,20 @@ def effective_admins() -> QuerySet[Membership]:
     return current.exclude(person__level=Level.GUEST).select_related("person")
 
 
+def deciders(request: Request) -> list[User]:
+    """Return who is told that this request waits for them: the namespace's admins, of a guest those who may vouch;
+    else the operators."""
+    operators = User.objects.filter(is_active=True, is_superuser=True)
+    if request.namespace is None:
+        found = list(operators)
+    elif request.person.is_guest:
+        found = who_may_vouch(request.namespace)
+    else:
+        admins = effective_admins().filter(namespace=request.namespace)
+        found = [membership.person for membership in admins] or list(operators)
+    return [person for person in found if person.pk != request.person_id]
+
+
 def _pending_for_others(person: User) -> RequestQuerySet:
     pending = Request.objects.open().exclude(person=person)
     return pending.select_related(*_PARTIES).order_by("created_at")

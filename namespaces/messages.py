@@ -11,9 +11,69 @@ from django.utils.translation import gettext as _
 from accounts.messages import to
 from accounts.models import Identity, User
 from namespaces import inbox
-from namespaces.models import Membership, Namespace
+from namespaces.access import Role
+from namespaces.models import Membership, Namespace, Request
 from notifications.kinds import Kind
 from notifications.telling import Message, tell
+
+
+def request_made(request: Request) -> None:
+    """Tell those who decide it that somebody asks. What was typed stands on the page: mails carry no words of people
+    whom nobody has let in yet."""
+    names = {"person": request.person, "namespace": request.namespace}
+    if request.namespace is None:
+        subject = _("%(person)s asks for level %(level)s") % {**names, "level": request.get_level_display()}
+    else:
+        subject = _("%(person)s asks to join %(namespace)s") % names
+    text = _("Read why, see what a yes would change, and decide. It waits for 30 days at most.")
+    tell(Message(Kind.REQUESTS, subject, text, request.get_absolute_url()), to(inbox.deciders(request)))
+
+
+def request_decided(request: Request) -> None:
+    """Tell who asked that somebody said yes or no, with the note."""
+    what = {"what": request.namespace or request.get_level_display()}
+    if request.state == Request.State.APPROVED:
+        subject = _("You are in: %(what)s") if request.namespace else _("Your level is %(what)s now")
+    else:
+        subject = _("Your request was denied: %(what)s")
+    text = _("%(by)s decided it.") % {"by": request.decided_by}
+    if request.note:
+        text += f"\n\n{request.note}"
+    tell(Message(Kind.ANSWERS, subject % what, text, request.get_absolute_url()), to([request.person]))
+
+
+def member_added(membership: Membership, by: User) -> None:
+    """Tell somebody that they were let in without having asked."""
+    _tell_member(membership, by, _("You are a member of %(namespace)s now, as %(role)s"))
+
+
+def role_changed(membership: Membership, by: User) -> None:
+    """Tell a member what they are now."""
+    _tell_member(membership, by, _("You are %(role)s in %(namespace)s now"))
+
+
+def member_removed(membership: Membership, by: User) -> None:
+    """Tell somebody that they are out."""
+    _tell_member(membership, by, _("You are not a member of %(namespace)s any more"))
+
+
+def member_left(membership: Membership) -> None:
+    """Tell the admins that somebody left by themselves."""
+    namespace = membership.namespace
+    others = inbox.effective_admins().filter(namespace=namespace).exclude(person=membership.person_id)
+    subject = _("%(person)s has left %(namespace)s") % {"person": membership.person, "namespace": namespace}
+    link = reverse("members", args=(namespace.cluster.name, namespace.name))
+    tell(Message(Kind.MEMBERS, subject, link=link), to(each.person for each in others))
+
+
+def _tell_member(membership: Membership, by: User, words: str) -> None:
+    """Tell a member; but for who is kept out or being deleted, who is told of that."""
+    if not membership.person.is_active:
+        return
+    namespace = membership.namespace
+    subject = words % {"namespace": namespace, "role": Role(membership.role).label}
+    text = _("%(by)s decided it.") % {"by": by}
+    tell(Message(Kind.MEMBERSHIPS, subject, text, namespace.get_absolute_url()), to([membership.person]))
 
 
 def on_identity_changed(sender: type[Identity], identity: Identity, **_kwargs: object) -> None:

@@ -9,7 +9,10 @@ from django.utils.translation import gettext_lazy as _
 class Kind(models.TextChoices):
     ACCOUNT = "account", _("Your account: identities, level, suspension")
     OPERATION = "operation", _("Running the platform: break-glass logins, operators made and ended")
-    MEMBERS = "members", _("Members of your namespaces who change how they log in")
+    REQUESTS = "requests", _("Requests that wait for you")
+    ANSWERS = "answers", _("What became of what you asked for")
+    MEMBERSHIPS = "memberships", _("Namespaces that you are let into, or out of")
+    MEMBERS = "members", _("Members of your namespaces who leave, or change how they log in")
 
 
 class Way(models.TextChoices):

@@ -14,6 +14,7 @@ from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Level, User
 from accounts.policy import may_vouch
 from audit.record import record
+from namespaces import messages
 from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Namespace
@@ -66,6 +67,8 @@ def grant_membership(
         after={"role": role, "person": str(person.pk)},
     )
     request_reconcile(namespace.pk)
+    if request_id is None:  # else they are told that what they asked for was approved
+        messages.member_added(membership, by)
     return membership
 
 
@@ -93,6 +96,7 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
         after={"role": role, "person": str(current.person_id)},
     )
     request_reconcile(namespace.pk, lane=REVOCATIONS)
+    messages.role_changed(current, by)
     return current
 
 
@@ -114,6 +118,10 @@ def remove(*, membership: Membership, by: User) -> Membership:
         before={"role": current.role, "person": str(current.person_id)},
     )  # fmt: skip
     request_reconcile(namespace.pk, lane=REVOCATIONS)
+    if own:
+        messages.member_left(current)
+    else:
+        messages.member_removed(current, by)
     return current
 
 

@@ -14,7 +14,7 @@ from accounts.actions import people
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Level, User
 from audit.record import record
-from namespaces import expiry
+from namespaces import expiry, messages
 from namespaces.access import Permission, Role
 from namespaces.actions.members import grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
@@ -161,6 +161,7 @@ def _ask(request: Request) -> Request:
         namespace_id=request.namespace_id or "",
         after=_what(request),
     )
+    messages.request_made(request)
     return request
 
 
@@ -185,6 +186,8 @@ def _decide(request: Request, state: Request.State, note: str, by: User) -> Requ
     won = end(request, state, note, by)
     decided = Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
     if won:
+        if state != Request.State.WITHDRAWN:
+            messages.request_decided(decided)
         return decided
     if decided.state in (Request.State.PENDING, Request.State.EXPIRED):
         raise StateConflict(

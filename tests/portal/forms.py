@@ -72,7 +72,11 @@ FORMS: dict[str, Form] = {
     "deletion": Form("outsider", fields={"sure": "on"}, right=False),
     "deletion_withdraw": Form("outsider", right=False),
     "messages_seen": Form("outsider", fields={"until": "{message}"}, right=False),
-    "messages_mails": Form("outsider", fields={"members": "off"}, right=False),
+    "messages_mails": Form(
+        "outsider",
+        fields={"members": "off", "requests": "daily", "answers": "daily", "memberships": "off"},
+        right=False,
+    ),
     "message_again": Form("operator", "there"),
     "join": Form("outsider", "fire", {"role": "viewer", "reason": WHY}, right=False),
     "leave": Form("viewer", "fire"),

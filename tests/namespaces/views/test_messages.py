@@ -22,6 +22,7 @@ from tests.conftest import Cast
 
 MESSAGES, SEEN, MAILS = reverse("messages"), reverse("messages_seen"), reverse("messages_mails")
 FAILING = reverse("messages_failing")
+DEFAULTS = {"requests": "at_once", "answers": "at_once", "memberships": "at_once", "members": "daily"}
 Login = Callable[[User], Client]
 
 
@@ -129,20 +130,20 @@ class TestMails:
 
     def test_way_is_chosen(self, cast: Cast, login: Login) -> None:
         client = login(cast.nils)
-        assert client.post(MAILS, {"members": "off"}).headers["Location"] == MESSAGES
+        assert client.post(MAILS, {**DEFAULTS, "members": "off"}).headers["Location"] == MESSAGES
         assert reading.ways(cast.nils.pk)[Kind.MEMBERS] == Way.OFF
         assert '<option value="off" selected>' in page(client)
         assert reading.ways(cast.paula.pk)[Kind.MEMBERS] == Way.DAILY
 
     def test_what_is_no_way_is_refused_and_said_at_the_field(self, cast: Cast, login: Login) -> None:
-        answer = login(cast.nils).post(MAILS, {"members": "never"})
+        answer = login(cast.nils).post(MAILS, {**DEFAULTS, "members": "never"})
         assert answer.status_code == 400
         assert 'id="id_members_error"' in answer.content.decode()
         assert reading.ways(cast.nils.pk)[Kind.MEMBERS] == Way.DAILY
 
     @pytest.mark.parametrize("kind", ["account", "operation"])
     def test_what_tells_of_a_theft_cannot_be_turned_off(self, cast: Cast, login: Login, kind: str) -> None:
-        login(cast.nils).post(MAILS, {"members": "daily", kind: "off"})
+        login(cast.nils).post(MAILS, {**DEFAULTS, kind: "off"})
         assert not cast.nils.mail_choices.filter(kind=kind).exists()
 
     def test_page_says_where_mails_go(self, cast: Cast, login: Login, settings: Settings) -> None:
