@@ -76,7 +76,8 @@ class Entry:
 
 
 def of_person(person: User) -> Sequence[Entry]:
-    """Return the latest MOST entries, the newest first; a constant number of queries."""
+    """Return the latest MOST entries, the newest first; a constant number of queries. What was refused is none: nothing
+    became of the person by it."""
     events = list(
         Event.objects.filter(object_id__in=_keys(person), outcome=Event.Outcome.DONE)
         .exclude(act__in=EVERYDAY)

@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.terms.TermsFirst",
     "accounts.second_factor.SecondFactorFirst",
+    "portal.refused.RecordRefused",
     "accounts.submissions.OncePerForm",  # the last: it runs the view
 ]
 ROOT_URLCONF = "portal.urls"
@@ -255,8 +256,12 @@ MFA_FORMS = {
     "add_webauthn": "accounts.forms.AddPasskeyForm",
     "reauthenticate_webauthn": "accounts.forms.ShowPasskeyForm",
 }
-# Of each person's guesses; not of an address, behind which there may be a whole institution.
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,50/d/key"}
+ACCOUNT_RATE_LIMITS = {
+    # Of each person's guesses; not of an address, behind which there may be a whole institution.
+    "login_failed": "5/5m/key,50/d/key",
+    # Audit events of refused forms: of one person, form and thing; of one person.
+    "refused_form": "1/h/key,60/h/user",
+}
 MFA_TOTP_TOLERANCE = 1  # the clocks of phones: one code before and after
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address identifies nobody, and so guards nothing
 MFA_REAUTHENTICATION_REQUIRED = False  # our pages ask for more, and answer in words

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.actions import people, suspensions
 from accounts.models import Level, User
+from audit.models import Event
 from namespaces import timeline
 from namespaces.access import Role
 from namespaces.actions import members, requests
@@ -95,3 +98,11 @@ def test_every_act_about_people_has_its_words() -> None:
     }
     assert len(found) > 20
     assert found - timeline.WORDS.keys() - set(timeline.EVERYDAY) == set()
+
+
+def test_what_was_refused_is_no_part_of_it(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.nils)
+    assert client.post(reverse("person_suspend", args=[cast.otto.pk])).status_code == 404
+    assert Event.objects.filter(object_id=cast.otto.pk, outcome=Event.Outcome.DENIED).exists()
+    assert told(cast.otto) == told(cast.nils) == []

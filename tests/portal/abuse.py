@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-URLS, FORMS, SERVER = "portal/test_urls.py", "portal/test_forms.py", "portal/test_server.py"
+URLS, FORMS, SERVER, REFUSED = (
+    "portal/test_urls.py",
+    "portal/test_forms.py",
+    "portal/test_server.py",
+    "portal/test_refused.py",
+)
 TEXTS, HOSTILE = "portal/test_text_fields.py", "hostile/test_hostile.py"
 VIEWS, TOKEN, ADMISSION = (f"accounts/provider/test_{name}.py" for name in ("views", "id_token", "admission"))
 CALLS, FURTHER = "accounts/provider/test_calls.py", "accounts/provider/test_further.py"
@@ -16,7 +21,6 @@ LOGIN, CLAIMS = "accounts/views/test_login.py", "accounts/test_claims.py"
 PEOPLE, SUSPENSIONS = "accounts/actions/test_people.py", "accounts/actions/test_suspensions.py"
 PAGES = "namespaces/views"
 NO_MAIL = "Mails: none are sent yet."
-NO_AUDIT = "The audit event: what was refused is told in the log, and no event is written yet."
 ALL = f"{URLS}::test_answer_is_that_of_the_table"
 
 
@@ -204,8 +208,9 @@ CASES: dict[str, Row] = {
         (
             f"{FORMS}::test_form_that_was_rendered_before_is_worth_nothing_once_the_right_is_lost",
             f"{PAGES}/test_members.py::TestRemove::test_former_admin_cannot_use_a_form_made_before",
+            f"{REFUSED}::test_event_says_who_tried_what_on_which_thing_where",
+            f"{REFUSED}::test_one_person_fills_no_table",
         ),
-        NO_AUDIT,
     ),
     "A-18": Row("stream kept open", missing="No page streams."),
     "A-19": Row(
@@ -291,8 +296,8 @@ CASES: dict[str, Row] = {
             f"{PAGES}/test_requests.py::TestDecide::test_who_may_not_vouch_is_refused",
             f"{PAGES}/test_requests.py::TestOne::test_who_may_not_vouch_reads_who_may_and_gets_no_button",
             f"{PAGES}/test_members.py::TestAdd::test_guest_needs_somebody_who_may_vouch",
+            f"{URLS}::test_form_that_is_refused_to_somebody_known_is_recorded_once_and_no_other_refusal",
         ),
-        NO_AUDIT,
     ),
     "A-31": Row(
         "last operator who goes, two who suspend or end each other",

@@ -12,6 +12,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from accounts.models import Level, User
+from audit.models import Event
 from namespaces.access import Role
 from namespaces.models import Membership
 from tests.portal import grounds
@@ -144,6 +145,8 @@ def test_form_that_was_rendered_before_is_worth_nothing_once_the_right_is_lost(k
             answered = seen(place.send("POST", path(place, name), urlencode(form.filled())))
             assert answered == LOGIN if way == "suspended" else answered in (403, 404), name
             assert checksum() == before, name
+            recorded = Event.objects.filter(act="form.refused", actor=place.person.pk, after={"form": name})
+            assert recorded.count() == (0 if way == "suspended" else 1), name
 
 
 def test_every_form_that_takes_a_right_is_tried_without_it() -> None:

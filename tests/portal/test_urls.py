@@ -12,9 +12,21 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
+from audit.models import Event
 from tests.accounts.views.test_login import IDENTITY_HEADERS
 from tests.portal import grounds
-from tests.portal.addresses import KINDS, LOGIN, TABLE, TERMS, Cell, answer, cells
+from tests.portal.addresses import (
+    KINDS,
+    LOGIN,
+    MEMBERSHIPS,
+    NOTHING,
+    SESSIONS,
+    TABLE,
+    TERMS,
+    Cell,
+    answer,
+    cells,
+)
 from tests.portal.grounds import Grounds, checksum, seen, undone, without_what_varies
 
 SAFE = ("GET", "HEAD")
@@ -28,6 +40,7 @@ class Outcome:
     seen: int | str
     wrong_headers: list[str]
     has_changed_something: bool
+    events: list[tuple[str, str, str]]  # act, outcome, actor
     told: tuple[dict[str, str], bytes] | None  # of a 404: everything but what varies
 
     @property
@@ -57,12 +70,14 @@ def wrong_headers(cell: Cell, response: HttpResponse) -> list[str]:
 def walk(place: Grounds, kind: str) -> list[Outcome]:
     """Ask everything, each question as if it were the first."""
     found, before = [], checksum()
+    last = Event.objects.order_by("pk").values_list("pk", flat=True).last() or 0
     for cell in cells(kind):
         with undone() as writes:
             response = place.send(cell.method, place.addresses[cell.name, cell.thing])
             changed = bool(writes) and checksum() != before
+            events = list(Event.objects.filter(pk__gt=last).values_list("act", "outcome", "actor"))
         told = without_what_varies(response) if response.status_code == 404 else None
-        found.append(Outcome(cell, seen(response), wrong_headers(cell, response), changed, told))
+        found.append(Outcome(cell, seen(response), wrong_headers(cell, response), changed, events, told))
     assert checksum() == before
     return found
 
@@ -127,10 +142,40 @@ def test_what_is_refused_changes_nothing(walked: Walked, kind: str) -> None:
     assert [str(one.cell) for one in walked(kind) if one.is_refused and one.has_changed_something] == []
 
 
+def acts(one: Outcome) -> set[str]:
+    return {act for act, _outcome, _actor in one.events}
+
+
+def is_about_something(cell: Cell) -> bool:
+    """Whether a form is about something that exists, as far as others than its owner can find it."""
+    row = TABLE[cell.name]
+    if row.about is MEMBERSHIPS:  # in the address of an absent namespace stands a membership of another
+        return cell.thing != "of nobody"
+    return row.about not in (NOTHING, SESSIONS) and cell.thing not in ("absent", "gone")
+
+
+@everybody
+def test_form_that_is_refused_to_somebody_known_is_recorded_once_and_no_other_refusal(
+    walked: Walked, kind: str
+) -> None:
+    wrong = []
+    for one in walked(kind):
+        is_denied = (
+            one.cell.method == "POST" and one.seen in (403, 404) and kind not in ("anonymous", "suspended")
+        )
+        expected = is_denied and (one.seen == 403 or is_about_something(one.cell))
+        acts = [(act, outcome, bool(actor)) for act, outcome, actor in one.events]
+        if one.is_refused and acts != ([("form.refused", "denied", True)] if expected else []):
+            wrong.append(f"{one.cell}: {acts}")
+    assert wrong == []
+
+
 @everybody
 def test_reading_changes_nothing(walked: Walked, kind: str) -> None:
     assert [
-        str(one.cell) for one in walked(kind) if one.cell.method in SAFE and one.has_changed_something
+        str(one.cell)
+        for one in walked(kind)
+        if one.cell.method in SAFE and (one.has_changed_something or acts(one) - {"config.downloaded"})
     ] == []
 
 
