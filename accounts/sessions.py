@@ -116,12 +116,13 @@ def on_login(sender: object, request: HttpRequest, user: User, **_kwargs: object
     request.session[OPENED] = {
         "at": timezone.now().isoformat(),
         "identity": str(identity.pk) if identity else None,
-        "address": _address(request),
+        "address": address_of(request),
         "agent": "".join(character for character in agent if character.isprintable()),
     }
 
 
-def _address(request: HttpRequest) -> str | None:
+def address_of(request: HttpRequest) -> str | None:
+    """Return where a request comes from as far as the proxies that we trust tell it, None if they do not."""
     try:
         address: str = get_adapter(request).get_client_ip(request)
     except (PermissionDenied, ImproperlyConfigured):  # what the proxies say is no address, or not theirs

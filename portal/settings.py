@@ -243,6 +243,8 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_QUERY_EMAIL = False
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 # The issuers themselves come from ISSUERS through the adapter, so there is no SOCIALACCOUNT_PROVIDERS.
+# From one address, behind which there may be a whole institution: so many logins begun, and as many callbacks.
+LOGINS_PER_MINUTE = env.int("BERTH_LOGINS_PER_MINUTE", default=300)
 LOGIN_DEADLINE_SECONDS = 5.0  # for all calls to the provider that one request makes together
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 # Who must have a second factor before they change anything; whoever has one is asked for it.

@@ -26,6 +26,7 @@ from accounts.claims import ClaimError, read
 from accounts.provider import admission, discovery, further, id_token
 from accounts.provider.calls import ProviderCalls
 from accounts.provider.errors import LoginError, Refused
+from accounts.provider.limit import limited
 from accounts.redirects import login_address
 from accounts.submissions import repeatable
 from accounts.terms import before_terms
@@ -139,6 +140,7 @@ class CallbackView(OAuth2CallbackView):
 @repeatable
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited("POST")
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:
     """POST sends the browser to the issuer. GET starts nothing: it leads to the login page."""
     adapter = _adapter(request, provider_id)
@@ -156,6 +158,7 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
 @before_terms
 @never_cache
 @require_GET
+@limited("GET")
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """The browser comes back from the issuer. Discovery runs outside of allauth's `try`, hence ours."""
     adapter = _adapter(request, provider_id)

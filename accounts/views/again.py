@@ -21,6 +21,7 @@ from accounts.issuers import Issuer
 from accounts.models import Identity
 from accounts.provider import further
 from accounts.provider.further import Purpose
+from accounts.provider.limit import limited
 from accounts.submissions import not_done, repeatable
 
 
@@ -28,6 +29,7 @@ from accounts.submissions import not_done, repeatable
 @never_cache
 @login_needed
 @require_POST
+@limited("POST")
 def show_again(request: KnownRequest) -> HttpResponse:
     """Send the reader to their issuer, and from there back to the page that asked."""
     form = IssuerForm(request.POST)

@@ -25,6 +25,7 @@ from accounts.leading_out import leads_to_issuers
 from accounts.models import Identity, User, account_uid
 from accounts.provider import further
 from accounts.provider.further import Purpose
+from accounts.provider.limit import limited
 from accounts.submissions import repeatable
 from accounts.views.again import ask_again, showing
 from namespaces import preview, standing
@@ -52,6 +53,7 @@ def identity(request: KnownRequest, identity_id: UUID) -> HttpResponse:
 @leads_to_issuers
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited("POST")
 def link(request: KnownRequest) -> HttpResponse:
     """Lead through two logins: first with an identity of the reader's, then with the one to be linked."""
     again = showing(request, reverse("identity_link"), within=fresh.FOR_IDENTITIES)

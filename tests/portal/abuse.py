@@ -16,7 +16,7 @@ URLS, FORMS, SERVER, REFUSED = (
 )
 TEXTS, HOSTILE = "portal/test_text_fields.py", "hostile/test_hostile.py"
 VIEWS, TOKEN, ADMISSION = (f"accounts/provider/test_{name}.py" for name in ("views", "id_token", "admission"))
-CALLS, FURTHER = "accounts/provider/test_calls.py", "accounts/provider/test_further.py"
+CALLS, FURTHER, LIMIT = (f"accounts/provider/test_{name}.py" for name in ("calls", "further", "limit"))
 LOGIN, CLAIMS = "accounts/views/test_login.py", "accounts/test_claims.py"
 PEOPLE, SUSPENSIONS = "accounts/actions/test_people.py", "accounts/actions/test_suspensions.py"
 PAGES = "namespaces/views"
@@ -185,8 +185,12 @@ CASES: dict[str, Row] = {
     ),
     "A-14": Row(
         "1,000 callbacks a minute under changing addresses",
-        ("accounts/test_sessions.py::TestRow::test_what_is_no_address_of_proxies_is_not_known",),
-        "The limit: nothing counts callbacks yet.",
+        (
+            "accounts/test_sessions.py::TestRow::test_what_is_no_address_of_proxies_is_not_known",
+            f"{LIMIT}::test_a_thousand_callbacks_a_minute_under_changing_addresses_are_refused",
+            f"{LIMIT}::test_address_that_the_proxy_tells_counts_for_itself",
+            f"{LIMIT}::test_cache_that_is_away_locks_nobody_out",
+        ),
     ),
     "A-15": Row(
         "provider down, slow, or talking nonsense",
