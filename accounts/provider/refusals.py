@@ -21,6 +21,7 @@ from audit.models import Event
 from audit.record import record
 
 logger = structlog.get_logger(__name__)
+_UNKNOWN_STATE = "state"
 
 
 def respond(
@@ -35,7 +36,7 @@ def respond(
     logger.warning("login refused", issuer=issuer.id, reason=reason)
     if state and not isinstance(error, Unreachable):
         _record(issuer, error, reason, by=request.user if further.is_meant(state) else None)
-    template, status = _page(error)
+    template, status = _page(error, reason)
     context = {
         "issuer": issuer,
         "reason": reason,
@@ -50,15 +51,16 @@ def _reason(error: Exception | None, state: Mapping[str, Any] | None) -> str:
         return error.code
     if error is not None:
         return "unexpected_answer"
-    return "error_from_provider" if state else "state"
+    return "error_from_provider" if state else _UNKNOWN_STATE
 
 
-def _page(error: Exception | None) -> tuple[str, int]:
+def _page(error: Exception | None, reason: str) -> tuple[str, int]:
+    """Return template and status: 400 for a callback that ends no login that was begun here."""
     if isinstance(error, Unreachable):
         return "socialaccount/provider_unreachable.html", 503
     if isinstance(error, NotAdmitted):
         return "account/account_inactive.html", 403
-    return "socialaccount/authentication_error.html", 401
+    return "socialaccount/authentication_error.html", 400 if reason == _UNKNOWN_STATE else 401
 
 
 def _record(issuer: Issuer, error: Exception | None, reason: str, *, by: User | AnonymousUser | None) -> None:

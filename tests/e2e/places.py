@@ -114,7 +114,7 @@ PLACES = (
         "/accounts/oidc/cilogon/login/callback/?code=stale&state=stale",
         "login-failed",
         ("anonymous",),
-        401,
+        400,
     ),
 )
 

@@ -208,7 +208,7 @@ TABLE: dict[str, Row] = {
     "livez": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     "readyz": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     # --- Login ---------------------------------------------------------------------------------------------------
-    # No provider answers in these tests, and no login was begun: 503 and 401 are told in words.
+    # No provider answers in these tests, and no login was begun: 503 and 400 are told in words.
     "account_login": Row(NOTHING, get={NOBODY: 200, "": 302}, public=True, before_terms=True),
     "account_logout": Row(
         NOTHING, get={NOBODY: 302, "": 200}, post=all_(302), public=True, before_terms=True
@@ -218,7 +218,7 @@ TABLE: dict[str, Row] = {
     "socialaccount_connections": Row(NOTHING, get=all_(302), public=True, before_terms=True),
     "show_again": Row(NOTHING, post=all_(400)),
     "openid_connect_login": Row(ISSUERS, get=all_(LOGIN), post=all_(503), public=True, before_terms=True),
-    "openid_connect_callback": Row(ISSUERS, get=all_(401), public=True, before_terms=True, takes_head=False),
+    "openid_connect_callback": Row(ISSUERS, get=all_(400), public=True, before_terms=True, takes_head=False),
     "break_glass": Row(
         NOTHING, get=all_(404), post=all_(404), public=True, before_terms=True
     ),  # not switched on

@@ -194,7 +194,7 @@ class TestRefused:
         stranger.log_in()
         callback = stranger.visit_provider(show_again(stranger))
         answer = browser.client.get(callback)
-        assert answer.status_code == 401
+        assert answer.status_code == 400
         assert refused.reasons()[-1] == "state"
         assert shown(browser) is None
 
@@ -206,7 +206,7 @@ class TestRefused:
         idp.claims["sub"] = OTHER
         browser.log_in()
         answer = browser.client.get(callback)
-        assert answer.status_code == 401
+        assert answer.status_code == 400
         assert refused.reasons()[-1] == "state"
 
 

@@ -101,7 +101,7 @@ def test_callback_without_a_known_state_is_refused(refused: Refusals, query: str
     before = snapshot()
     address = reverse("openid_connect_callback", kwargs={"provider_id": "campus"})
     answer = refused.browser.client.get(address + query)
-    assert answer.status_code == 401
+    assert answer.status_code == 400
     assert refused.reasons() == ["state"]
     assert refused.browser.person() is None
     assert snapshot() == before
@@ -114,7 +114,7 @@ def test_state_is_used_once(refused: Refusals) -> None:
     refused.browser.client.get(callback)
     assert refused.browser.person() is not None
     refused.browser.client.logout()
-    assert refused.browser.client.get(callback).status_code == 401
+    assert refused.browser.client.get(callback).status_code == 400
     assert refused.browser.person() is None
     assert refused.reasons() == ["state"]
     assert len(refused.idp.asked_for("/token")) == 1
@@ -123,7 +123,7 @@ def test_state_is_used_once(refused: Refusals) -> None:
 def test_state_of_another_browser_is_refused(refused: Refusals) -> None:
     callback = refused.browser.visit_provider(refused.browser.begin())
     refused.browser.client = Client()
-    assert refused.browser.client.get(callback).status_code == 401
+    assert refused.browser.client.get(callback).status_code == 400
     assert refused.reasons() == ["state"]
     assert refused.browser.person() is None
 
@@ -132,7 +132,7 @@ def test_state_lives_for_ten_minutes(refused: Refusals) -> None:
     with time_machine.travel(0, tick=False) as clock:
         callback = refused.browser.visit_provider(refused.browser.begin())
         clock.shift(601)
-        assert refused.browser.client.get(callback).status_code == 401
+        assert refused.browser.client.get(callback).status_code == 400
     assert refused.reasons() == ["state"]
     assert refused.idp.asked_for("/token") == []
 
@@ -141,7 +141,7 @@ def test_state_of_one_issuer_is_refused_at_the_callback_of_another(refused: Refu
     with HostileProvider() as other:
         refused.browser.settings.ISSUERS = (refused.browser.issuer, issuer_for(other, id="other"))
         callback = refused.browser.visit_provider(refused.browser.begin()).replace("/campus/", "/other/")
-        assert refused.browser.client.get(callback).status_code == 401
+        assert refused.browser.client.get(callback).status_code == 400
         assert refused.reasons() == ["state"]
         assert refused.browser.person() is None
         assert other.seen == []
