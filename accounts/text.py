@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 # Controls, surrogates, private use, unassigned, and the line and paragraph separators of Unicode.
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -15,6 +18,37 @@ _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
 )
+
+
+# Alphabets with letters that look like those of another, by the first word of the names that Unicode gives to them.
+_LOOK_ALIKE: dict[str, str | Promise] = {
+    "LATIN": gettext_lazy("Latin"),
+    "CYRILLIC": gettext_lazy("Cyrillic"),
+    "GREEK": gettext_lazy("Greek"),
+    "ARMENIAN": gettext_lazy("Armenian"),
+    "CHEROKEE": gettext_lazy("Cherokee"),
+    "MATHEMATICAL": gettext_lazy("mathematical"),
+    "FULLWIDTH": gettext_lazy("full-width"),
+}
+
+
+class Mixed(NamedTuple):
+    """A word with letters of several alphabets, and which."""
+
+    word: str
+    alphabets: list[str]
+
+
+def mixed_word(name: str) -> Mixed | None:
+    """Return the first word of a name that could look like another: nobody writes one word in two of these alphabets,
+    but whoever wants to be taken for somebody else.
+    """
+    for word in re.split(r"[\s-]+", name):
+        first_words = {unicodedata.name(letter, "").partition(" ")[0] for letter in word if letter.isalpha()}
+        found = [str(label) for alphabet, label in _LOOK_ALIKE.items() if alphabet in first_words]
+        if len(found) > 1:
+            return Mixed(word, found)
+    return None
 
 
 def clean_text(value: str, *, lines: bool = False) -> str:

@@ -17,6 +17,7 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Level
+from accounts.text import mixed_word
 from accounts.views.again import ask_again, showing
 from namespaces import expiry, inbox, policy, preview
 from namespaces.access import Permission, Role
@@ -151,6 +152,7 @@ def _one(
             "wants_showing": _wants_showing(wish),
             **showing(request, wish.get_absolute_url()),
             "is_alike": policy.looks_alike(request.user, wish.person),
+            "mixed": mixed_word(wish.person.name),
             "approve_form": approve_form or ApproveForm(prefix="approve"),
             "deny_form": deny_form or DenyForm(prefix="deny"),
         }

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.text import clean_text
+from accounts.text import clean_text, mixed_word
 
 HUGE = 100_000
 
@@ -90,3 +90,34 @@ class TestText:
         kept.encode()
         assert len(kept.splitlines()) <= 1
         assert "\x00" not in kept
+
+
+class TestMixedWord:
+    @pytest.mark.parametrize(
+        ("name", "word", "alphabets"),
+        [
+            ("P\u0430ula Ilić", "P\u0430ula", ["Latin", "Cyrillic"]),
+            ("Paula Ili\u0441", "Ili\u0441", ["Latin", "Cyrillic"]),
+            ("Paula-\u039fla", "\u039fla", ["Latin", "Greek"]),
+            ("\u039flga Reyes", "\u039flga", ["Latin", "Greek"]),
+            ("Nils B\u0435\u0307rg", "B\u0435\u0307rg", ["Latin", "Cyrillic"]),
+            ("Ot\U0001d42do Brandt", "Ot\U0001d42do", ["Latin", "mathematical"]),
+            ("Ott\uff4f Brandt", "Ott\uff4f", ["Latin", "full-width"]),
+        ],
+    )
+    def test_letters_of_several_alphabets_in_one_word_are_found(
+        self, name: str, word: str, alphabets: list[str]
+    ) -> None:
+        found = mixed_word(name)
+        assert found is not None
+        assert (found.word, found.alphabets) == (word, alphabets)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Paula Ilić", "Łukasz Żółć", "Ünal Øst", "Иван Петров", "Ольга Smith", "Anna-Мария", "Νίκος", "山田太郎",
+            "山田タロウ", "김민수 Kim", "עברית", "O'Brien 2nd", "Kaʻiulani", "Արամ", "deleted 3f2a", "", "🔥",
+        ],
+    )  # fmt: skip
+    def test_names_as_people_have_them_are_not(self, name: str) -> None:
+        assert mixed_word(name) is None

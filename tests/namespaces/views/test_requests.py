@@ -146,6 +146,17 @@ class TestOne:
         User.objects.filter(pk=cast.otto.pk).update(name="nils berg")
         assert words in browse(cast.nils).get(path(ottos)).content.decode()
 
+    def test_name_in_letters_of_several_alphabets_is_told_to_who_decides(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        words = "is written strangely"
+        assert words not in browse(cast.nils).get(path(ottos)).content.decode()
+        User.objects.filter(pk=cast.otto.pk).update(name="P\u0430ula Ilić")
+        page = browse(cast.nils).get(path(ottos)).content.decode()
+        assert words in page
+        assert "“P\u0430ula” has letters of several alphabets (Latin and Cyrillic)" in page
+        assert words not in browse(cast.otto).get(path(ottos)).content.decode()
+
     def test_asker_may_withdraw_and_not_decide(self, browse: Browse, cast: Cast, ottos: Request) -> None:
         page = browse(cast.otto).get(path(ottos)).content.decode()
         assert path(ottos, "withdraw/") in page
