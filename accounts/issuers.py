@@ -116,6 +116,16 @@ def by_id(issuer_id: str) -> Issuer:
     raise UnknownIssuer(issuer_id)
 
 
+def ror_of(address: str, entity_id: str) -> str:
+    """Return the page at https://ror.org of the institution that an EntityID of an issuer stands for; empty if the file
+    names none.
+    """
+    for issuer in settings.ISSUERS:
+        if issuer.issuer == address and issuer.institutions and entity_id in issuer.institutions:
+            return str(issuer.institutions[entity_id].ror)
+    return ""
+
+
 def load_or_explain(path: str) -> tuple[tuple[Issuer, ...], str]:
     """Return the issuers and no error, or no issuers and what is wrong: a system check says it, with a hint.
 

@@ -17,6 +17,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import issuers
+from accounts.models import Identity
 from namespaces.validators import validate_link
 from portal.icons import ICONS
 
@@ -102,6 +104,16 @@ def is_web_link(address: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+@register.filter
+def institution(identity: Identity) -> str:
+    """Return the name of the institution that an identity is of, as a link to its page at ROR if the file of issuers
+    has one."""
+    ror = issuers.ror_of(identity.issuer, identity.entity_id)
+    if not ror:
+        return identity.institution
+    return format_html('<a href="{}" rel="noopener noreferrer external">{}</a>', ror, identity.institution)
 
 
 @register.simple_tag

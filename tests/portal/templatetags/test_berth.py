@@ -8,10 +8,17 @@ import pytest
 import time_machine
 from django import forms
 from django.template import Context, Template
+from django.test import Client
 from pytest_django import Settings
 
+from accounts.issuers import Institution, Issuer
+from accounts.models import Identity
+from namespaces.models import Namespace
 from portal.icons import ICONS
 from portal.templatetags import berth
+from tests import factories
+from tests.conftest import Cast
+from tests.factories import ISSUER
 
 NOW = datetime(2022, 2, 24, 14, 5, 9, tzinfo=UTC)
 
@@ -118,3 +125,62 @@ def test_choice_that_was_made_is_kept() -> None:
     html = " ".join(render(Everything({"choice": "b"})).split())
     assert 'value="b" id="id_choice_1" checked' in html
     assert 'value="a" id="id_choice_0" checked' not in html
+
+
+ROR = "https://ror.org/03s65by71"
+
+
+@pytest.fixture
+def _institutions(settings: Settings) -> None:
+    table = {
+        "urn:ucsc": Institution("UC Santa Cruz", ROR),
+        "urn:x": Institution("X"),
+        "urn:odd": Institution("<b>", 'https://ror.org/"><script>'),
+    }
+    other = Issuer("other", "Other", "https://other.example", "berth", "s")
+    known = Issuer("cilogon", "CILogon", ISSUER, "berth", "s", institutions=table)
+    settings.ISSUERS = (other, known)
+
+
+@pytest.mark.usefixtures("_institutions")
+@pytest.mark.parametrize(
+    ("issuer", "entity_id"),
+    [
+        (ISSUER, "urn:x"),
+        (ISSUER, "urn:unknown"),
+        (ISSUER, ""),
+        ("https://other.example", "urn:ucsc"),
+        ("gone", "urn:ucsc"),
+    ],
+)
+def test_institution_without_a_page_at_ror_is_a_name(issuer: str, entity_id: str) -> None:
+    identity = Identity(issuer=issuer, entity_id=entity_id, institution="A & B")
+    assert Template("{% load berth %}{{ i|institution }}").render(Context({"i": identity})) == "A &amp; B"
+
+
+@pytest.mark.usefixtures("_institutions")
+def test_institution_is_a_link_to_its_page_at_ror() -> None:
+    identity = Identity(issuer=ISSUER, entity_id="urn:ucsc", institution="UC <i>")
+    assert Template("{% load berth %}{{ i|institution }}").render(Context({"i": identity})) == (
+        f'<a href="{ROR}" rel="noopener noreferrer external">UC &lt;i&gt;</a>'
+    )
+    odd = Identity(issuer=ISSUER, entity_id="urn:odd", institution="Odd")
+    assert "<script>" not in Template("{% load berth %}{{ i|institution }}").render(Context({"i": odd}))
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_institutions")
+def test_pages_of_people_lead_to_ror(cast: Cast, fire: Namespace) -> None:
+    Identity.objects.filter(person=cast.otto).update(entity_id="urn:ucsc")
+    wish = factories.RequestFactory.create(namespace=fire, person=cast.otto)
+    readers = (
+        (cast.otto, "/profile/"),
+        (cast.nils, wish.get_absolute_url()),
+        (cast.paula, f"/users/{cast.otto.pk}/"),
+    )
+    for reader, address in readers:
+        client = Client()
+        client.force_login(reader)
+        assert f'href="{ROR}" rel="noopener noreferrer external"' in client.get(address).content.decode(), (
+            address
+        )
