@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -23,6 +24,10 @@ from accounts.provider import further
 from accounts.provider.further import Purpose
 from accounts.provider.limit import limited
 from accounts.submissions import not_done, repeatable
+
+_TYPED = "typed_before"
+_MOST_TYPED = 20_000
+"""More than any form of ours takes is not kept in a session."""
 
 
 @repeatable
@@ -52,10 +57,28 @@ def showing(request: KnownRequest, page: str, *, within: timedelta = fresh.FOR_A
     }
 
 
-def ask_again(request: KnownRequest, *page: Any) -> HttpResponse:
-    """Lead back to the page, which asks who the reader is: they were not, or no longer, shown lately enough."""
+def ask_again(request: KnownRequest, *page: Any, keeps: bool = False) -> HttpResponse:
+    """Lead back to the page, which asks who the reader is: they were not, or no longer, shown lately enough. What was
+    typed is there again once they have shown it, if the view `keeps` it.
+    """
+    request.session.pop(_TYPED, None)
+    fields = request.POST.copy()
+    fields.pop("csrfmiddlewaretoken", None)
+    if keeps and len(typed := fields.urlencode()) <= _MOST_TYPED:
+        request.session[_TYPED] = {"form": request.path, "fields": typed, "at": int(time.time())}
     messages.info(request, _("Nothing was done yet. Show again who you are, then do it once more."))
     return not_done(redirect(*page))
+
+
+def typed_before(request: KnownRequest, form: str) -> QueryDict | None:
+    """Return once what was sent to the address of this form before the reader was asked who they are, if they have
+    shown it since, and within the time that showing it holds. The session forgets it then.
+    """
+    kept = request.session.get(_TYPED)
+    if not kept or kept["form"] != form or not fresh.is_shown(request):
+        return None
+    del request.session[_TYPED]
+    return QueryDict(kept["fields"]) if time.time() - kept["at"] <= fresh.FOR_ACTS.total_seconds() else None
 
 
 def _own_issuers(request: KnownRequest) -> list[Issuer]:

@@ -18,7 +18,7 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Deletion, User
-from accounts.views.again import ask_again, showing
+from accounts.views.again import ask_again, showing, typed_before
 from namespaces.actions import succession
 from namespaces.actions.members import without_another_admin
 from namespaces.forms import DeletionForm, SuccessorsForm
@@ -83,12 +83,14 @@ def delete(request: KnownRequest, person_id: UUID) -> HttpResponse:
     asked = found.deletion
     if (asked is None or asked.state != Deletion.State.ASKED) and request.method != "POST":
         return redirect("person", person_id)
-    data = request.POST if request.method == "POST" else None
-    form, successors = DeletionForm(data), SuccessorsForm(data, person=found, by=request.user)
+    here = reverse("person_delete", args=[found.pk])
+    given = request.POST if request.method == "POST" else typed_before(request, here)
+    form = DeletionForm(request.POST if request.method == "POST" else None)  # that one is sure is said anew
+    successors = SuccessorsForm(given, person=found, by=request.user)
     is_valid = form.is_valid() and successors.is_valid()
     refusal: Refusal | None = None
     if is_valid and not fresh.is_shown(request):
-        return ask_again(request, "person_delete", person_id)
+        return ask_again(request, "person_delete", person_id, keeps=True)
     if is_valid:
         try:
             succession.delete(person=found, by=request.user, successors=successors.successors())
@@ -106,7 +108,7 @@ def delete(request: KnownRequest, person_id: UUID) -> HttpResponse:
         "memberships": memberships_of(found),
         "waiting": asked_by(found).open().count(),
         "sessions": sessions.of(found).count(),
-        **showing(request, reverse("person_delete", args=[found.pk])),
+        **showing(request, here),
     }
     invalid = bool(form.errors or successors.errors)
     return page(request, "namespaces/delete.html", context, refusal=refusal, invalid=invalid)

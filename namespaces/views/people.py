@@ -26,7 +26,7 @@ from accounts.forms import LevelForm, OperatorForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Deletion, Identity, Level, LevelChange, Merge, User
-from accounts.views.again import ask_again, showing
+from accounts.views.again import ask_again, showing, typed_before
 from namespaces import departures, inbox, standing, timeline
 from namespaces.actions import succession
 from namespaces.forms import SuccessorsForm, SuspendForm
@@ -98,7 +98,12 @@ def people(request: KnownRequest) -> HttpResponse:
 @require_safe
 def person(request: KnownRequest, person_id: UUID) -> HttpResponse:
     """Show one person."""
-    return _person(request, _person_or_404(request.user, person_id))
+    found = _person_or_404(request.user, person_id)
+    given = typed_before(request, reverse("person_level", args=[found.pk]))
+    if given is None:
+        return _person(request, found)
+    successors = SuccessorsForm(given, person=found, by=request.user)
+    return _person(request, found, form=LevelForm(given), successors=successors)
 
 
 @leads_to_issuers
@@ -121,11 +126,12 @@ def vouch(request: KnownRequest, person_id: UUID) -> HttpResponse:
 def level(request: KnownRequest, person_id: UUID) -> HttpResponse:
     """Set somebody's level."""
     found = _person_or_404(request.user, person_id)
-    form, successors = LevelForm(request.POST), _successors(request, found)
+    form = LevelForm(request.POST)
+    successors = SuccessorsForm(request.POST, person=found, by=request.user)
     if not form.is_valid() or not successors.is_valid():
         return _person(request, found, form=form, successors=successors)
     if policy.may_set_level(request.user, found) and not fresh.is_shown(request):
-        return ask_again(request, "person", person_id)
+        return ask_again(request, "person", person_id, keeps=True)
     try:
         succession.set_level(
             person=found,
@@ -171,12 +177,13 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         raise PermissionDenied(_("Only operators suspend people, and nobody themselves."))
     if found.suspension and request.method != "POST":
         return redirect("person", person_id)
-    form = SuspendForm(request.POST) if request.method == "POST" else SuspendForm()
-    successors = _successors(request, found)
+    here = reverse("person_suspend", args=[found.pk])
+    given = request.POST if request.method == "POST" else typed_before(request, here)
+    form, successors = SuspendForm(given), SuccessorsForm(given, person=found, by=request.user)
     refusal = None
-    is_valid = form.is_valid() and successors.is_valid()
+    is_valid = request.method == "POST" and form.is_valid() and successors.is_valid()
     if is_valid and not fresh.is_shown(request):
-        return ask_again(request, "person_suspend", person_id)
+        return ask_again(request, "person_suspend", person_id, keeps=True)
     if is_valid:
         chosen = successors.successors()
         try:
@@ -193,7 +200,7 @@ def suspend(request: KnownRequest, person_id: UUID) -> HttpResponse:
         "memberships": memberships_of(found),
         "successors": successors,
         "sessions": sessions.of(found).count(),
-        **showing(request, reverse("person_suspend", args=[found.pk])),
+        **showing(request, here),
     }
     invalid = bool(form.errors or successors.errors)
     return page(request, "namespaces/suspend.html", context, refusal=refusal, invalid=invalid)
@@ -223,11 +230,6 @@ def _may_see_or_404(reader: User) -> None:
 def _person_or_404(reader: User, person_id: UUID) -> User:
     _may_see_or_404(reader)
     return get_object_or_404(User, pk=person_id)
-
-
-def _successors(request: KnownRequest, found: User) -> SuccessorsForm:
-    data = request.POST if request.method == "POST" else None
-    return SuccessorsForm(data, person=found, by=request.user)
 
 
 def _search(q: str, *, level: str, state: str) -> QuerySet[User]:

@@ -9,6 +9,7 @@ from django.conf import settings as conf
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,7 +19,7 @@ from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Level
 from accounts.text import mixed_word
-from accounts.views.again import ask_again, showing
+from accounts.views.again import ask_again, showing, typed_before
 from namespaces import expiry, inbox, policy, preview
 from namespaces.access import Permission, Role
 from namespaces.actions import requests as actions
@@ -71,7 +72,8 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
         shown = state.line(wish.person, wish.namespace) if wish.namespace else None
         return state.answer(request, shown, seen, "namespaces/_access_of_asker.html")
-    return _one(request, wish)
+    given = typed_before(request, reverse("request_approve", args=[wish.pk]))
+    return _one(request, wish, approve_form=ApproveForm(given, prefix="approve") if given else None)
 
 
 @leads_to_issuers
@@ -84,7 +86,7 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _one(request, wish, approve_form=form)
     if _wants_showing(wish) and not fresh.is_shown(request):
-        return ask_again(request, wish)
+        return ask_again(request, wish, keeps=True)
     try:
         decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
     except Refusal as refusal:

@@ -117,6 +117,19 @@ class TestDelete:
         assert answer.status_code == 302
         assert Membership.objects.current().get(namespace=hidden).role == Role.ADMIN
 
+    def test_who_takes_over_is_there_again_after_showing_and_the_tick_is_not(
+        self, browse: Browse, cast: Cast, hidden: Namespace
+    ) -> None:
+        deletions.ask(by=cast.paula)
+        client, here = browse(cast.olga), address(cast.paula, "delete/")
+        show(client, cast.olga, minutes_ago=16)
+        client.post(here, SURE | {f"successor_{hidden.pk.hex}": str(cast.olga.pk)})
+        show(client, cast.olga)
+        page = " ".join(client.get(here).content.decode().split())
+        assert f'value="{cast.olga.pk}" selected' in page
+        assert "checked" not in page
+        assert User.objects.get(pk=cast.paula.pk).is_active
+
     def test_needs_the_tick_and_a_fresh_login(self, browse: Browse, cast: Cast) -> None:
         deletions.ask(by=cast.eda)
         client = browse(cast.olga)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from accounts.actions import people, suspensions
 from accounts.issuers import Issuer
@@ -349,6 +351,55 @@ class TestFreshLogin:
         assert "Nothing was done yet." in answer.content.decode()
         cast.eda.refresh_from_db()
         assert (cast.eda.level, cast.eda.is_active) == (Level.USER, True)
+
+    def test_what_was_typed_is_there_again_once_and_only_after_showing(
+        self, stale: Client, cast: Cast
+    ) -> None:
+        address, reason = f"/users/{cast.eda.pk}/suspend/", "They asked for it by <letter>."
+        answer = stale.post(address, {"reason": reason, "until": "2100-05-01"}, follow=True)
+        assert escape(reason) not in answer.content.decode()
+        assert escape(reason) not in stale.get(address).content.decode()
+        show(stale, cast.olga)
+        assert escape(reason) not in stale.get(f"/users/{cast.otto.pk}/suspend/").content.decode()
+        page = stale.get(address).content.decode()
+        assert escape(reason) in page
+        assert 'value="2100-05-01"' in page
+        assert stale.session.get("typed_before") is None
+        assert escape(reason) not in stale.get(address).content.decode()
+        cast.eda.refresh_from_db()
+        assert cast.eda.is_active
+
+    def test_what_was_typed_is_not_kept_longer_than_showing_holds(self, stale: Client, cast: Cast) -> None:
+        address, reason = f"/users/{cast.eda.pk}/suspend/", "They asked for it by letter."
+        stale.post(address, {"reason": reason})
+        session = stale.session
+        session["typed_before"] = {**session["typed_before"], "at": int(time.time()) - 16 * 60}
+        session.save()
+        show(stale, cast.olga)
+        assert reason not in stale.get(address).content.decode()
+        assert stale.session.get("typed_before") is None
+
+    def test_more_than_a_form_takes_is_not_kept(self, stale: Client, cast: Cast) -> None:
+        address = f"/users/{cast.eda.pk}/suspend/"
+        stale.post(address, {"reason": "They asked for it by letter.", "more": "x" * 30_000})
+        assert stale.session.get("typed_before") is None
+
+    def test_level_that_was_chosen_and_who_takes_over_are_there_again(
+        self, stale: Client, cast: Cast, hidden: Namespace
+    ) -> None:
+        page, name = f"/users/{cast.paula.pk}/", f"successor_{hidden.pk.hex}"
+        stale.post(f"{page}level/", {"level": "guest", name: cast.olga.pk})
+        show(stale, cast.olga)
+        shown = " ".join(stale.get(page).content.decode().split())
+        assert re.search(r'value="guest"[^>]*(checked|selected)', shown)
+        assert re.search(rf'value="{cast.olga.pk}" selected', shown)
+
+    def test_note_of_an_approval_is_there_again(self, stale: Client, cast: Cast) -> None:
+        texts = {"reason": "I run the reef group.", "institution": "UCM", "purpose": "Reefs."}
+        wish = requests.ask_for_level(level=Level.ADMIN, by=cast.eda, **texts)
+        stale.post(f"{wish.get_absolute_url()}approve/", {"approve-note": "Welcome to the reefs."})
+        show(stale, cast.olga)
+        assert "Welcome to the reefs." in stale.get(wish.get_absolute_url()).content.decode()
 
     def test_suspension_is_not_lifted_without(self, stale: Client, cast: Cast) -> None:
         suspensions.suspend(person=cast.eda, reason="They asked for it.", until=None, by=cast.olga)
