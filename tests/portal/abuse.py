@@ -20,7 +20,7 @@ CALLS, FURTHER, LIMIT = (f"accounts/provider/test_{name}.py" for name in ("calls
 LOGIN, CLAIMS = "accounts/views/test_login.py", "accounts/test_claims.py"
 PEOPLE, SUSPENSIONS = "accounts/actions/test_people.py", "accounts/actions/test_suspensions.py"
 PAGES = "namespaces/views"
-NO_MAIL = "Mails: none are sent yet."
+TOLD, MAIL = "accounts/test_messages.py", "notifications/test_mail.py"
 ALL = f"{URLS}::test_answer_is_that_of_the_table"
 
 
@@ -159,8 +159,8 @@ CASES: dict[str, Row] = {
             f"{FURTHER}::TestLink::test_yes_is_to_the_identity_that_the_page_named",
             f"{FURTHER}::TestLink::test_what_one_person_showed_is_not_linked_to_the_next",
             "accounts/actions/test_identities.py::TestLink::test_somebody_elses_is_refused_in_the_same_words",
+            f"{TOLD}::TestIdentities::test_linking_is_told_at_every_address_with_what_to_do",
         ),
-        NO_MAIL,
     ),
     "A-11": Row(
         "deleted person who returns",
@@ -249,8 +249,8 @@ CASES: dict[str, Row] = {
             f"{SERVER}::TestHost::test_absolute_form_names_no_other_host",
             f"{SERVER}::TestHost::test_forwarded_host_is_no_host",
             f"{VIEWS}::test_redirect_address_ignores_the_host_header",
+            f"{MAIL}::test_text_says_it_and_leads_to_the_page",
         ),
-        NO_MAIL,
     ),
     "A-24": Row(
         "identity in a header",
@@ -334,8 +334,9 @@ CASES: dict[str, Row] = {
             f"{PAGES}/test_people.py::TestFreshLogin::test_level_admin_is_not_given_on_request_without",
             "accounts/test_second_factor.py::TestUntilShown::test_an_operator_changes_nothing",
             "accounts/test_second_factor.py::TestSetUp::test_wants_a_fresh_login",
+            f"{TOLD}::TestLevels::test_level_is_told_and_level_admin_to_the_other_operators",
         ),
-        f"{NO_MAIL} Condemning does not exist yet; restoring and the prune guard have commands and no page.",
+        "Condemning does not exist yet; restoring and the prune guard have commands and no page.",
     ),
     "A-34": Row("looking as somebody else", (f"{URLS}::test_every_address_has_its_row",)),
 }
