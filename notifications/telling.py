@@ -51,7 +51,9 @@ def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a message must be written in the transaction of the change that it tells of")
-    recipients = list({recipient.person_id: recipient for recipient in to}.values())
+    # In one order for everybody: of two who tell the same event, none waits for the other while that waits for them.
+    by_person = {str(recipient.person_id): recipient for recipient in to}
+    recipients = [by_person[key] for key in sorted(by_person)]
     event = event or str(uuid.uuid4())
     with translation.override(settings.LANGUAGE_CODE):
         told = {
@@ -82,7 +84,7 @@ def _rows(recipient: Recipient, told: Mapping[str, Any], way: Way) -> list[Deliv
     if way == Way.OFF or not settings.MAIL_FROM:
         return rows
     later = {"is_digest": True, "due_at": next_digest(now)} if way == Way.DAILY else {}
-    addresses = {address for address in recipient.addresses if address}
+    addresses = sorted({address for address in recipient.addresses if address})
     rows += [Delivery(channel=Channel.MAIL, address=address, **person, **later) for address in addresses]
     return rows
 

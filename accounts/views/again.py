@@ -24,12 +24,14 @@ from accounts.provider import further
 from accounts.provider.further import Purpose
 from accounts.provider.limit import limited
 from accounts.submissions import not_done, repeatable
+from accounts.terms import before_terms
 
 _TYPED = "typed_before"
 _MOST_TYPED = 20_000
 """More than any form of ours takes is not kept in a session."""
 
 
+@before_terms  # it decides nothing, and who asks to be deleted needs it
 @repeatable
 @never_cache
 @login_needed

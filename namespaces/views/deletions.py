@@ -18,6 +18,7 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Deletion, User
+from accounts.terms import before_terms
 from accounts.views.again import ask_again, showing, typed_before
 from namespaces.actions import succession
 from namespaces.actions.members import without_another_admin
@@ -27,6 +28,7 @@ from namespaces.roster import memberships_of
 from namespaces.views.answers import page
 
 
+@before_terms  # who does not accept them can go
 @leads_to_issuers
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,6 +59,7 @@ def deletion(request: KnownRequest) -> HttpResponse:
     return page(request, "namespaces/deletion.html", context, refusal=refusal, invalid=bool(form.errors))
 
 
+@before_terms
 @login_needed
 @require_POST
 def withdraw(request: KnownRequest) -> HttpResponse:

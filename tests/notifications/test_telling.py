@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -14,6 +15,7 @@ from notifications.kinds import ALWAYS_AT_ONCE, Kind, Way
 from notifications.models import Channel, Choice, Delivery
 from notifications.telling import Message, Recipient, tell
 from tests.conftest import Cast
+from tests.racing import race, rounds
 
 pytestmark = pytest.mark.database
 NEWS = Message(Kind.MEMBERS, "Nils Berg uses another identity", "It has the same rights.", "/namespaces/")
@@ -93,6 +95,20 @@ class TestTell:
     def test_outside_of_a_transaction_is_an_error(self, cast: Cast) -> None:
         with pytest.raises(RuntimeError, match="transaction"):
             tell(NEWS, to(cast.nils))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_tell_the_same_at_once_do_not_wait_for_each_other(cast: Cast) -> None:
+    crowd = [cast.olga, cast.paula, cast.nils, cast.eda, cast.vera, cast.otto]
+    for chance in rounds():
+        Delivery.objects.all().delete()
+        mixed = chance.sample(crowd, len(crowd))
+        told_by = [
+            partial(transaction.atomic(tell), NEWS, to(*people), event="the same")
+            for people in (mixed, mixed[::-1])
+        ]
+        race(chance, *told_by)
+        assert Delivery.objects.inbox().count() == len(crowd)
 
 
 class TestWays:

@@ -216,7 +216,7 @@ TABLE: dict[str, Row] = {
     "account_inactive": Row(NOTHING, get=all_(403), public=True, before_terms=True),
     "socialaccount_login_cancelled": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     "socialaccount_connections": Row(NOTHING, get=all_(302), public=True, before_terms=True),
-    "show_again": Row(NOTHING, post=all_(400)),
+    "show_again": Row(NOTHING, post=all_(400), before_terms=True),
     "openid_connect_login": Row(ISSUERS, get=all_(LOGIN), post=all_(503), public=True, before_terms=True),
     "openid_connect_callback": Row(ISSUERS, get=all_(400), public=True, before_terms=True, takes_head=False),
     "break_glass": Row(
@@ -241,8 +241,8 @@ TABLE: dict[str, Row] = {
     "identity_link": Row(NOTHING, get=all_(200), post=all_(400)),
     "identity_confirm": Row(NOTHING, get=all_(302), post=all_(302)),
     "identity_retire": Row(IDENTITIES, get=all_(200), post=all_(409)),  # their only one
-    "deletion": Row(NOTHING, get=all_(200), post=all_(400)),
-    "deletion_withdraw": Row(NOTHING, post=all_(302)),
+    "deletion": Row(NOTHING, get=all_(200), post=all_(400), before_terms=True),
+    "deletion_withdraw": Row(NOTHING, post=all_(302), before_terms=True),
     "messages": Row(NOTHING, get=all_(200)),
     "messages_seen": Row(NOTHING, post=all_(400)),
     "messages_mails": Row(NOTHING, post=all_(400)),
