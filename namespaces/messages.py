@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.messages import to
 from accounts.models import Identity, User
-from namespaces import inbox
-from namespaces.access import Role
+from namespaces import access, inbox
 from namespaces.models import Membership, Namespace, Request
 from notifications.kinds import Kind
 from notifications.telling import Message, tell
@@ -71,7 +70,7 @@ def _tell_member(membership: Membership, by: User, words: str) -> None:
     if not membership.person.is_active:
         return
     namespace = membership.namespace
-    subject = words % {"namespace": namespace, "role": Role(membership.role).label}
+    subject = words % {"namespace": namespace, "role": access.label(membership.role)}
     text = _("%(by)s decided it.") % {"by": by}
     tell(Message(Kind.MEMBERSHIPS, subject, text, namespace.get_absolute_url()), to([membership.person]))
 

@@ -21,7 +21,10 @@ from tests.portal.forms import FORMS
 from tests.portal.grounds import Grounds, checksum, seen, undone
 
 pytestmark = pytest.mark.django_db
-_MADE = re.compile(r"UUID\('[^']+'\)|datetime\.datetime\([^)]*\)|\b[0-9a-f]{64}\b|'id': \d+|'event': '[^']+'")
+_MADE = re.compile(
+    r"UUID\('[^']+'\)|datetime\.datetime\([^)]*\)|\b[0-9a-f]{64}\b|'id': \d+|'event': '[^']+'"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 every_form = pytest.mark.parametrize("name", FORMS)
 
 
