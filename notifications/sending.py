@@ -66,7 +66,9 @@ def _send(channel: str, sender: Sender, until: float) -> int:
             try:
                 sender.send(batch)
             except Unreachable as error:
-                _fail(batch, error)
+                _held(batch).update(
+                    attempts=F("attempts") - 1, error=str(error)[:500], lease_holder=None, lease_until=None
+                )
                 _pause(channel)
                 logger.error("messages cannot be sent", channel=channel, error=str(error))  # noqa: TRY400
                 break
@@ -121,7 +123,8 @@ def _fail(batch: Sequence[Delivery], error: Exception) -> None:
 
 
 def _pause(channel: str) -> None:
-    """Let everything else wait a little that would go the same way: it would fail as well, after a long wait."""
+    """Let everything wait a little that would go the same way: it would fail as well, after a long wait. However long
+    that goes on, nothing is given up for it."""
     Delivery.objects.due().filter(channel=channel).order_by().update(due_at=Now() + PAUSE)
 
 

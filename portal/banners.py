@@ -35,7 +35,8 @@ class Banner:
     is_trouble: bool = True
 
 
-MAILS_LATE_AFTER, MAILS_LATE_TRIES = timedelta(minutes=15), 3
+MAILS_LATE_AFTER = timedelta(minutes=30)
+"""Some servers take a mail from somebody new only after a quarter of an hour."""
 TOLD_FOR = timedelta(days=7)
 """So long operators read that a break-glass operator was made, used or ended."""
 
@@ -63,7 +64,8 @@ def mail_banners() -> list[Banner]:
     """Return a banner if mails wait that should have gone, in one query. For operators only."""
     if not settings.MAIL_FROM:
         return []
-    late = Q(due_at__lt=Now() - MAILS_LATE_AFTER) | Q(attempts__gte=MAILS_LATE_TRIES)
+    past = Now() - MAILS_LATE_AFTER
+    late = Q(due_at__lt=past) | ~Q(error="") & Q(is_digest=False, created_at__lt=past)
     waiting = Delivery.objects.filter(late, state=Delivery.State.WAITING).order_by("created_at").first()
     if waiting is None:
         return []

@@ -155,13 +155,23 @@ class TestFailure:
         assert sending.send_due() == 0
         assert mails.connections == asked + 1
         tried, untried = Delivery.objects.order_by("-attempts")
-        assert (tried.attempts, untried.attempts) == (1, 0)
-        assert "421" in tried.error
+        assert (tried.attempts, untried.attempts) == (0, 0)
+        assert "421" in tried.error + untried.error
         assert sending.send_due() == 0  # both wait for a minute
         assert mails.connections == asked + 1
         mails.on_recipient = lambda _address: "250 OK"
         let_time_pass(minutes=1, seconds=1)
         assert sending.send_due() == 2
+
+    def test_server_that_is_away_for_a_week_loses_nothing(self, cast: Cast, mails: MailServer) -> None:
+        waits = write(cast.nils)
+        mails.on_recipient = lambda _address: "421 closing"
+        for _hour in range(7 * 24):
+            sending.send_due()
+            let_time_pass(hours=1)
+        mails.on_recipient = lambda _address: "250 OK"
+        assert sending.send_due() == 1
+        assert again(waits).state == "sent"
 
     def test_no_server_at_all_loses_nothing(self, cast: Cast, mails: MailServer, settings: Any) -> None:
         port, settings.EMAIL_PORT = settings.EMAIL_PORT, 1  # nobody listens there

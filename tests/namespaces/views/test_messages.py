@@ -190,16 +190,21 @@ class TestFailing:
 
 class TestBanner:
     @pytest.mark.parametrize(
-        ("minutes", "attempts", "is_told"), [(1, 0, False), (16, 0, True), (-1, 2, False), (-1, 3, True)]
-    )
+        ("due", "written", "error", "is_told"),
+        [
+            (-1, -1, "", False), (-29, -29, "", False), (-31, -31, "", True),  # nobody sends them
+            (1, -29, "451 later", False), (1, -31, "Connection refused", True),  # the server does not take them
+            (60, -600, "", False),  # of the day
+        ],
+    )  # fmt: skip
     def test_operators_read_on_every_page_that_mails_wait(
-        self, cast: Cast, login: Login, settings: Settings, minutes: int, attempts: int, is_told: bool
+        self, cast: Cast, login: Login, settings: Settings, due: int, written: int, error: str, is_told: bool
     ) -> None:
         settings.MAIL_FROM = "berth@portal.example.org"
-        tell(
-            cast.nils, channel=Channel.MAIL, address=cast.nils.email, state="waiting", attempts=attempts,
-            due_at=timezone.now() - timedelta(minutes=minutes), error="Connection refused" if attempts else "",
-        )  # fmt: skip
+        row = tell(cast.nils, channel=Channel.MAIL, address=cast.nils.email, state="waiting", error=error)
+        now = timezone.now()
+        moments = {"due_at": now + timedelta(minutes=due), "created_at": now + timedelta(minutes=written)}
+        Delivery.objects.filter(pk=row.pk).update(**moments)
         client = login(cast.olga)
         assert ("Mails wait that should have been sent." in page(client, reverse("manage"))) == is_told
         assert "Mails wait" not in page(login(cast.paula), reverse("manage"))
