@@ -14,6 +14,7 @@ from localcluster.people import ALEX, ANA, HOU_I, OLGA, DemoPerson
 from namespaces.access import Role
 from namespaces.actions import members
 from namespaces.models import Membership, Namespace
+from notifications.models import Delivery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -76,6 +77,10 @@ def test_terms_bind_and_everybody_who_is_here_has_accepted_them() -> None:
 def test_everything_was_recorded() -> None:
     call_command("seed_demo")
     assert Event.objects.filter(act="namespace.created").count() == Namespace.objects.count()
+
+
+def test_nobody_is_told_how_it_came_about() -> None:
+    assert not Delivery.objects.exists()
 
 
 def test_a_second_time_nothing_is_made_or_changed() -> None:

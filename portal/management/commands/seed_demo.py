@@ -23,6 +23,7 @@ from localcluster import layout
 from localcluster.people import ALEX, BEN, FAHIM, HOU_I, MAYA, OLGA, DemoPerson
 from namespaces.actions import members, namespaces
 from namespaces.models import Membership, Namespace
+from notifications.models import Delivery
 from portal.checks import is_demonstration
 from portal.demonstration_content import NAMESPACES, TERMS, DemoNamespace
 from portal.schema import unapplied_migrations
@@ -56,6 +57,12 @@ class Command(BaseCommand):
         Cluster.objects.sync(configured_clusters())
         if only == "tables":
             return
+        is_new = not User.objects.exists()
+        self._fill(only)
+        if is_new:
+            Delivery.objects.all().delete()  # how the demonstration came about is no news to anybody
+
+    def _fill(self, only: str | None) -> None:
         known = self._people()
         if only == "people":
             return
