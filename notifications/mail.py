@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.message import sanitize_address
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import ngettext
@@ -35,15 +36,29 @@ class Mail:
         Raises Refused if the server will never take it, or no mail can be made of it, NotNow if it might later, and
         Unreachable if the trouble is with the server or our settings, and so would be with every other mail.
         """
+        if self._connection is None:
+            self._open()
         try:
-            if self._connection is None:
-                self._connection = get_connection()
-                self._connection.open()
             message = compose(deliveries)
             message.connection = self._connection
             message.send()
         except ValueError as error:  # an address that cannot be written on a mail
             raise Refused(str(error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise _of(error) from error
+
+    def _open(self) -> None:
+        """Reach the server. A setting that cannot be used is no fault of any mail; it may be the password, and so is
+        not repeated. Raises Unreachable.
+        """
+        try:
+            sanitize_address(settings.MAIL_FROM, "utf-8")
+            self._connection = get_connection()
+            self._connection.open()
+        except ValueError as error:
+            self.close()
+            raise Unreachable(f"a setting of mails cannot be used ({type(error).__name__})") from None
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise _of(error) from error

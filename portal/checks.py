@@ -18,6 +18,7 @@ from django.contrib.sessions.backends.cached_db import SessionStore as InCacheTo
 from django.contrib.sessions.backends.db import SessionStore as InDatabase
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ValidationError
+from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
@@ -237,11 +238,13 @@ def check_mail(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _is_sender(text: str) -> bool:
+    """Whether it is one address, as mails are sent from: of one that is none, every mail would be given up."""
     try:
+        sanitize_address(text, "utf-8")
         validate_email(parseaddr(text)[1])
-    except ValidationError:
+    except (ValueError, ValidationError):
         return False
-    return "\n" not in text
+    return text.isprintable()
 
 
 @register(Tags.security)

@@ -90,6 +90,8 @@ def test_the_demonstration_passes(demonstration: Settings) -> None:
         ("SECOND_FACTOR", "nobody", "portal.E022"),
         ("MAIL_FROM", "", "portal.E023"),
         ("MAIL_FROM", "nobody in particular", "portal.E023"),
+        ("MAIL_FROM", "Berth <berth@example.org>, Other <other@example.org>", "portal.E023"),
+        ("MAIL_FROM", "Berth\r <berth@example.org>", "portal.E023"),
         ("EMAIL_USE_TLS", False, "portal.E024"),
         ("AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.RemoteUserBackend"], "portal.E016"),
     ],

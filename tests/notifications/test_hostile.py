@@ -1,0 +1,52 @@
+"""Sending, when settings, servers and workers are at their worst."""
+
+from __future__ import annotations
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from pytest_django import Settings
+
+from notifications import sending
+from tests.conftest import Cast
+from tests.mail_server import MailServer, free_port
+from tests.notifications.test_sending import again, write
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+def test_host_that_can_be_no_name_gives_nothing_up(cast: Cast, mails: MailServer, settings: Settings) -> None:
+    settings.EMAIL_HOST = "mail..example.org"
+    waits = write(cast.nils)
+    sending.send_due()
+    assert again(waits).state == "waiting"
+
+
+def test_password_that_fits_no_server_gives_nothing_up_and_is_not_told(
+    cast: Cast, mails: MailServer, settings: Settings
+) -> None:
+    server = Controller(
+        mails, hostname="127.0.0.1", port=free_port(), auth_require_tls=False,
+        authenticator=lambda *_about: AuthResult(success=True),
+    )  # fmt: skip
+    server.start()
+    try:
+        settings.EMAIL_PORT, settings.EMAIL_HOST_USER = server.port, "berth"
+        settings.EMAIL_HOST_PASSWORD = "correct-hörse"
+        waits = write(cast.nils)
+        sending.send_due()
+    finally:
+        server.stop()
+    assert again(waits).state == "waiting"
+    assert waits.error
+    assert "xf6" not in waits.error
+    assert "ö" not in waits.error
+
+
+def test_sender_that_can_be_no_sender_gives_nothing_up(
+    cast: Cast, mails: MailServer, settings: Settings
+) -> None:
+    settings.MAIL_FROM = "Berth <b@x.org>, Other <c@x.org>"
+    waits = write(cast.nils)
+    sending.send_due()
+    assert again(waits).state == "waiting"
