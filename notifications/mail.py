@@ -6,7 +6,7 @@ import smtplib
 import uuid
 from collections.abc import Sequence
 from email.utils import formatdate
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from notifications.models import Delivery
 
 CLOSING = 421
 """The server ends the conversation, whatever it was asked."""
+TOO_BIG = 552
 
 
 class Mail:
@@ -115,13 +116,27 @@ def _of(error: smtplib.SMTPException | OSError) -> Refused | NotNow | Unreachabl
     """
     code: int
     said: bytes | str
+    # Of security (RFC 3463, 3.8). Postfix refuses each recipient so for as long as its settings or ours are wrong.
+    is_about_us = False
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, said = next(iter(error.recipients.values()))
-    elif isinstance(error, smtplib.SMTPDataError):
+        is_about_us = _words(said).startswith("5.7.")
+    elif isinstance(error, smtplib.SMTPDataError) or _is_too_big(error):
         code, said = error.smtp_code, error.smtp_error
     else:
         return Unreachable(str(error) or type(error).__name__)
-    text = f"{code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+    text = f"{code} {_words(said)}"
     if code == CLOSING:
         return Unreachable(text)
-    return Refused(text) if code >= 500 else NotNow(text)
+    return Refused(text) if code >= 500 and not is_about_us else NotNow(text)
+
+
+def _is_too_big(error: smtplib.SMTPException | OSError) -> TypeGuard[smtplib.SMTPSenderRefused]:
+    """Whether the server says so where we told it the size (RFC 1870, 6.1): trouble of this mail and of no other."""
+    return isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code == TOO_BIG
+
+
+def _words(said: bytes | str) -> str:
+    """Return what the server said; PostgreSQL takes no NUL character."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return text.replace("\0", "\ufffd")

@@ -8,6 +8,7 @@ from aiosmtpd.smtp import AuthResult
 from pytest_django import Settings
 
 from notifications import sending
+from notifications.models import Delivery
 from tests.conftest import Cast
 from tests.mail_server import MailServer, free_port
 from tests.notifications.test_sending import again, write
@@ -50,3 +51,37 @@ def test_sender_that_can_be_no_sender_gives_nothing_up(
     waits = write(cast.nils)
     sending.send_due()
     assert again(waits).state == "waiting"
+
+
+@pytest.mark.parametrize("said", ["554 5.7.1 Client host rejected", "550 5.7.60 not authenticated"])
+def test_server_that_refuses_us_and_not_the_recipient_gives_nothing_up(
+    cast: Cast, mails: MailServer, said: str
+) -> None:
+    """Postfix says so to every recipient, as long as its settings or ours are wrong (smtpd_delay_reject)."""
+    mails.on_recipient = lambda _address: said
+    waits = write(cast.nils)
+    sending.send_due()
+    assert again(waits).state == "waiting"
+
+
+def test_answer_with_a_nul_character_is_written_down(
+    cast: Cast, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails.on_recipient = lambda _address: "550 no \0 such user"
+    refused = write(cast.nils)
+    sending.send_due()
+    assert again(refused).state == "failed"
+    assert "such user" in refused.error
+
+
+def test_mail_that_is_too_big_holds_up_nobody(cast: Cast, mails: MailServer, settings: Settings) -> None:
+    server = Controller(mails, hostname="127.0.0.1", port=free_port(), data_size_limit=5_000)
+    server.start()
+    try:
+        settings.EMAIL_PORT = server.port
+        big, other = write(cast.nils, "big"), write(cast.paula)
+        Delivery.objects.filter(pk=big.pk).update(text="x " * 5_000)
+        sending.send_due()
+    finally:
+        server.stop()
+    assert (again(big).state, again(other).state) == ("failed", "sent")
