@@ -89,8 +89,10 @@ def compose(deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
         if len(deliveries) > 1:
             text = ngettext("%(number)d message", "%(number)d messages", len(deliveries))
             subject = text % {"number": len(deliveries)}
+        # What looks like an encoded word (RFC 2047) would be decoded, into what no name may have in it.
+        subject = " ".join(f"[{settings.SITE_NAME}] {subject}".replace("=?", "= ?").split())
         message = EmailMultiAlternatives(
-            subject=f"[{settings.SITE_NAME}] {subject}",
+            subject=subject,
             body=render_to_string("notifications/mail.txt", context),
             from_email=settings.MAIL_FROM,
             to=[deliveries[0].address],

@@ -74,6 +74,15 @@ def test_answer_with_a_nul_character_is_written_down(
     assert "such user" in refused.error
 
 
+def test_word_that_mail_programs_decode_is_not_decoded(cast: Cast, mails: MailServer) -> None:
+    """RFC 2047: who is called so would be shown with what no name may have, as a sign that turns the text around."""
+    write(cast.nils, "=?utf-8?q?=E2=80=AEliaM_=0A?= has a further login")
+    sending.send_due()
+    (mail,) = mails.mails
+    assert "\u202e" not in mail["Subject"]
+    assert "has a further login" in mail["Subject"]
+
+
 def test_mail_that_is_too_big_holds_up_nobody(cast: Cast, mails: MailServer, settings: Settings) -> None:
     server = Controller(mails, hostname="127.0.0.1", port=free_port(), data_size_limit=5_000)
     server.start()
