@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -87,7 +87,13 @@ def _send(channel: str, sender: Sender, until: float) -> int:
 def _take(channel: str) -> list[Delivery]:
     """Return what is sent next, under a lease: one delivery, or all that is due of one address's day."""
     due = Delivery.objects.due().filter(channel=channel)
-    first = due.select_for_update(skip_locked=True).first()
+    # Of a day only by its first: the rest of it is left to the worker that holds that one, and goes in the same mail.
+    earlier = Q(due_at__lt=OuterRef("due_at")) | Q(due_at=OuterRef("due_at"), pk__lt=OuterRef("pk"))
+    same_day = due.order_by().filter(
+        earlier, is_digest=True, person=OuterRef("person"), address=OuterRef("address")
+    )
+    heads = due.exclude(Exists(same_day), is_digest=True)
+    first = heads.select_for_update(skip_locked=True).first()
     if first is None:
         return []
     batch = Q(pk=first.pk)

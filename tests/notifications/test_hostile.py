@@ -12,6 +12,7 @@ from notifications.models import Delivery
 from tests.conftest import Cast
 from tests.mail_server import MailServer, free_port
 from tests.notifications.test_sending import again, write
+from tests.racing import race, rounds
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -72,6 +73,14 @@ def test_answer_with_a_nul_character_is_written_down(
     sending.send_due()
     assert again(refused).state == "failed"
     assert "such user" in refused.error
+
+
+def test_digest_stays_one_mail_with_two_workers(cast: Cast, mails: MailServer) -> None:
+    for number, chance in enumerate(rounds(30)):
+        for each in range(6):
+            write(cast.nils, f"News {number}-{each}", is_digest=True)
+        race(chance, sending.send_due, sending.send_due)
+        assert len(mails.mails) == number + 1
 
 
 def test_word_that_mail_programs_decode_is_not_decoded(cast: Cast, mails: MailServer) -> None:
