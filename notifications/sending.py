@@ -74,6 +74,9 @@ def _send(channel: str, sender: Sender, until: float) -> int:
                 break
             except (Refused, NotNow) as error:
                 _fail(batch, error)
+            except Exception as error:  # a fault of ours, or the end of the time that a task has
+                _fail(batch, error)
+                raise
             else:
                 sent += _held(batch).update(
                     state=Delivery.State.SENT, error="", lease_holder=None, lease_until=None
@@ -118,8 +121,9 @@ def _held(batch: Sequence[Delivery]) -> DeliveryQuerySet:
 
 def _fail(batch: Sequence[Delivery], error: Exception) -> None:
     """Let each be tried again later, or give it up: refused, or tried often enough."""
+    said = str(error) or type(error).__name__
     for row in batch:
-        values: dict[str, Any] = {"error": str(error)[:500], "lease_holder": None, "lease_until": None}
+        values: dict[str, Any] = {"error": said[:500], "lease_holder": None, "lease_until": None}
         if isinstance(error, Refused) or row.attempts > len(AGAIN_AFTER):
             values["state"] = Delivery.State.FAILED
             logger.warning("message given up", delivery=str(row.pk), attempts=row.attempts)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from pytest_django import Settings
 
 from notifications import sending
-from notifications.models import Delivery
+from notifications.models import Channel, Delivery
 from tests.conftest import Cast
 from tests.mail_server import MailServer, free_port
-from tests.notifications.test_sending import again, write
+from tests.notifications.test_sending import again, let_time_pass, write
 from tests.racing import race, rounds
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -73,6 +75,32 @@ def test_answer_with_a_nul_character_is_written_down(
     sending.send_due()
     assert again(refused).state == "failed"
     assert "such user" in refused.error
+
+
+def test_mail_that_no_worker_survives_is_given_up_and_seen_by_operators(
+    cast: Cast, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours, or an end of the time that a task has."""
+
+    class Fault(Exception):
+        pass
+
+    class Faulty:
+        def send(self, _deliveries: Sequence[Delivery]) -> None:
+            raise Fault
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(sending, "SENDERS", {Channel.MAIL: Faulty})
+    waits = write(cast.nils)
+    for _try in range(len(sending.AGAIN_AFTER) + 1):
+        with pytest.raises(Fault):
+            sending.send_due()
+        assert list(Delivery.objects.failing()) == [again(waits)]
+        assert "Fault" in waits.error
+        let_time_pass(days=2)
+    assert waits.state == "failed"
 
 
 def test_digest_stays_one_mail_with_two_workers(cast: Cast, mails: MailServer) -> None:
