@@ -149,7 +149,7 @@ def deletion_begun(person: User) -> None:
     _tell_about_account(person, _("Your account is being deleted, as you asked"), text)
 
 
-def dormant(person: User, *, seen_at: datetime, day: datetime, event: str) -> None:
+def dormant(person: User, *, seen_at: datetime, day: datetime) -> None:
     """Tell somebody that they will be suspended because they have not logged in for so long."""
     days = (timezone.now() - seen_at).days
     text = ngettext(
@@ -160,7 +160,7 @@ def dormant(person: User, *, seen_at: datetime, day: datetime, event: str) -> No
         " that you use with kubectl. To keep them, log in once. If you do not need them any more, you need do nothing."
     ) % {"day": _day(day)}
     message = Message(Kind.ACCOUNT, _("Log in to keep your account"), text, reverse("home"))
-    tell(message, [everywhere(person)], event=event)
+    tell(message, [everywhere(person)])
 
 
 def dormant_admin(person: User, *, why: str) -> None:

@@ -57,8 +57,7 @@ def _warn() -> int:
             if not unwarned.order_by().filter(pk=person.pk).update(warned_at=Now()):
                 continue
             day = max(_last_at(person) + timedelta(days=settings.DORMANT_DAYS), _after_warning())
-            event = f"dormant {person.pk} {_last_at(person).isoformat()}"
-            messages.dormant(person, seen_at=_last_at(person), day=day, event=event)
+            messages.dormant(person, seen_at=_last_at(person), day=day)
         warned += 1
     return warned
 

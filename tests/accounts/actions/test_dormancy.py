@@ -137,6 +137,16 @@ class TestSuspension:
         assert dormancy.warn_and_suspend() == (1, 0)
         assert is_in(cast.otto)
 
+    def test_once_lifted_the_new_warning_reaches_them(self, cast: Cast) -> None:
+        away(cast.otto, 106)
+        assert dormancy.warn_and_suspend() == (1, 0)
+        User.objects.filter(pk=cast.otto.pk).update(warned_at=timezone.now() - timedelta(days=11))
+        assert dormancy.warn_and_suspend() == (0, 1)
+        suspensions.lift(person=cast.otto, by=cast.olga)
+        assert dormancy.warn_and_suspend() == (1, 0)
+        subjects = [mail.subject for mail in mails(cast.otto)]
+        assert subjects.count("Log in to keep your account") == 2
+
     def test_last_admin_of_a_namespace_is_left_to_the_operators(self, cast: Cast, fire: Namespace) -> None:
         Membership.objects.filter(person=cast.paula).update(ended_at=timezone.now())
         away(cast.nils, 101, warned=11)
