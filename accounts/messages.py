@@ -22,9 +22,12 @@ def to(people: Iterable[User]) -> list[Recipient]:
 
 
 def everywhere(person: User) -> Recipient:
-    """Return somebody as a recipient at every address known of them: for what a thief might have done with one."""
-    known = person.identities.exclude(email="").values_list("email", flat=True)
-    return Recipient(person.pk, {person.email, *known})
+    """Return somebody as a recipient at every address of theirs: for what a thief might have done with one.
+
+    Not at that of an identity that was retired: its institution may have given it to somebody else since.
+    """
+    own = person.identities.filter(state=Identity.State.ACTIVE).exclude(email="")
+    return Recipient(person.pk, {person.email, *own.values_list("email", flat=True)})
 
 
 def to_operators(*, but: User | None = None) -> list[Recipient]:
@@ -51,7 +54,10 @@ def identity_retired(identity: Identity) -> None:
         " operators."
     )
     _tell_about_account(
-        identity.person, _("An identity was retired from your account"), text % {"identity": identity}
+        identity.person,
+        _("An identity was retired from your account"),
+        text % {"identity": identity},
+        also=identity.email,
     )
 
 
@@ -173,8 +179,10 @@ def dormant_admin(person: User, *, why: str) -> None:
     tell(Message(Kind.OPERATION, subject, text, reverse("person", args=(person.pk,))), to_operators())
 
 
-def _tell_about_account(person: User, subject: str, text: str) -> None:
-    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile")), [everywhere(person)])
+def _tell_about_account(person: User, subject: str, text: str, *, also: str = "") -> None:
+    known = everywhere(person)
+    to_all = Recipient(known.person_id, {*known.addresses, also})
+    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile")), [to_all])
 
 
 def _tell_operators(subject: str, *, by: User, link: str) -> None:

@@ -117,6 +117,14 @@ class TestIdentities:
         assert subjects(cast.paula) == ["Eda Kaya has given up a login"]
         assert addresses(cast.paula) == {cast.paula.email}
 
+    def test_address_of_an_identity_that_was_retired_is_not_written_to_any_more(self, cast: Cast) -> None:
+        """The institution that gave it may have given it to somebody else since."""
+        factories.IdentityFactory.create(
+            person=cast.otto, email="otto@left.example.org", state=Identity.State.RETIRED
+        )
+        suspensions.suspend(person=cast.otto, reason="Ask me.", until=None, by=cast.olga)
+        assert addresses(cast.otto) == {cast.otto.email}
+
 
 class TestLevels:
     def test_vouching_tells_who_answers_for_them(self, cast: Cast) -> None:
