@@ -204,6 +204,7 @@ def _merge(*, kept: User, emptied: User, by: User) -> None:
     person_changed.send(sender=User, person=kept, by=by, counts_as_before=True)
     told = Delivery.objects.filter(person=kept).values("event")
     Delivery.objects.filter(person=emptied).exclude(event__in=told).update(person=kept)
+    Delivery.objects.filter(person=emptied).delete()  # they were told the same
     for identity in Identity.objects.filter(pk__in=came).select_related("person"):
         identity_changed.send(sender=Identity, identity=identity)
     messages.merged(kept)

@@ -61,6 +61,22 @@ class TestTakeOver:
         told = Delivery.objects.inbox().filter(person=cast.eda)
         assert sorted(told.values_list("subject", flat=True)) == ["Your accounts were merged", "both", "hers"]
 
+    def test_no_message_stays_with_the_emptied_account(self, cast: Cast) -> None:
+        """Nobody reads it there, and deleting the person would leave it, with their address."""
+        for person in (cast.ana, cast.eda):
+            for channel, address in (("inbox", ""), ("mail", person.email)):
+                Delivery.objects.create(
+                    person=person,
+                    event="both",
+                    kind="account",
+                    channel=channel,
+                    address=address,
+                    subject="News",
+                )
+        merging.take_over(claims=claims_of(cast.ana), by=cast.eda)
+        assert not Delivery.objects.filter(person=cast.ana).exists()
+        assert Delivery.objects.filter(person=cast.eda, event="both").count() == 2
+
     def test_sessions_of_the_emptied_account_end(self, cast: Cast) -> None:
         client = Client()
         client.force_login(cast.ana)
