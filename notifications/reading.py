@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from notifications.kinds import ALWAYS_AT_ONCE, DEFAULT, Kind, Way
@@ -27,7 +28,9 @@ def see(person_id: Any, *, until: Delivery) -> int:
 
     What was told later they may not have seen.
     """
-    seen = Delivery.objects.unseen().filter(person=person_id, created_at__lte=until.created_at)
+    # As it is in the row: SQLite compares moments as text, and writes its own otherwise than Django does.
+    moment = Delivery.objects.filter(pk=until.pk).values("created_at")
+    seen = Delivery.objects.unseen().filter(person=person_id, created_at__lte=Subquery(moment))
     return seen.update(seen_at=Now())
 
 

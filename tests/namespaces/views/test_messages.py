@@ -111,6 +111,14 @@ class TestSeen:
         login(cast.nils).post(SEEN, {"until": shown.pk})
         assert list(Delivery.objects.unseen().filter(person=cast.nils)) == [later]
 
+    def test_message_of_a_whole_second_is_marked(self, cast: Cast, login: Login) -> None:
+        """SQLite compares moments as text, and writes a second in which nothing else happened in two ways."""
+        told = tell(cast.nils)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE notifications_delivery SET created_at = '2026-05-04 05:00:00.000'")
+        login(cast.nils).post(SEEN, {"until": told.pk})
+        assert reading.unseen(cast.nils.pk) == 0
+
     def test_nobody_marks_for_others(self, cast: Cast, login: Login) -> None:
         theirs = tell(cast.paula)
         assert login(cast.nils).post(SEEN, {"until": theirs.pk}).status_code == 404
