@@ -63,7 +63,10 @@ def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
     ways = ways_of([recipient.person_id for recipient in recipients], message.kind)
     rows = [row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])]
     Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-    if any(row.channel == Channel.MAIL and not row.is_digest for row in rows):
+    is_waiting = any(row.channel == Channel.MAIL and not row.is_digest for row in rows)
+    if is_waiting and not any(
+        call is knock for _ids, call, _robust in transaction.get_connection().run_on_commit
+    ):
         transaction.on_commit(knock, robust=True)
 
 

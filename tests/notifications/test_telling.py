@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
 from pytest_django import Settings
 
 from accounts.models import User
-from notifications import telling
+from notifications import tasks, telling
 from notifications.kinds import ALWAYS_AT_ONCE, Kind, Way
 from notifications.models import Channel, Choice, Delivery
 from notifications.telling import Message, Recipient, tell
@@ -71,6 +73,15 @@ class TestTell:
         tell(NEWS, to(cast.nils))
         tell(NEWS, to(cast.nils))
         assert len(told(cast.nils, Channel.INBOX)) == 2
+
+    def test_workers_are_called_once_whatever_many_are_told(
+        self, cast: Cast, django_capture_on_commit_callbacks: Callable[[], Any]
+    ) -> None:
+        """A call to a broker that is away costs half a second."""
+        with django_capture_on_commit_callbacks() as calls:
+            for person in (cast.nils, cast.paula, cast.eda):
+                tell(Message(Kind.ACCOUNT, "News"), to(person))
+        assert calls == [tasks.knock]
 
     def test_subject_is_one_line(self, cast: Cast) -> None:
         tell(Message(Kind.ACCOUNT, "Hello\r\nBcc: everybody@example.org" + "x" * 400), to(cast.nils))
