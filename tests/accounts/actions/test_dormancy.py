@@ -137,6 +137,23 @@ class TestSuspension:
         assert dormancy.warn_and_suspend() == (1, 0)
         assert is_in(cast.otto)
 
+    def test_never_comes_for_whom_no_warning_can_reach(self, cast: Cast) -> None:
+        """In the page nobody reads it who is away."""
+        User.objects.filter(pk=cast.otto.pk).update(email="")
+        cast.otto.identities.update(email="")
+        away(cast.otto, 101, warned=11)
+        assert dormancy.warn_and_suspend() == (0, 0)
+        assert is_in(cast.otto)
+
+    @pytest.mark.parametrize("state", ["waiting", "failed"])
+    def test_never_comes_while_the_warning_was_not_sent(self, cast: Cast, state: str) -> None:
+        away(cast.otto, 101)
+        dormancy.warn_and_suspend()
+        Delivery.objects.filter(person=cast.otto, channel=Channel.MAIL).update(state=state)
+        User.objects.filter(pk=cast.otto.pk).update(warned_at=timezone.now() - timedelta(days=11))
+        assert dormancy.warn_and_suspend() == (0, 0)
+        assert is_in(cast.otto)
+
     def test_once_lifted_the_new_warning_reaches_them(self, cast: Cast) -> None:
         away(cast.otto, 106)
         assert dormancy.warn_and_suspend() == (1, 0)
