@@ -213,3 +213,12 @@ def test_deletion_is_told_and_then_everything_told_is_forgotten(cast: Cast) -> N
     deletions.finish(cast.otto)
     assert not Delivery.objects.filter(person=cast.otto).exists()
     assert not Choice.objects.filter(person=cast.otto).exists()
+
+
+def test_what_others_were_told_does_not_name_who_was_deleted(cast: Cast, fire: Namespace) -> None:
+    linked = TestIdentities().link(cast.eda)
+    deletions.ask(by=cast.eda)
+    deletions.begin(person=cast.eda, by=cast.olga)
+    deletions.finish(cast.eda)
+    said = [f"{delivery.subject} {delivery.text}" for delivery in Delivery.objects.all()]
+    assert not [text for text in said if linked.subject in text or "Eda Kaya" in text]
