@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -14,6 +15,9 @@ from django.utils.translation import ngettext
 from accounts.models import Identity, Level, Suspension, User
 from notifications.kinds import Kind
 from notifications.telling import Message, Recipient, tell
+
+DORMANT = "dormant "
+"""What the events of these warnings begin with."""
 
 
 def to(people: Iterable[User]) -> list[Recipient]:
@@ -86,7 +90,7 @@ def vouched_for(person: User, *, by: User) -> None:
     text = _("%(by)s vouched for you. You can be a member of namespaces, and ask for one of your own.") % {
         "by": by
     }
-    _tell_about_account(person, _("You are a user now"), text)
+    _tell_about_account(person, _("You are a user now"), text, by=by)
 
 
 def merged(person: User) -> None:
@@ -115,12 +119,12 @@ def level_set(person: User, *, by: User) -> None:
     """Tell somebody what they are now, and the operators who is of level admin now."""
     level = str(Level(person.level).label)
     text = _("%(by)s set your level. It counts at once.") % {"by": by}
-    _tell_about_account(person, _("You are of level %(level)s now") % {"level": level}, text)
+    _tell_about_account(person, _("You are of level %(level)s now") % {"level": level}, text, by=by)
     if person.level == Level.ADMIN:
         _tell_operators(
             _("%(person)s is of level admin now") % {"person": person},
             by=by,
-            link=reverse("person", args=(person.pk,)),
+            about=person,
         )
 
 
@@ -132,10 +136,10 @@ def operator_set(person: User, *, by: User) -> None:
         else _("%(person)s is not an operator any more")
     )
     subject = words % {"person": person}
-    _tell_operators(subject, by=by, link=reverse("person", args=(person.pk,)))
+    _tell_operators(subject, by=by, about=person)
     if not person.is_superuser:
         _tell_about_account(
-            person, _("You are not an operator any more"), _("%(by)s decided it.") % {"by": by}
+            person, _("You are not an operator any more"), _("%(by)s decided it.") % {"by": by}, by=by
         )
 
 
@@ -166,7 +170,7 @@ def dormant(person: User, *, seen_at: datetime, day: datetime) -> None:
         " that you use with kubectl. To keep them, log in once. If you do not need them any more, you need do nothing."
     ) % {"day": _day(day)}
     message = Message(Kind.ACCOUNT, _("Log in to keep your account"), text, reverse("home"))
-    tell(message, [everywhere(person)])
+    tell(message, [everywhere(person)], event=f"{DORMANT}{uuid.uuid4()}")
 
 
 def dormant_admin(person: User, *, why: str) -> None:
@@ -176,18 +180,21 @@ def dormant_admin(person: User, *, why: str) -> None:
         " and choose who takes over."
     ) % {"why": why}
     subject = _("%(person)s is away, and the last admin of a namespace") % {"person": person}
-    tell(Message(Kind.OPERATION, subject, text, reverse("person", args=(person.pk,))), to_operators())
+    link = reverse("person", args=(person.pk,))
+    tell(Message(Kind.OPERATION, subject, text, link, about=person.pk), to_operators())
 
 
-def _tell_about_account(person: User, subject: str, text: str, *, also: str = "") -> None:
+def _tell_about_account(
+    person: User, subject: str, text: str, *, by: User | None = None, also: str = ""
+) -> None:
     known = everywhere(person)
     to_all = Recipient(known.person_id, {*known.addresses, also})
-    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile")), [to_all])
+    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile"), by=by.pk if by else None), [to_all])
 
 
-def _tell_operators(subject: str, *, by: User, link: str) -> None:
-    text = _("%(by)s decided it.") % {"by": by}
-    tell(Message(Kind.OPERATION, subject, text, link), to_operators(but=by))
+def _tell_operators(subject: str, *, by: User, about: User) -> None:
+    text, link = _("%(by)s decided it.") % {"by": by}, reverse("person", args=(about.pk,))
+    tell(Message(Kind.OPERATION, subject, text, link, about=about.pk, by=by.pk), to_operators(but=by))
 
 
 def _day(moment: datetime) -> str:

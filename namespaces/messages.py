@@ -25,7 +25,8 @@ def request_made(request: Request) -> None:
     else:
         subject = _("%(person)s asks to join %(namespace)s") % names
     text = _("Read why, see what a yes would change, and decide. It waits for 30 days at most.")
-    tell(Message(Kind.REQUESTS, subject, text, request.get_absolute_url()), to(inbox.deciders(request)))
+    message = Message(Kind.REQUESTS, subject, text, request.get_absolute_url(), about=request.person_id)
+    tell(message, to(inbox.deciders(request)))
 
 
 def request_decided(request: Request) -> None:
@@ -38,7 +39,8 @@ def request_decided(request: Request) -> None:
     text = _("%(by)s decided it.") % {"by": request.decided_by}
     if request.note:
         text += f"\n\n{request.note}"
-    tell(Message(Kind.ANSWERS, subject % what, text, request.get_absolute_url()), to([request.person]))
+    link, by = request.get_absolute_url(), request.decided_by_id
+    tell(Message(Kind.ANSWERS, subject % what, text, link, by=by), to([request.person]))
 
 
 def member_added(membership: Membership, by: User) -> None:
@@ -62,7 +64,8 @@ def member_left(membership: Membership) -> None:
     others = inbox.effective_admins().filter(namespace=namespace).exclude(person=membership.person_id)
     subject = _("%(person)s has left %(namespace)s") % {"person": membership.person, "namespace": namespace}
     link = reverse("members", args=(namespace.cluster.name, namespace.name))
-    tell(Message(Kind.MEMBERS, subject, link=link), to(each.person for each in others))
+    message = Message(Kind.MEMBERS, subject, link=link, about=membership.person_id)
+    tell(message, to(each.person for each in others))
 
 
 def _tell_member(membership: Membership, by: User, words: str) -> None:
@@ -72,7 +75,8 @@ def _tell_member(membership: Membership, by: User, words: str) -> None:
     namespace = membership.namespace
     subject = words % {"namespace": namespace, "role": access.label(membership.role)}
     text = _("%(by)s decided it.") % {"by": by}
-    tell(Message(Kind.MEMBERSHIPS, subject, text, namespace.get_absolute_url()), to([membership.person]))
+    link = namespace.get_absolute_url()
+    tell(Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk), to([membership.person]))
 
 
 def on_identity_changed(sender: type[Identity], identity: Identity, **_kwargs: object) -> None:
@@ -102,4 +106,4 @@ def _identity_changed(identity: Identity, namespaces: list[Namespace]) -> Messag
     names["namespaces"] = ", ".join(namespace.name for namespace in namespaces)
     first = namespaces[0]
     link = reverse("members", args=(first.cluster.name, first.name))
-    return Message(Kind.MEMBERS, subject, text % names, link)
+    return Message(Kind.MEMBERS, subject, text % names, link, about=identity.person_id)

@@ -40,7 +40,8 @@ class Delivery(models.Model):
     workers (`sending`).
 
     `event` is what is told: the same one reaches nobody twice. Subject and text are kept as they were said; `link` is
-    a path on this site. A mail keeps its `address`: where it was sent stays true when the person's changes. `kind` is
+    a path on this site. `about` and `by` are the other people whom the words name, if they do: what is told of somebody
+    goes when they do. A mail keeps its `address`: where it was sent stays true when the person's changes. `kind` is
     one of `kinds.Kind`; a newer version may know more.
     """
 
@@ -54,6 +55,12 @@ class Delivery(models.Model):
     kind = models.CharField(max_length=20)
     channel = models.CharField(max_length=10, choices=Channel)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
+    about = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     address = models.EmailField(max_length=254, blank=True)
     subject = models.CharField(max_length=300)
     text = models.TextField(blank=True)

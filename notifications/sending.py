@@ -35,7 +35,10 @@ AGAIN_AFTER = (
 PAUSE = timedelta(minutes=1)
 """So long nothing is sent in a way that cannot be reached."""
 RUN_SECONDS = 25
-KEPT_FOR = {Channel.MAIL: timedelta(days=30), Channel.INBOX: timedelta(days=365)}
+KEPT_FOR = (
+    (Q(channel=Channel.MAIL, state=Delivery.State.SENT), timedelta(days=30)),
+    (Q(channel=Channel.INBOX) | Q(state=Delivery.State.FAILED), timedelta(days=365)),
+)
 MOST_AT_ONCE = 1000
 
 
@@ -147,8 +150,8 @@ def try_again(delivery: Delivery) -> bool:
 def forget_old() -> int:
     """Delete what was told long ago; return how many rows. What waits is never deleted."""
     now, forgotten = timezone.now(), 0
-    for channel, kept in KEPT_FOR.items():
-        old = Delivery.objects.filter(channel=channel, created_at__lt=now - kept)
+    for which, kept in KEPT_FOR:
+        old = Delivery.objects.filter(which, created_at__lt=now - kept)
         old = old.exclude(state=Delivery.State.WAITING).order_by("created_at")
         forgotten += Delivery.objects.filter(
             pk__in=list(old.values_list("pk", flat=True)[:MOST_AT_ONCE])

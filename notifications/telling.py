@@ -32,6 +32,9 @@ class Message:
     subject: str | Promise
     text: str | Promise = ""
     link: str = ""
+    about: Any = None
+    by: Any = None
+    """The keys of the other people whom the words name: of whom it tells, and who did it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
     with translation.override(settings.LANGUAGE_CODE):
         told = {
             "event": event, "kind": message.kind, "subject": _one_line(message.subject)[:300],
-            "text": str(message.text), "link": message.link,
+            "text": str(message.text), "link": message.link, "about_id": message.about, "by_id": message.by,
         }  # fmt: skip
     ways = ways_of([recipient.person_id for recipient in recipients], message.kind)
     rows = [row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])]

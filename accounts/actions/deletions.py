@@ -8,6 +8,7 @@ from __future__ import annotations
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -101,7 +102,7 @@ def finish(person: User) -> bool:
     SocialAccount.objects.filter(user=person).delete()
     EmailAddress.objects.filter(user=person).delete()
     Submission.objects.filter(person=person).delete()
-    Delivery.objects.filter(person=person).delete()
+    Delivery.objects.filter(Q(person=person) | Q(about=person) | Q(by=person)).delete()
     Choice.objects.filter(person=person).delete()
     found = list(Identity.objects.filter(person=person))
     for identity in found:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from accounts import messages
 from accounts.actions import people, suspensions
 from accounts.errors import StateConflict
-from accounts.models import User
+from accounts.models import Identity, User
+from notifications.models import Channel, Delivery
 
 logger = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ def _after_warning() -> datetime:
 def _suspend() -> int:
     long_ago = Now() - timedelta(days=settings.DORMANT_WARNING_DAYS)
     due = _in_question(settings.DORMANT_DAYS).filter(warned_at__gte=LAST_AT, warned_at__lt=long_ago)
+    due = due.filter(_was_reached())
     suspended = 0
     for person in due[:MOST_AT_ONCE]:
         try:
@@ -88,6 +90,16 @@ def _suspend() -> int:
         else:
             suspended += 1
     return suspended
+
+
+def _was_reached() -> Q:
+    """Return whose warning was sent to some address of theirs: in the page nobody reads it who is away."""
+    identities = Identity.objects.filter(person=OuterRef("pk"), state=Identity.State.ACTIVE).exclude(email="")
+    warnings = Delivery.objects.filter(person=OuterRef("pk"), event__startswith=messages.DORMANT)
+    mails = warnings.filter(channel=Channel.MAIL)
+    sent, unsent = mails.filter(state=Delivery.State.SENT), mails.exclude(state=Delivery.State.SENT)
+    is_sent = Q(Exists(sent)) | ~Q(Exists(unsent))  # those that were sent are forgotten after a month
+    return is_sent & (~Q(email="") | Q(Exists(identities)))
 
 
 @transaction.atomic

@@ -234,7 +234,7 @@ class TestForgetOld:
         ("channel", "state", "days", "is_kept"),
         [
             (Channel.MAIL, "sent", 29, True), (Channel.MAIL, "sent", 31, False),
-            (Channel.MAIL, "failed", 31, False), (Channel.MAIL, "waiting", 31, True),
+            (Channel.MAIL, "failed", 31, True), (Channel.MAIL, "failed", 366, False), (Channel.MAIL, "waiting", 366, True),
             (Channel.INBOX, "sent", 364, True), (Channel.INBOX, "sent", 366, False),
         ],
     )  # fmt: skip
