@@ -62,7 +62,7 @@ class Mail:
             raise Unreachable(f"a setting of mails cannot be used ({type(error).__name__})") from None
         except (smtplib.SMTPException, OSError) as error:
             self.close()
-            raise _of(error) from error
+            raise Unreachable(_said(error)) from error
 
     def close(self) -> None:
         """Leave the server, whatever state the connection is in."""
@@ -125,12 +125,19 @@ def _of(error: smtplib.SMTPException | OSError) -> Refused | NotNow | Unreachabl
         is_about_us = _words(said).startswith("5.7.")
     elif isinstance(error, smtplib.SMTPDataError) or _is_too_big(error):
         code, said = error.smtp_code, error.smtp_error
+    elif isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
+        # It answered before: it may be this mail, which it may even have taken. If not, the next cannot be begun.
+        return NotNow(_said(error))
     else:
-        return Unreachable(str(error) or type(error).__name__)
+        return Unreachable(_said(error))
     text = f"{code} {_words(said)}"
     if code == CLOSING:
         return Unreachable(text)
     return Refused(text) if code >= 500 and not is_about_us else NotNow(text)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _is_too_big(error: smtplib.SMTPException | OSError) -> TypeGuard[smtplib.SMTPSenderRefused]:

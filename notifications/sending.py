@@ -69,10 +69,12 @@ def _send(channel: str, sender: Sender, until: float) -> int:
             try:
                 sender.send(batch)
             except Unreachable as error:
-                _held(batch).update(
-                    attempts=F("attempts") - 1, error=str(error)[:500], lease_holder=None, lease_until=None
-                )
                 _pause(channel)
+                # After the others: it may be this one alone after all.
+                _held(batch).update(
+                    attempts=F("attempts") - 1, error=str(error)[:500], lease_holder=None, lease_until=None,
+                    due_at=Now() + PAUSE + timedelta(seconds=1),
+                )  # fmt: skip
                 logger.error("messages cannot be sent", channel=channel, error=str(error))  # noqa: TRY400
                 break
             except (Refused, NotNow) as error:

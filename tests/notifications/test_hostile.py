@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from django.utils import timezone
 from pytest_django import Settings
 
 from notifications import sending
@@ -131,3 +133,39 @@ def test_mail_that_is_too_big_holds_up_nobody(cast: Cast, mails: MailServer, set
     finally:
         server.stop()
     assert (again(big).state, again(other).state) == ("failed", "sent")
+
+
+def test_mail_at_which_the_server_hangs_up_is_tried_a_few_times_and_holds_up_nobody(
+    cast: Cast, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been taken: whatever goes on for ever would fill a mailbox."""
+    take = mails.handle_DATA
+
+    async def hang_up(server: SMTP, session: Session, envelope: Envelope) -> str:
+        answer = await take(server, session, envelope)
+        if cast.nils.email in envelope.rcpt_tos:
+            assert server.transport is not None
+            server.transport.close()
+        return answer
+
+    monkeypatch.setattr(mails, "handle_DATA", hang_up)
+    first, other = write(cast.nils, due_at=timezone.now() - timedelta(seconds=1)), write(cast.paula)
+    sending.send_due()
+    assert again(other).state == "sent"
+    for _try in range(20):
+        let_time_pass(days=2)
+        sending.send_due()
+    assert again(first).state == "failed"
+    assert len(mails.to(cast.nils.email)) == len(sending.AGAIN_AFTER) + 1
+
+
+def test_mail_at_which_the_server_says_that_it_closes_comes_after_the_others(
+    cast: Cast, mails: MailServer
+) -> None:
+    mails.on_recipient = lambda address: "421 closing" if address == cast.nils.email else "250 OK"
+    write(cast.nils, due_at=timezone.now() - timedelta(seconds=1))
+    others = [write(person) for person in (cast.paula, cast.eda, cast.otto)]
+    for _try in range(2):
+        sending.send_due()
+        let_time_pass(minutes=1, seconds=5)
+    assert [again(other).state for other in others] == ["sent"] * 3
