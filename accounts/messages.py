@@ -189,7 +189,8 @@ def _tell_about_account(
 ) -> None:
     known = everywhere(person)
     to_all = Recipient(known.person_id, {*known.addresses, also})
-    tell(Message(Kind.ACCOUNT, subject, text, reverse("profile"), by=by.pk if by else None), [to_all])
+    link = reverse("profile") if person.is_active else ""  # who is kept out cannot open it
+    tell(Message(Kind.ACCOUNT, subject, text, link, by=by.pk if by else None), [to_all])
 
 
 def _tell_operators(subject: str, *, by: User, about: User) -> None:

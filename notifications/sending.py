@@ -64,6 +64,9 @@ def send_due() -> int:
 
 def _send(channel: str, sender: Sender, until: float) -> int:
     sent = 0
+    # One at a time: a server that answers slowly must not hold every process that could end somebody's rights.
+    if Delivery.objects.filter(channel=channel, lease_until__gt=Now()).exists():
+        return sent
     try:
         while time.monotonic() < until and (batch := _take(channel)):
             try:

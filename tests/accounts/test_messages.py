@@ -169,6 +169,7 @@ class TestSuspension:
         (message,) = told(cast.otto)
         assert message.subject == "Your account is suspended"
         assert "Your key was published." in message.text
+        assert message.link == ""  # they could not open it
         assert f"{timezone.localtime(until):%B %Y}" in message.text
 
     def test_its_end_is_told(self, cast: Cast) -> None:

@@ -234,7 +234,8 @@ class TestForgetOld:
         ("channel", "state", "days", "is_kept"),
         [
             (Channel.MAIL, "sent", 29, True), (Channel.MAIL, "sent", 31, False),
-            (Channel.MAIL, "failed", 31, True), (Channel.MAIL, "failed", 366, False), (Channel.MAIL, "waiting", 366, True),
+            (Channel.MAIL, "failed", 31, True), (Channel.MAIL, "failed", 366, False),
+            (Channel.MAIL, "waiting", 366, True),
             (Channel.INBOX, "sent", 364, True), (Channel.INBOX, "sent", 366, False),
         ],
     )  # fmt: skip
@@ -246,3 +247,13 @@ class TestForgetOld:
         Delivery.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(days=days))
         assert sending.forget_old() == (0 if is_kept else 1)
         assert Delivery.objects.filter(pk=row.pk).exists() == is_kept
+
+
+def test_one_worker_at_a_time_waits_for_a_server(cast: Cast, mails: MailServer) -> None:
+    """The others could end somebody's rights meanwhile."""
+    held, waits = write(cast.nils), write(cast.paula)
+    Delivery.objects.filter(pk=held.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
+    assert sending.send_due() == 0
+    assert again(waits).attempts == 0
+    let_time_pass(minutes=2)
+    assert sending.send_due() == 2

@@ -157,6 +157,7 @@ class TestSuspension:
     def test_once_lifted_the_new_warning_reaches_them(self, cast: Cast) -> None:
         away(cast.otto, 106)
         assert dormancy.warn_and_suspend() == (1, 0)
+        Delivery.objects.filter(channel=Channel.MAIL).update(state="sent")
         User.objects.filter(pk=cast.otto.pk).update(warned_at=timezone.now() - timedelta(days=11))
         assert dormancy.warn_and_suspend() == (0, 1)
         suspensions.lift(person=cast.otto, by=cast.olga)
