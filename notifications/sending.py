@@ -26,7 +26,7 @@ from notifications.models import Channel, Delivery, DeliveryQuerySet
 logger = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=2)
-"""So long whoever sends something has it to themselves; more than two waits for a server (MAIL_TIMEOUT)."""
+"""So long whoever sends something has it to themselves: longer than a mail takes (EMAIL_TIMEOUT for each answer)."""
 AGAIN_AFTER = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4),
     timedelta(hours=12), timedelta(hours=24), timedelta(hours=24),
