@@ -36,7 +36,7 @@ def everywhere(person: User) -> Recipient:
 
 def to_operators(*, but: User | None = None) -> list[Recipient]:
     """Return everybody who runs the platform as recipients, but for the one who knows already."""
-    found = User.objects.filter(is_superuser=True, is_active=True)
+    found = User.objects.operators()
     return to(found.exclude(pk=but.pk) if but else found)
 
 
@@ -115,17 +115,15 @@ def second_factor_changed(person: User, *, is_added: bool) -> None:
     _tell_about_account(person, subject, text)
 
 
-def level_set(person: User, *, by: User) -> None:
-    """Tell somebody what they are now, and the operators who is of level admin now."""
-    level = str(Level(person.level).label)
-    text = _("%(by)s set your level. It counts at once.") % {"by": by}
-    _tell_about_account(person, _("You are of level %(level)s now") % {"level": level}, text, by=by)
+def level_set(person: User, *, by: User, was_asked_for: bool) -> None:
+    """Tell the operators who is of level admin now, and the person what they are; not if they asked for it: then they
+    are told of the answer."""
+    if not was_asked_for:
+        subject = _("You are of level %(level)s now") % {"level": Level(person.level).label}
+        text = _("%(by)s set your level. It counts at once.") % {"by": by}
+        _tell_about_account(person, subject, text, by=by)
     if person.level == Level.ADMIN:
-        _tell_operators(
-            _("%(person)s is of level admin now") % {"person": person},
-            by=by,
-            about=person,
-        )
+        _tell_operators(_("%(person)s is of level admin now") % {"person": person}, by=by, about=person)
 
 
 def operator_set(person: User, *, by: User) -> None:

@@ -44,6 +44,10 @@ class Level(models.TextChoices):
 class PersonManager(BaseUserManager["User"]):
     """People are made by `accounts.actions.people`; there are no passwords to set here."""
 
+    def operators(self) -> models.QuerySet[User]:
+        """Return everybody who runs the platform now."""
+        return self.filter(is_superuser=True, is_active=True)
+
 
 class User(AbstractBaseUser):
     """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over

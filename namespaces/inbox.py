@@ -83,7 +83,7 @@ def who_may_vouch(namespace: Namespace) -> list[User]:
     vouching = Q(level=Level.ADMIN) | Q(is_superuser=True)
     admins = effective_admins().filter(namespace=namespace).values("person")
     able = User.objects.filter(vouching, is_active=True, pk__in=admins).order_by("name", "pk")
-    return list(able) or list(User.objects.filter(is_active=True, is_superuser=True).order_by("name", "pk"))
+    return list(able) or list(User.objects.operators().order_by("name", "pk"))
 
 
 def effective_admins() -> QuerySet[Membership]:
@@ -95,7 +95,7 @@ def effective_admins() -> QuerySet[Membership]:
 def deciders(request: Request) -> list[User]:
     """Return who is told that this request waits for them: the namespace's admins, of a guest those who may vouch;
     else the operators."""
-    operators = User.objects.filter(is_active=True, is_superuser=True)
+    operators = User.objects.operators()
     if request.namespace is None:
         found = list(operators)
     elif request.person.is_guest:

@@ -26,7 +26,9 @@ class Way(models.TextChoices):
 ALWAYS_AT_ONCE = frozenset({Kind.ACCOUNT, Kind.OPERATION})
 """Nobody chooses about these: who steals a login would turn off first what tells of it."""
 
-DEFAULT = {Kind.MEMBERS: Way.DAILY}
-"""How a kind comes to who has not chosen, where that is not at once."""
+_DAILY = frozenset({Kind.MEMBERS})
 
-FOR_OPERATORS = frozenset({Kind.OPERATION})
+
+def default_way(kind: Kind) -> Way:
+    """Return how mails of a kind come to who has not chosen."""
+    return Way.DAILY if kind in _DAILY else Way.AT_ONCE

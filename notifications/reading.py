@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Subquery
 from django.db.models.functions import Now
 
-from notifications.kinds import ALWAYS_AT_ONCE, DEFAULT, Kind, Way
+from notifications.kinds import ALWAYS_AT_ONCE, Kind, Way, default_way
 from notifications.models import Choice, Delivery, DeliveryQuerySet
 
 
@@ -37,11 +37,7 @@ def see(person_id: Any, *, until: Delivery) -> int:
 def ways(person_id: Any) -> dict[Kind, Way]:
     """Return how mails of each kind that can be chosen about come to somebody."""
     chosen = dict(Choice.objects.filter(person=person_id).values_list("kind", "way"))
-    return {
-        kind: Way(chosen.get(kind, DEFAULT.get(kind, Way.AT_ONCE)))
-        for kind in Kind
-        if kind not in ALWAYS_AT_ONCE
-    }
+    return {kind: Way(chosen.get(kind, default_way(kind))) for kind in Kind if kind not in ALWAYS_AT_ONCE}
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 
-from notifications.kinds import ALWAYS_AT_ONCE, DEFAULT, Kind, Way
+from notifications.kinds import ALWAYS_AT_ONCE, Kind, Way, default_way
 from notifications.models import Channel, Choice, Delivery
 from notifications.tasks import knock
 
@@ -66,17 +66,21 @@ def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
     ways = ways_of([recipient.person_id for recipient in recipients], message.kind)
     rows = [row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])]
     Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-    is_waiting = any(row.channel == Channel.MAIL and not row.is_digest for row in rows)
-    if is_waiting and not any(
-        call is knock for _ids, call, _robust in transaction.get_connection().run_on_commit
-    ):
+    if any(row.channel == Channel.MAIL and not row.is_digest for row in rows):
+        _knock_once()
+
+
+def _knock_once() -> None:
+    """Call the workers after the commit, once for all that the transaction tells: each knock costs half a second where
+    the broker is away."""
+    calls = [call for _ids, call, _robust in transaction.get_connection().run_on_commit]
+    if knock not in calls:
         transaction.on_commit(knock, robust=True)
 
 
 def ways_of(people: Sequence[Any], kind: Kind) -> dict[Any, Way]:
     """Return how mails of a kind come to each of these people, in one query at most."""
-    default = DEFAULT.get(kind, Way.AT_ONCE)
-    ways = dict.fromkeys(people, default)
+    ways = dict.fromkeys(people, default_way(kind))
     if kind not in ALWAYS_AT_ONCE:
         chosen = Choice.objects.filter(person__in=people, kind=kind).values_list("person_id", "way")
         ways |= {person: Way(way) for person, way in chosen}

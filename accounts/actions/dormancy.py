@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -22,11 +21,8 @@ from accounts.errors import StateConflict
 from accounts.models import Identity, User
 from notifications.models import Channel, Delivery
 
-logger = structlog.get_logger(__name__)
-
 MOST_AT_ONCE = 200
-"""So many at most in one look: the first after this was switched on would otherwise be one long transaction each."""
-
+"""So many at most in one look: the first after this was switched on would otherwise take longer than a task may."""
 
 LAST_AT = Coalesce("last_seen_at", "created_at")
 """The moment from which somebody's days away are counted."""
@@ -57,7 +53,8 @@ def _warn() -> int:
             # Somebody else may have been here, or the person.
             if not unwarned.order_by().filter(pk=person.pk).update(warned_at=Now()):
                 continue
-            day = max(_last_at(person) + timedelta(days=settings.DORMANT_DAYS), _after_warning())
+            after_warning = timezone.now() + timedelta(days=settings.DORMANT_WARNING_DAYS)
+            day = max(_last_at(person) + timedelta(days=settings.DORMANT_DAYS), after_warning)
             messages.dormant(person, seen_at=_last_at(person), day=day)
         warned += 1
     return warned
@@ -65,10 +62,6 @@ def _warn() -> int:
 
 def _last_at(person: User) -> datetime:
     return person.last_seen_at or person.created_at
-
-
-def _after_warning() -> datetime:
-    return timezone.now() + timedelta(days=settings.DORMANT_WARNING_DAYS)
 
 
 def _suspend() -> int:

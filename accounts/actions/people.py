@@ -102,7 +102,8 @@ def vouch(*, person: User, by: User, request_id: UUID | None = None) -> User:
         _note(LevelChange.Act.VOUCHED, person, (Level.GUEST, Level.USER), by=by, request_id=request_id)
         person.refresh_from_db()
         person_changed.send(sender=User, person=person, by=by)
-        messages.vouched_for(person, by=by)
+        if request_id is None:  # else they are told that what they asked for was approved
+            messages.vouched_for(person, by=by)
     return person
 
 
@@ -126,13 +127,13 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     person.refresh_from_db()
     _note(LevelChange.Act.SET, person, (Level(before.level), Level(level)), by=by, request_id=request_id)
     person_changed.send(sender=User, person=person, by=by)
-    messages.level_set(person, by=by)
+    messages.level_set(person, by=by, was_asked_for=request_id is not None)
     return person
 
 
 def other_operators(person: User) -> QuerySet[User]:
     """Return who runs the platform besides this person, but for one who was made to break the glass."""
-    return User.objects.filter(is_superuser=True, is_active=True, break_glass=None).exclude(pk=person.pk)
+    return User.objects.operators().filter(break_glass=None).exclude(pk=person.pk)
 
 
 def keep_an_operator(*, without: User, by: User) -> None:

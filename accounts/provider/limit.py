@@ -1,4 +1,7 @@
-"""How often one address may begin a login, or come back from one."""
+"""How often one address may begin a login, or come back from one.
+
+Not by allauth's limits, which count no GET, and answer "too many" to everybody while their cache is away.
+"""
 
 from __future__ import annotations
 

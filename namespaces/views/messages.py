@@ -10,7 +10,6 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.guards import KnownRequest, login_needed
@@ -85,13 +84,8 @@ def again(request: KnownRequest, delivery_id: UUID) -> HttpResponse:
 def _messages(request: KnownRequest, form: MailsForm) -> HttpResponse:
     given = {"after": "", "before": ""} | parameters.read(request.GET, _PARAMETERS)
     shown = keyset.page(reading.told(request.user.pk).order_by(), _NEWEST, PAGE_SIZE, **given)
-    unseen = reading.unseen(request.user.pk)
     context = {
         "shown": shown,
-        "newest": reading.told(request.user.pk).first() if unseen else None,
-        "lead": ngettext("%(number)d not seen", "%(number)d not seen", unseen) % {"number": unseen}
-        if unseen
-        else "",
         "form": form,
         "has_mail": bool(settings.MAIL_FROM),
         "shows_failing": is_operator(request.user),

@@ -31,6 +31,8 @@ from namespaces.models import (  # noqa: E402
     Visibility,
 )
 from namespaces.sweeping import due  # noqa: E402
+from notifications.kinds import Kind  # noqa: E402
+from notifications.models import Channel, Delivery  # noqa: E402
 
 T = TypeVar("T")
 
@@ -53,6 +55,15 @@ def person(subject: str) -> str:
 def identity(subject: str) -> str:
     """Return the id of an identity."""
     return str(Identity.objects.get(subject=subject).pk)
+
+
+def fail_mail(subject: str, error: str) -> None:
+    """Let a mail to somebody have been given up."""
+    to = _person(subject)
+    Delivery.objects.create(
+        event="given up", kind=Kind.ACCOUNT, channel=Channel.MAIL, person=to, address=to.email, state="failed",
+        subject="You are of level user now", error=error, attempts=1, tried_at=timezone.now(),
+    )  # fmt: skip
 
 
 def ask_to_merge(kept: str, other: str) -> str:
@@ -199,7 +210,7 @@ def _namespace(name: str) -> Namespace:
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
     *(membership, request),
-    *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator),
+    *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator, fail_mail),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

@@ -259,6 +259,7 @@ def paint(stack: Stack) -> Scenery:
     go_astray(stack)
     reason = "Their laptop was stolen, with a session open on it."
     rows.run(stack, "suspend", SAMI.subject, OLGA.subject, reason)
+    rows.run(stack, "fail_mail", BEN.subject, f"550 5.1.1 <{BEN.email}>: no such user here")
     return Scenery(
         {
             "binding": rows.run(stack, "binding", "workshop-2026"),

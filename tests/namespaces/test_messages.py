@@ -117,7 +117,11 @@ class TestAnswer:
     def test_level_that_was_asked_for_is_told(self, cast: Cast) -> None:
         request = requests.ask_for_level(level=Level.USER, reason="I work here." * 3, by=cast.ana)
         requests.approve(request=request, by=cast.paula)
-        assert "Your level is user now" in subjects(cast.ana)
+        assert subjects(cast.ana) == ["Your level is user now"]
+
+    def test_guest_who_is_let_in_is_told_once(self, cast: Cast, fire: Namespace) -> None:
+        requests.approve(request=ask(fire, cast.ana), by=cast.paula)
+        assert subjects(cast.ana) == ["You are in: avis-fire"]
 
 
 class TestMembers:

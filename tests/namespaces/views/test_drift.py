@@ -182,6 +182,7 @@ class TestList:
         self, browse: Browse, cast: Cast, fire: Namespace, hidden: Namespace
     ) -> None:
         client = browse(cast.olga)
+        client.get("/drift/")  # the first page of a process asks for more
         counts = []
         for number in (1, 6):
             for namespace in (fire, hidden):

@@ -68,6 +68,8 @@ class TestMessages:
         older = first.partition('rel="next" href="?')[2].partition('"')[0].replace("&amp;", "&")
         second = page(client, f"{MESSAGES}?{older}")
         assert second.count("News ") == 5
+        assert "Mark all as seen" in first
+        assert "Mark all as seen" not in second  # it would leave the newer ones
 
     @pytest.mark.parametrize("query", ["?after=nothing", "?before=1~2", "?page=2"])
     def test_place_that_is_none_is_refused(self, cast: Cast, login: Login, query: str) -> None:
