@@ -75,8 +75,8 @@ def test_accounts_as_applied_are_good(cluster: Inspected) -> None:
     assert wrong(findings(cluster)) == ""
 
 
-def test_the_real_cluster_is_good(control_plane: ControlPlane) -> None:
-    config = control_plane.config
+def test_the_real_cluster_is_good(sound: ControlPlane) -> None:
+    config = sound.config
     found = list(
         diagnosis.accounts(config, lambda config, account: KubeCluster(config, config.credentials[account]))
     )

@@ -24,8 +24,6 @@ from clusters.ground import Ground
 from clusters.kube import connect, connect_with_file
 from clusters.management.commands.cluster import INCOMPLETE, line
 from clusters.raw import Request, create, one
-from localcluster.processes import file_lock
-from tests.clusters import battlefield
 from tests.clusters.clusters_file import Facts
 from tests.clusters.raw_api import id_token
 from tests.conftest import ControlPlane
@@ -38,35 +36,6 @@ def clusters_file(facts: Facts, settings: Settings, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(registry, "_loaded", None)
     settings.CLUSTERS_FILE = str(facts.write())
     return facts
-
-
-@pytest.fixture
-def real(control_plane: ControlPlane, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
-    monkeypatch.setattr(registry, "_loaded", None)
-    settings.CLUSTERS_FILE = str(control_plane.layout.clusters_file)
-    settings.CLUSTER_CONNECT = "clusters.kube.connect"
-    return control_plane
-
-
-@pytest.fixture
-def unspoilt(real: ControlPlane) -> Iterator[ControlPlane]:
-    """The real cluster while no other test gives the worker too much."""
-    with file_lock(real.layout.directory / battlefield.LOCK):
-        yield real
-
-
-@pytest.fixture
-def sound(unspoilt: ControlPlane) -> Iterator[ControlPlane]:
-    """The same, from which no other test takes a role meanwhile."""
-    with RealHands(unspoilt.config, unspoilt.layout.directory).roles_in_place():
-        yield unspoilt
-
-
-@pytest.fixture
-def alone(unspoilt: ControlPlane) -> Iterator[ControlPlane]:
-    """The same, whose roles and rights only this test touches."""
-    with RealHands(unspoilt.config, unspoilt.layout.directory).alone():
-        yield unspoilt
 
 
 @pytest.fixture(scope="module")
