@@ -17,11 +17,12 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces import checks, messages  # noqa: F401, PLC0415  (models are ready only now)
-        from namespaces.actions import members, merging, requests  # noqa: PLC0415
+        from namespaces.actions import absences, members, merging, requests  # noqa: PLC0415
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
         identity_changed.connect(messages.on_identity_changed, dispatch_uid="namespaces.messages")
+        person_leaves.connect(absences.on_person_leaves, dispatch_uid="namespaces.absences")
         person_leaves.connect(members.on_person_leaves, dispatch_uid="namespaces.members")
         person_leaves.connect(requests.on_person_leaves, dispatch_uid="namespaces.requests")
         accounts_merged.connect(merging.on_accounts_merged, dispatch_uid="namespaces.merging")

@@ -19,6 +19,8 @@ from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
 from namespaces.access import Role
+from namespaces.actions.absences import LONGEST
+from namespaces.actions.absences import candidates as deputies
 from namespaces.actions.members import without_another_admin
 from namespaces.actions.namespaces import Page, PublicationEntry
 from namespaces.actions.succession import candidates
@@ -61,14 +63,16 @@ class SuspendForm(forms.Form):
         self.fields["until"].widget = forms.DateInput(format="%Y-%m-%d", attrs=attributes)
 
     def clean_until(self) -> datetime | None:
-        """Return the moment at which the day ends. Raises ValidationError for one that the calendar does not go on
-        after."""
+        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
         day: date | None = self.cleaned_data["until"]
-        if day is None:
-            return None
-        if day > date.max - timedelta(days=2):
-            raise ValidationError(_("Give a day that is nearer."))
-        return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
+        return None if day is None else end_of(day)
+
+
+def end_of(day: date) -> datetime:
+    """Return the moment at which a day ends. Raises ValidationError for one that the calendar does not go on after."""
+    if day > date.max - timedelta(days=2):
+        raise ValidationError(_("Give a day that is nearer."))
+    return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
 
 
 class PersonField(forms.ModelChoiceField):
@@ -82,8 +86,8 @@ class PersonField(forms.ModelChoiceField):
             raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from error
 
 
-class SuccessorField(PersonField):
-    """Who takes over a namespace. Names may be alike, so the institution stands with them."""
+class MemberField(PersonField):
+    """One of the members of namespaces. Names may be alike, so the institution stands with them."""
 
     def label_from_instance(self, person: User) -> str:
         """Return name and institution."""
@@ -97,7 +101,7 @@ class SuccessorsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.orphans = without_another_admin(person)
         for namespace in self.orphans:
-            self.fields[self._name(namespace)] = SuccessorField(
+            self.fields[self._name(namespace)] = MemberField(
                 label=_("Who takes over %(namespace)s") % {"namespace": namespace},
                 queryset=candidates(namespace, instead_of=person, by=by),
                 empty_label=_("Choose a person"),
@@ -113,6 +117,40 @@ class SuccessorsForm(forms.Form):
     @staticmethod
     def _name(namespace: Namespace) -> str:
         return f"successor_{namespace.pk.hex}"
+
+
+class AbsenceForm(forms.Form):
+    """Who decides while somebody is away, and until when."""
+
+    deputy = MemberField(
+        label=gettext_lazy("Who decides for you"),
+        queryset=User.objects.none(),
+        empty_label=gettext_lazy("Choose a person"),
+        help_text=gettext_lazy("Admins and editors of your namespaces."),
+        error_messages={
+            "required": gettext_lazy("Choose a person."),
+            "invalid_choice": gettext_lazy("This person cannot decide for you. Choose again."),
+        },
+    )
+    until = forms.DateField(
+        label=gettext_lazy("Until the end of"),
+        input_formats=["%Y-%m-%d"],
+        error_messages={
+            "required": gettext_lazy("Give the last day."),
+            "invalid": gettext_lazy("Give a day, such as 2027-02-24."),
+        },
+    )
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["deputy"].queryset = deputies(by)  # type: ignore[attr-defined]
+        today = timezone.localdate()
+        attributes = {"type": "date", "min": str(today), "max": str(today + LONGEST)}
+        self.fields["until"].widget = forms.DateInput(format="%Y-%m-%d", attrs=attributes)
+
+    def clean_until(self) -> datetime:
+        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
+        return end_of(self.cleaned_data["until"])
 
 
 class DeletionForm(forms.Form):

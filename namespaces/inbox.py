@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.actions import dormancy
 from accounts.models import Level, User
 from accounts.policy import may_vouch
-from namespaces.access import Role
-from namespaces.models import Membership, Namespace, Request, RequestQuerySet
-from namespaces.policy import visible_namespaces
+from namespaces.models import Absence, Membership, Namespace, Request, RequestQuerySet, Rung
+from namespaces.policy import DEPUTY_ROLES, kept_for_others, may_decide, visible_namespaces
+
+VOUCHING = Q(person__level=Level.ADMIN) | Q(person__is_superuser=True)
+"""Of a membership: whoever holds it may vouch for a guest."""
 
 _PARTIES = ("namespace__cluster", "person", "decided_by")
 
@@ -18,17 +22,21 @@ _PARTIES = ("namespace__cluster", "person", "decided_by")
 def to_decide(person: User) -> RequestQuerySet:
     """Return the pending requests that wait for this person, oldest first.
 
-    Those of the namespaces they are an admin of; for an operator also those that no admin of the namespace can
-    approve: a guest asks and none of the admins may vouch. Guests who ask to become users wait for everybody who may
-    vouch, users who ask for level admin for the operators.
+    Those of the namespaces they are an admin of, or the deputy of an absent one; for an operator also those that
+    climbed up to the operators, and those that no admin of the namespace can answer: none has logged in for long, or a
+    guest asks and none may vouch. Guests who ask to become users wait for everybody who may vouch, users who ask for
+    level admin for the operators.
     """
     pending = _pending_for_others(person)
     mine = Q(namespace__in=_own_admin_memberships(person).values("namespace"))
+    mine |= Q(namespace__in=kept_for_others(person).values("namespace"), role__in=DEPUTY_ROLES)
     if may_vouch(person):
         mine |= Q(kind=Request.Kind.PROMOTION, level=Level.USER)
     if person.is_operator:
         mine |= Q(kind=Request.Kind.PROMOTION)
-        mine |= Q(kind=Request.Kind.JOIN, person__level=Level.GUEST) & ~Q(_has_admin_who_vouches())
+        mine |= Q(rung=Rung.OPERATORS)
+        mine |= Q(kind=Request.Kind.JOIN) & ~Q(_has_living_admin())
+        mine |= Q(kind=Request.Kind.JOIN, person__level=Level.GUEST) & ~Q(_has_living_admin(VOUCHING))
     return pending.filter(mine)
 
 
@@ -80,30 +88,62 @@ def with_admins(requests: Sequence[Request], reader: User) -> list[tuple[Request
 
 def who_may_vouch(namespace: Namespace) -> list[User]:
     """Return who can approve a guest's request: the namespace's admins who may vouch, else the operators."""
-    vouching = Q(level=Level.ADMIN) | Q(is_superuser=True)
-    admins = effective_admins().filter(namespace=namespace).values("person")
-    able = User.objects.filter(vouching, is_active=True, pk__in=admins).order_by("name", "pk")
-    return list(able) or list(User.objects.operators().order_by("name", "pk"))
+    able = effective_admins().filter(VOUCHING, namespace=namespace).order_by("person__name", "person")
+    return [membership.person for membership in able] or list(User.objects.operators().order_by("name", "pk"))
 
 
 def effective_admins() -> QuerySet[Membership]:
-    """Return the memberships of admins who count: not of guests, and of nobody who is kept out."""
-    current = Membership.objects.current().filter(role=Role.ADMIN, person__is_active=True)
-    return current.exclude(person__level=Level.GUEST).select_related("person")
+    """Return the memberships of admins who count, with the people."""
+    return Membership.objects.admins().select_related("person")
+
+
+def living_admins() -> QuerySet[Membership]:
+    """Return the memberships of admins who count and who have logged in not too long ago to answer anybody."""
+    return effective_admins().exclude(person__in=dormancy.dormant(settings.DORMANT_DAYS))
 
 
 def deciders(request: Request) -> list[User]:
-    """Return who is told that this request waits for them: the namespace's admins, of a guest those who may vouch;
-    else the operators."""
-    operators = User.objects.operators()
+    """Return who is told that this request waits for them: the namespace's admins, of a guest those who may vouch, and
+    the deputies of who is away; the operators where none of the admins lives, or it has climbed up to them."""
+    admins: list[User] = []
+    if request.namespace is not None:
+        able = VOUCHING if request.person.is_guest else Q()
+        living = living_admins().filter(able, namespace=request.namespace)
+        admins = [membership.person for membership in living]
+    found = {person.pk: person for person in (*admins, *deputies(request))}
+    if not admins or request.rung == Rung.OPERATORS:
+        found |= {person.pk: person for person in User.objects.operators()}
+    return [person for person in found.values() if person.pk != request.person_id]
+
+
+def admins_and_pi(request: Request) -> list[User]:
+    """Return who is reminded when those with whom it lies do not answer: all admins who count, whoever of the members
+    has the name of the PI, and those with whom it lies."""
+    found = {person.pk: person for person in deciders(request)}
+    if request.namespace is not None:
+        all_admins = effective_admins().filter(namespace=request.namespace)
+        found |= {membership.person_id: membership.person for membership in all_admins}
+        if request.namespace.pi_name:
+            members = Membership.objects.current().filter(namespace=request.namespace, person__is_active=True)
+            named = members.filter(person__name__iexact=request.namespace.pi_name).select_related("person")
+            found |= {membership.person_id: membership.person for membership in named}
+    return [person for person in found.values() if person.pk != request.person_id]
+
+
+def absences(namespace: Namespace) -> QuerySet[Absence]:
+    """Return which admins of a namespace are away, and who decides for them."""
+    away = Absence.objects.current().filter(
+        person__in=effective_admins().filter(namespace=namespace).values("person")
+    )
+    return away.select_related("person", "deputy").order_by("person__name", "pk")
+
+
+def deputies(request: Request) -> list[User]:
+    """Return who decides this request in the place of an admin who is away."""
     if request.namespace is None:
-        found = list(operators)
-    elif request.person.is_guest:
-        found = who_may_vouch(request.namespace)
-    else:
-        admins = effective_admins().filter(namespace=request.namespace)
-        found = [membership.person for membership in admins] or list(operators)
-    return [person for person in found if person.pk != request.person_id]
+        return []
+    found = [absence.deputy for absence in absences(request.namespace)]
+    return [person for person in found if may_decide(person, request)]
 
 
 def _pending_for_others(person: User) -> RequestQuerySet:
@@ -115,6 +155,5 @@ def _own_admin_memberships(person: User) -> QuerySet[Membership]:
     return effective_admins().filter(person=person)
 
 
-def _has_admin_who_vouches() -> Exists:
-    able = Q(person__level=Level.ADMIN) | Q(person__is_superuser=True)
-    return Exists(effective_admins().filter(able, namespace=OuterRef("namespace")))
+def _has_living_admin(able: Q | None = None) -> Exists:
+    return Exists(living_admins().filter(able or Q(), namespace=OuterRef("namespace")))

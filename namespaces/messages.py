@@ -6,14 +6,16 @@ import uuid
 from collections import defaultdict
 
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from accounts.messages import to
+from accounts.messages import to, to_operators
 from accounts.models import Identity, User
-from namespaces import access, inbox
-from namespaces.models import Membership, Namespace, Request
+from namespaces import access, inbox, waiting
+from namespaces.models import Absence, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
-from notifications.telling import Message, tell
+from notifications.telling import Message, Recipient, tell
 
 
 def request_made(request: Request) -> None:
@@ -31,7 +33,7 @@ def request_made(request: Request) -> None:
 
 def request_decided(request: Request) -> None:
     """Tell who asked that somebody said yes or no, with the note."""
-    what = {"what": request.namespace or request.get_level_display()}
+    what = {"what": _what(request)}
     if request.state == Request.State.APPROVED:
         subject = _("You are in: %(what)s") if request.namespace else _("Your level is %(what)s now")
     else:
@@ -41,6 +43,81 @@ def request_decided(request: Request) -> None:
         text += f"\n\n{request.note}"
     link, by = request.get_absolute_url(), request.decided_by_id
     tell(Message(Kind.ANSWERS, subject % what, text, link, by=by), to([request.person]))
+
+
+def request_waits(request: Request) -> None:
+    """Remind whoever this request lies with now, as far as it has climbed."""
+    if request.rung == Rung.OPERATORS:
+        recipients, why = (
+            to_operators(),
+            _("Nobody has answered for %(days)d working days, so it lies with you as well."),
+        )
+    elif request.rung == Rung.ADMINS:
+        recipients, why = (
+            to(inbox.admins_and_pi(request)),
+            _("Nobody has answered for %(days)d working days."),
+        )
+    else:
+        recipients, why = to(inbox.deciders(request)), _("It has been waiting for %(days)d working days.")
+    days = {"days": waiting.WORKING_DAYS[Rung(request.rung)]}
+    _remind(request, recipients, why % days, event=f"request {request.pk} rung {request.rung}")
+
+
+def asker_reminds(request: Request) -> None:
+    """Remind whoever this request lies with because who asked wishes it."""
+    _remind(request, to(inbox.deciders(request)), _("Who asked reminds you of it."))
+
+
+def _remind(request: Request, recipients: list[Recipient], why: str, *, event: str = "") -> None:
+    text = _("%(why)s If nobody decides, it is over on %(day)s.") % {
+        "why": why, "day": date_format(localtime(request.expires_at), "j F Y"),
+    }  # fmt: skip
+    message = Message(
+        Kind.REQUESTS, _waiting(request), text, request.get_absolute_url(), about=request.person_id
+    )
+    others = [recipient for recipient in recipients if recipient.person_id != request.person_id]
+    tell(message, others, event=event)
+
+
+def _waiting(request: Request) -> str:
+    names = {"person": request.person, "namespace": request.namespace}
+    if request.namespace is None:
+        return _("Still waiting: %(person)s asks for level %(level)s") % {
+            **names, "level": request.get_level_display(),
+        }  # fmt: skip
+    return _("Still waiting: %(person)s asks to join %(namespace)s") % names
+
+
+def request_expired(request: Request) -> None:
+    """Tell who asked that nobody has answered in time."""
+    subject = _("Nobody answered your request: %(what)s") % {"what": _what(request)}
+    text = _(
+        "It was made %(days)d days ago, and is over. We are sorry. You can ask again, or ask the operators what to do."
+    ) % {"days": Request.EXPIRES_AFTER.days}
+    tell(Message(Kind.ANSWERS, subject, text, request.get_absolute_url()), to([request.person]))
+
+
+def request_reopened(request: Request, by: User) -> None:
+    """Tell who asked that a decision was taken back, and that their request waits again."""
+    subject = _("The decision on your request was taken back: %(what)s") % {"what": _what(request)}
+    text = _("%(by)s took it back. Your request waits for a decision again.") % {"by": by}
+    tell(Message(Kind.ANSWERS, subject, text, request.get_absolute_url(), by=by.pk), to([request.person]))
+
+
+def _what(request: Request) -> str:
+    return str(request.namespace or request.get_level_display())
+
+
+def deputy_named(absence: Absence) -> None:
+    """Tell somebody that they decide requests for an admin who is away."""
+    names = {"person": absence.person, "day": date_format(localtime(absence.last_day), "j F Y")}
+    subject = _("You decide requests for %(person)s, who is away") % names
+    text = (
+        _("Until the end of %(day)s you can answer who asks to join their namespaces that you work in.")
+        % names
+    )
+    message = Message(Kind.REQUESTS, subject, text, reverse("requests"), by=absence.person_id)
+    tell(message, to([absence.deputy]))
 
 
 def member_added(membership: Membership, by: User) -> None:

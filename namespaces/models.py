@@ -8,7 +8,7 @@ them. Membership rows are never deleted: an ended one is the tombstone that allo
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models.functions import Now
@@ -154,6 +154,11 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Memberships that have not ended."""
         return self.filter(ended_at__isnull=True)
 
+    def admins(self) -> MembershipQuerySet:
+        """Memberships of admins who count: not of guests, and of nobody who is kept out."""
+        counting = self.current().filter(role=Role.ADMIN, person__is_active=True)
+        return counting.exclude(person__level=Level.GUEST)
+
 
 class Membership(models.Model):
     """A person has a role in a namespace. Ended rows stay: they say that a revocation was decided."""
@@ -194,6 +199,15 @@ class RequestQuerySet(models.QuerySet["Request"]):
         return self.filter(state=Request.State.PENDING, created_at__lte=Now() - EXPIRES_AFTER)
 
 
+class Rung(models.IntegerChoices):
+    """How far a request that nobody answers has climbed: who was reminded of it last."""
+
+    NONE = 0, _("nobody was reminded yet")
+    DECIDERS = 1, _("those with whom it lies were reminded")
+    ADMINS = 2, _("all admins and the PI were reminded")
+    OPERATORS = 3, _("it lies with the operators as well")
+
+
 class Request(models.Model):
     """A wish that somebody else decides. It carries what it was about and how it ended.
 
@@ -229,6 +243,8 @@ class Request(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(max_length=2000, blank=True)
+    rung = models.PositiveSmallIntegerField(choices=Rung, default=Rung.NONE, db_default=0)
+    reminded_at = models.DateTimeField(null=True, blank=True)
 
     objects = RequestQuerySet.as_manager()
 
@@ -312,6 +328,45 @@ def is_open(prefix: str = "") -> models.Q:
             f"{prefix}created_at__gt": Now() - EXPIRES_AFTER,
         }
     )
+
+
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def current(self) -> AbsenceQuerySet:
+        """Absences that last, by the clock of the database."""
+        return self.filter(ended_at__isnull=True, until__gt=Now())
+
+
+class Absence(models.Model):
+    """Somebody is away until a moment, and a deputy decides the requests that wait for them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="absences")
+    deputy = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    until = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AbsenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person",),
+                condition=models.Q(ended_at__isnull=True),
+                name="namespaces_absence_one_current",
+            ),
+            models.CheckConstraint(
+                name="namespaces_absence_deputy", condition=~models.Q(person=models.F("deputy"))
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.deputy}"
+
+    @property
+    def last_day(self) -> datetime:
+        """A moment of the last day, which `until` ends."""
+        return self.until - timedelta(microseconds=1)
 
 
 class NamespaceStatus(models.Model):

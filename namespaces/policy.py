@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import User
+from accounts.models import Level, User
 from accounts.policy import Reader, is_known, may_give_level, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
-from namespaces.models import Membership, Namespace, Request, Visibility
+from namespaces.models import Absence, Membership, Namespace, Request, Visibility
+
+DEPUTY_ROLES = (Role.VIEWER, Role.EDITOR)
+"""What the deputy of an admin who is away may let people in as: nobody gives more than they have themselves."""
 
 
 def role_of(reader: Reader, namespace: Namespace) -> Role | None:
@@ -60,12 +63,34 @@ def may_grant(by: User, role: Role, namespace: Namespace) -> bool:
 
 
 def may_decide(reader: Reader, request: Request) -> bool:
-    """Whether the reader may decide this request. Nobody decides their own; a guest's needs somebody who may vouch."""
+    """Whether the reader may decide this request, by themselves or for an admin who is away.
+
+    Nobody decides their own; a guest's needs somebody who may vouch."""
     if not isinstance(reader, User) or request.person_id == reader.pk:
         return False
     if request.namespace is None:
         return may_give_level(reader, request.person, request.level)
-    return permits(reader, Permission.DECIDE_REQUESTS, request.namespace)
+    if permits(reader, Permission.DECIDE_REQUESTS, request.namespace):
+        return True
+    return (
+        request.role in DEPUTY_ROLES and kept_for_others(reader).filter(namespace=request.namespace).exists()
+    )
+
+
+def is_admin_somewhere(person: User) -> bool:
+    """Whether requests to join wait for this person: they are an admin who counts of some namespace."""
+    return Membership.objects.admins().filter(person=person).exists()
+
+
+def kept_for_others(deputy: User) -> QuerySet[Membership]:
+    """Return the memberships by which somebody who is no admin there decides for one who is away: an editor who counts,
+    where that admin counts."""
+    away = Absence.objects.current().filter(deputy=deputy.pk).values("person")
+    theirs = Membership.objects.admins().filter(person__in=away).values("namespace")
+    own = Membership.objects.current().filter(
+        person=deputy.pk, role=Role.EDITOR, person__is_active=True, namespace__in=theirs
+    )
+    return own.exclude(person__level=Level.GUEST)
 
 
 def needs_voucher(reader: Reader, request: Request) -> bool:

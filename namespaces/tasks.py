@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import sessions
 from accounts.actions import dormancy, suspensions
-from namespaces import departures, expiry, sweeping
+from namespaces import departures, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
@@ -108,13 +108,11 @@ def anchor_clusters() -> None:
 def sweep_clusters(*, alone: bool = False) -> None:
     """Compare every cluster as a whole with what was decided, and make right what differs; `alone` without a broker.
 
-    Then, since it comes regularly, write down which requests have run out, forget sessions that have and messages of
-    long ago, and see who has not logged in for long. Nothing waits for that: whoever decides or reads one judges by the
-    clock.
+    Then, since it comes regularly, forget sessions that have run out and messages of long ago, and see who has not
+    logged in for long.
     """
     for differing in sweeping.find_differing():
         _share(differing, alone=alone)
-    expiry.expire()
     sessions.forget_expired()
     dormancy.warn_and_suspend()
     sending.forget_old()

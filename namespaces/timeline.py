@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Deletion, Identity, Level, Merge, User
 from audit.models import Event
 from namespaces.access import Role
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Absence, Membership, Namespace, Request
 
 MOST = 50
 EVERYDAY = (
@@ -53,6 +53,11 @@ WORDS: dict[str, str | Promise] = {
     "request.denied": _("request denied"),
     "request.withdrawn": _("request withdrawn"),
     "request.expired": _("request expired"),
+    "request.climbed": _("nobody answered: others were reminded"),
+    "request.reminded": _("reminded those with whom the request lies"),
+    "request.undone": _("decision taken back"),
+    "absence.begun": _("named a deputy for an absence"),
+    "absence.ended": _("absence ended early"),
     "merge.asked": _("asked for two accounts to be merged"),
     "merge.done": _("merge of two accounts approved"),
     "merge.denied": _("merge of two accounts denied"),
@@ -104,6 +109,7 @@ def _keys(person: User) -> list[str]:
         Identity.objects.filter(person=person),
         Membership.objects.filter(person=person),
         Request.objects.filter(person=person),
+        Absence.objects.filter(person=person),
         Merge.objects.filter(kept=person),
         Deletion.objects.filter(person=person),
     )

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from namespaces.views import (
+    absence,
     config,
     deletions,
     directory,
@@ -55,10 +56,14 @@ urlpatterns = [
     path("manage/create/name/", manage.name_check, name="name_check"),
     path("requests/", requests.hub, name="requests"),
     path("requests/promotion/", promotion.promotion, name="promotion"),
+    path("requests/absence/", absence.absence, name="absence"),
+    path("requests/absence/end/", absence.end, name="absence_end"),
     path("requests/<uuid:request_id>/", requests.one, name="request"),
     path("requests/<uuid:request_id>/approve/", requests.approve, name="request_approve"),
     path("requests/<uuid:request_id>/deny/", requests.deny, name="request_deny"),
     path("requests/<uuid:request_id>/withdraw/", requests.withdraw, name="request_withdraw"),
+    path("requests/<uuid:request_id>/remind/", requests.remind, name="request_remind"),
+    path("requests/<uuid:request_id>/undo/", requests.undo, name="request_undo"),
     path("config/", config.config, name="config"),
     path("config/download/", config.download, name="config_download"),
     path("profile/identities/link/", identities.link, name="identity_link"),

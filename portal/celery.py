@@ -47,8 +47,12 @@ LOOK_SECONDS, LOOK_ALONE_SECONDS = 5.0, 2.0
 MESSAGES_SECONDS = 15.0
 
 
-def _every(seconds: float, task: str, *, of: str = "namespaces", **arguments: bool) -> dict[str, Any]:
-    return {"task": f"{of}.tasks.{task}", "schedule": seconds, "kwargs": arguments}
+# How often they look for requests that nobody answers: those are counted in days.
+REQUESTS_SECONDS = 300.0
+
+
+def _every(seconds: float, task: str, *, of: str = "namespaces.tasks", **arguments: bool) -> dict[str, Any]:
+    return {"task": f"{of}.{task}", "schedule": seconds, "kwargs": arguments}
 
 
 def be_impatient(**_kwargs: object) -> None:
@@ -92,8 +96,9 @@ def _configuration() -> dict[str, object]:
             | {"options": {"queue": REVOCATIONS}},
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters"),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
+            "tend-requests": _every(REQUESTS_SECONDS, "tend_requests", of="namespaces.housekeeping"),
             # One that waited until the next is worth nothing: they do not heap up.
-            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications")
+            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications.tasks")
             | {"options": {"queue": MESSAGES, "expires": MESSAGES_SECONDS}},
         },
         # What each worker does of itself while there is no broker. Nobody tells it of a change: it looks more often.
@@ -103,7 +108,8 @@ def _configuration() -> dict[str, object]:
             ),
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters", alone=True),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
-            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications"),
+            "tend-requests": _every(REQUESTS_SECONDS, "tend_requests", of="namespaces.housekeeping"),
+            "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications.tasks"),
         },
         # What each worker does of itself while there is one, in case that no message reaches anybody.
         "attention": _every(LOOK_SECONDS, "reconcile_neglected"),
@@ -112,5 +118,6 @@ def _configuration() -> dict[str, object]:
 
 app.add_defaults(_configuration)
 app.autodiscover_tasks(["namespaces", "notifications"])
+app.autodiscover_tasks(["namespaces"], related_name="housekeeping")
 workers.install(app)
 worker_process_init.connect(be_impatient, weak=False)  # a child of a worker: what it does, its parent took

@@ -131,6 +131,25 @@ def set_level(*, person: User, level: Level, by: User, request_id: UUID | None =
     return person
 
 
+def take_level_back(*, person: User, request_id: UUID, by: User, is_needed: bool) -> None:
+    """Undo the change of level that a request led to: for the action that takes its approval back, after its checks, in
+    its transaction, with the person's row held.
+
+    Where the level did not change by it, or has changed again since, raises StateConflict if `is_needed`, or does
+    nothing. Listeners may raise StateConflict.
+    """
+    last = LevelChange.objects.filter(person=person).order_by("-id").first()
+    if last is None or last.request_id != request_id:
+        if is_needed:
+            raise StateConflict(_("The level of %(person)s has changed since.") % {"person": person})
+        return
+    User.objects.filter(pk=person.pk).update(level=last.before)
+    person.refresh_from_db()
+    levels = (Level(last.after), Level(last.before))
+    _note(LevelChange.Act.SET, person, levels, by=by, request_id=request_id)
+    person_changed.send(sender=User, person=person, by=by)
+
+
 def other_operators(person: User) -> QuerySet[User]:
     """Return who runs the platform besides this person, but for one who was made to break the glass."""
     return User.objects.operators().filter(break_glass=None).exclude(pk=person.pk)

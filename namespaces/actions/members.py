@@ -108,16 +108,25 @@ def remove(*, membership: Membership, by: User) -> Membership:
     own = membership.person_id == by.pk
     if not permits(people.as_stored(by), Permission.LEAVE if own else Permission.MANAGE_MEMBERS, namespace):
         raise NotAllowed(_("Only the admins of this namespace remove members."))
+    return end_membership(membership, by=by)
+
+
+def end_membership(membership: Membership, *, by: User) -> Membership:
+    """End a membership: for other actions, after their own checks, in their transaction, with the namespace held.
+
+    Raises StateConflict for one that has ended, and for the last admin.
+    """
     current = _current(membership)
+    own = current.person_id == by.pk
     if current.role == Role.ADMIN:
-        _keep_an_admin(namespace, without=current.person)
+        _keep_an_admin(current.namespace, without=current.person)
     current.ended_at = Now()
     current.save(update_fields=["ended_at"])
     record(
-        "member.left" if own else "member.removed", by=by, about=current, namespace_id=namespace.pk,
+        "member.left" if own else "member.removed", by=by, about=current, namespace_id=current.namespace_id,
         before={"role": current.role, "person": str(current.person_id)},
     )  # fmt: skip
-    request_reconcile(namespace.pk, lane=REVOCATIONS)
+    request_reconcile(current.namespace_id, lane=REVOCATIONS)
     if own:
         messages.member_left(current)
     else:

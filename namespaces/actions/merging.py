@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from audit.record import record
-from namespaces import access, expiry
-from namespaces.actions import requests
+from namespaces import access
+from namespaces.actions import absences, ladder, requests
 from namespaces.actions.members import lock_all
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Request
@@ -23,7 +23,7 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     memberships = list(current.order_by("namespace_id"))
     for membership in memberships:
         _hand_over(membership, kept, by)
-    expiry.expire(Request.objects.filter(person__in=(kept, emptied)))  # or one that has run out is in the way
+    ladder.expire(Request.objects.filter(person__in=(kept, emptied)))  # or one that has run out is in the way
     member_of = Membership.objects.current().filter(person=kept).values("namespace")
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)
@@ -33,6 +33,7 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     for needless in theirs.filter(doubled, state=Request.State.PENDING):
         requests.end(needless, Request.State.WITHDRAWN, "", by)
     theirs.update(person=kept)
+    absences.end_of(kept, emptied, by=by)
     request_reconcile(*(membership.namespace_id for membership in memberships), lane=REVOCATIONS)
 
 

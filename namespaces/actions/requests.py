@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -14,12 +15,14 @@ from accounts.actions import people
 from accounts.errors import NotAllowed, StateConflict, TooMany
 from accounts.models import Level, User
 from audit.record import record
-from namespaces import expiry, messages
+from namespaces import messages, waiting
 from namespaces.access import Permission, Role
-from namespaces.actions.members import grant_membership, lock
+from namespaces.actions import ladder
+from namespaces.actions.members import end_membership, grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
 from namespaces.policy import may_decide, permits
 
+UNDO_WITHIN = timedelta(days=1)
 MOST_OPEN = 10
 MOST_A_DAY = 20
 
@@ -132,11 +135,92 @@ def withdraw(*, request: Request, by: User) -> Request:
     return _decide(request, Request.State.WITHDRAWN, "", by)
 
 
+@transaction.atomic
+def remind(*, request: Request, by: User) -> None:
+    """Remind whoever one's own request lies with. Raises NotAllowed, TooMany within a day of asking or of the last
+    time, StateConflict if it is over already."""
+    if request.person_id != by.pk:
+        raise NotAllowed(_("Only who asked can remind somebody of a request."))
+    rested = Now() - waiting.REMIND_EVERY
+    due = Request.objects.open().filter(
+        Q(reminded_at__isnull=True) | Q(reminded_at__lte=rested), pk=request.pk, created_at__lte=rested
+    )
+    reminded = due.update(reminded_at=Now())
+    now = _with_people(request)
+    if not reminded:
+        if not now.is_pending:
+            raise StateConflict(_("This request is over: %(state)s.") % {"state": now.state_label})
+        moment = _moment(waiting.next_reminder(now))
+        raise TooMany(_("You can remind them once a day, again from %(moment)s on.") % {"moment": moment})
+    record("request.reminded", by=by, about=now, namespace_id=now.namespace_id or "", after=_what(now))
+    messages.asker_reminds(now)
+
+
+@transaction.atomic
+def undo(*, request: Request, by: User) -> Request:
+    """Take a yes or no back within a day: what it gave goes, and the request waits again. For who may decide it.
+
+    Raises NotAllowed, and StateConflict if it is too late, was not decided, or something else has changed since.
+    """
+    people.lock(request.person)
+    if request.namespace is not None:
+        lock(request.namespace)
+    _may_decide(request, by)
+    decided = _with_people(request)
+    young = Request.objects.filter(
+        pk=request.pk, decided_by__isnull=False, decided_at__gt=Now() - UNDO_WITHIN,
+        created_at__gt=Now() - Request.EXPIRES_AFTER, state__in=(Request.State.APPROVED, Request.State.DENIED),
+    )  # fmt: skip
+    if not young.exists():
+        raise StateConflict(_("A decision can be taken back for a day, while the request has not run out."))
+    if decided.state == Request.State.APPROVED:
+        _take_back(decided, by)
+    try:
+        with transaction.atomic():
+            young.update(state=Request.State.PENDING, decided_at=None, decided_by=None, note="")
+    except IntegrityError:
+        raise StateConflict(_("%(person)s has asked again since.") % {"person": decided.person}) from None
+    record(
+        "request.undone", by=by, about=decided, namespace_id=decided.namespace_id or "",
+        before={"state": decided.state}, after={"state": Request.State.PENDING, **_what(decided)},
+    )  # fmt: skip
+    reopened = _with_people(request)
+    messages.request_reopened(reopened, by)
+    return reopened
+
+
+def can_be_undone(request: Request, now: datetime) -> bool:
+    """Whether a page offers to take the decision back; the action judges it by the clock of the database."""
+    decided = request.state in (Request.State.APPROVED, Request.State.DENIED) and request.decided_by_id
+    return bool(decided and request.decided_at and now < request.decided_at + UNDO_WITHIN)
+
+
+def _take_back(approved: Request, by: User) -> None:
+    """Take what an approval gave: the membership, and the level if it came with it and is needed for nothing else."""
+    person = approved.person
+    if approved.namespace is not None:
+        made = Membership.objects.current().filter(
+            namespace=approved.namespace, person=person, role=approved.role,
+            created_at__gte=approved.decided_at, changed_at=F("created_at"),
+        )  # fmt: skip
+        membership = made.select_related("person", "namespace__cluster").first()
+        if membership is None:
+            raise StateConflict(_("The membership has changed since. Change it among the members."))
+        end_membership(membership, by=by)
+        if Membership.objects.current().filter(person=person).exists():
+            return
+    people.take_level_back(person=person, request_id=approved.pk, by=by, is_needed=approved.namespace is None)
+
+
+def _with_people(request: Request) -> Request:
+    return Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
+
+
 def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "") -> None:
     """Raise TooMany where somebody asks again too soon, or for too much at once."""
     own = Request.objects.filter(person=by)
-    expiry.expire(own)  # or one that has run out would be in the way
-    if pause := expiry.pause_until(by, namespace=namespace, level=level):
+    ladder.expire(own)  # or one that has run out would be in the way
+    if pause := waiting.pause_until(by, namespace=namespace, level=level):
         raise TooMany(
             _("This was denied recently. You can ask again after %(moment)s.") % {"moment": _moment(pause)}
         )
@@ -184,7 +268,7 @@ def _may_decide(request: Request, by: User) -> None:
 def _decide(request: Request, state: Request.State, note: str, by: User) -> Request:
     """Move a pending request to its end; the first of two who try at once wins, the second gets StateConflict."""
     won = end(request, state, note, by)
-    decided = Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
+    decided = _with_people(request)
     if won:
         if state != Request.State.WITHDRAWN:
             messages.request_decided(decided)

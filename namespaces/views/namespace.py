@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, drift, expiry, inbox, roster, seen_limits
+from namespaces import directory, drift, inbox, roster, seen_limits, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
@@ -82,5 +82,5 @@ def _ask(request: KnownRequest, namespace: Namespace, form: JoinForm) -> HttpRes
 
 def _join_context(reader: User, namespace: Namespace, form: JoinForm) -> dict[str, Any]:
     admins = inbox.admins_of([namespace], reader)[namespace.pk]
-    pause = None if form.is_bound else expiry.pause_until(reader, namespace=namespace)
+    pause = None if form.is_bound else waiting.pause_until(reader, namespace=namespace)
     return {"namespace": namespace, "form": form, "admins": admins, "pause": pause}

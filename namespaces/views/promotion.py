@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import Level
-from namespaces import expiry, inbox
+from namespaces import inbox, waiting
 from namespaces.actions import requests
 from namespaces.forms import PromotionForm
 from namespaces.views.answers import blame, page
@@ -33,7 +33,7 @@ def promotion(request: KnownRequest) -> HttpResponse:
     if level is None:
         return page(request, _TEMPLATE, {})
     form = PromotionForm(level=level, initial={"institution": request.user.institution})
-    context = _context(level, form) | {"pause": expiry.pause_until(request.user, level=level)}
+    context = _context(level, form) | {"pause": waiting.pause_until(request.user, level=level)}
     return page(request, _TEMPLATE, context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,8 +23,9 @@ from accounts.leading_out import leads_to_issuers
 from accounts.models import Level
 from accounts.text import mixed_word
 from accounts.views.again import ask_again, showing, typed_before
-from namespaces import expiry, inbox, policy, preview
+from namespaces import inbox, policy, preview, waiting
 from namespaces.access import Permission, Role
+from namespaces.actions import absences
 from namespaces.actions import requests as actions
 from namespaces.forms import ApproveForm, DenyForm
 from namespaces.models import Namespace, Request
@@ -44,6 +48,8 @@ def hub(request: KnownRequest) -> HttpResponse:
         "elsewhere": inbox.elsewhere(request.user)[:MOST_SHOWN],
         "asked": inbox.with_admins(asked, request.user),
         "most_shown": MOST_SHOWN,
+        "absence": absences.current(request.user),
+        "may_be_away": policy.is_admin_somewhere(request.user),
     }
     return page(request, "namespaces/requests.html", context)
 
@@ -125,6 +131,32 @@ def withdraw(request: KnownRequest, request_id: UUID) -> HttpResponse:
     return redirect(decided)
 
 
+@login_needed
+@require_POST
+def remind(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Remind whoever one's own request lies with."""
+    wish = get_request_or_404(request.user, request_id)
+    try:
+        actions.remind(request=wish, by=request.user)
+    except Refusal as refusal:
+        return _one(request, wish, refusal=refusal)
+    messages.success(request, _("They were reminded."))
+    return redirect(wish)
+
+
+@login_needed
+@require_POST
+def undo(request: KnownRequest, request_id: UUID) -> HttpResponse:
+    """Take a decision back."""
+    wish = get_request_or_404(request.user, request_id)
+    try:
+        reopened = actions.undo(request=wish, by=request.user)
+    except Refusal as refusal:
+        return _one(request, wish, refusal=refusal)
+    messages.success(request, _("The decision was taken back. The request waits again."))
+    return redirect(reopened)
+
+
 def _wants_showing(wish: Request) -> bool:
     """Whether a stolen session must not be enough to approve this: it gives level admin."""
     return wish.level == Level.ADMIN
@@ -146,8 +178,12 @@ def _one(
         "identities": wish.person.identities.filter(state="active").order_by("created_at"),
         "is_own": wish.person_id == request.user.pk,
     }
+    if wish.is_pending:
+        context |= _while_waiting(wish)
+    elif policy.may_decide(request.user, wish):
+        context["may_undo"] = actions.can_be_undone(wish, timezone.now())
     if context["is_own"] and wish.state == Request.State.DENIED:
-        context["pause"] = expiry.pause_until(request.user, namespace=wish.namespace, level=wish.level)
+        context["pause"] = waiting.pause_until(request.user, namespace=wish.namespace, level=wish.level)
     if wish.is_pending and policy.may_decide(request.user, wish):
         context |= {
             "may_decide": True,
@@ -163,6 +199,16 @@ def _one(
     else:
         template, more = "namespaces/request.html", _of_join(request, wish, wish.namespace)
     return page(request, template, context | more, refusal=refusal, invalid=invalid)
+
+
+def _while_waiting(wish: Request) -> dict[str, Any]:
+    """Return what is said of a request that waits: how long that takes as a rule, and when others may be reminded."""
+    now = timezone.now()
+    usual, reminder = waiting.usual(wish), waiting.next_reminder(wish)
+    return {
+        "usual": usual and timesince(now - max(usual, timedelta(hours=1)), now, depth=1),
+        "reminder": None if reminder <= now else reminder,
+    }
 
 
 def _approved(decided: Request) -> str:
@@ -181,6 +227,7 @@ def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict
         "role": wish.get_role_display(),
         "can": Role(wish.role).can if wish.role in Role.values else "",  # a newer version may have others
         "admins": inbox.admins_of([namespace], request.user)[namespace.pk],
+        "absences": inbox.absences(namespace) if wish.is_pending else (),
         "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, namespace),
     }
     if wish.is_pending and policy.may_decide(request.user, wish):

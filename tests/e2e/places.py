@@ -81,6 +81,7 @@ PLACES = (
     Place("request", "/requests/{denied_request}/", "request-denied", ("guest",)),
     Place("request", "/requests/{users_request}/", "request-of-a-user", ("member", *ADMINS)),
     Place("request", "/requests/{promotion}/", "request-for-a-level", ("operator",)),
+    Place("absence", "/requests/absence/", "absence", ("namespace-admin",)),
     Place("promotion", "/requests/promotion/", "ask-for-a-level", ("guest", "member", "operator")),
     Place("config", "/config/", "config"),
     Place("people", "/users/", "people", ("operator",)),

@@ -269,11 +269,15 @@ TABLE: dict[str, Row] = {
     "name_check": Row(NOTHING, post=only("level admin", "operator")),
     # --- Requests ------------------------------------------------------------------------------------------------
     "requests": Row(NOTHING, get=all_(200)),
+    "absence": Row(NOTHING, get=all_(200), post=all_(400)),
+    "absence_end": Row(NOTHING, post=all_(409)),
     "promotion": Row(NOTHING, get=all_(200), post=all_(400)),
     "request": Row(REQUESTS, get=all_(200)),
     "request_approve": Row(REQUESTS, post={"asker": 403, "decider who may not vouch": 403, "": 302}),
     "request_deny": Row(REQUESTS, post=all_(400)),
     "request_withdraw": Row(REQUESTS, post={"asker": 302, "": 403}),
+    "request_remind": Row(REQUESTS, post={"asker": 429, "": 403}),  # they have just asked
+    "request_undo": Row(REQUESTS, post={"asker": 403, "": 409}),  # nothing is decided
     # --- People --------------------------------------------------------------------------------------------------
     "people": Row(NOTHING, get=only("level admin", "operator", others=404)),
     "person": Row(PEOPLE, get=only(*VOUCHERS, others=404)),

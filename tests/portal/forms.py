@@ -39,6 +39,7 @@ class Form:
         known = {
             "soon": str(timezone.localdate() + timedelta(days=30)),
             "otto": str(User.objects.get(name="Otto Brandt").pk),
+            "paula": str(User.objects.get(name="Paula Ilić").pk),
             "message": str(Delivery.objects.get(event="told").pk),
             "terms": str(Terms.objects.latest("pk").pk),
         }
@@ -98,6 +99,10 @@ FORMS: dict[str, Form] = {
     "request_approve": Form(ADMIN, "fire", {"approve-note": "Welcome."}),
     "request_deny": Form(ADMIN, "fire", {"deny-note": "Ask Paula."}),
     "request_withdraw": Form("outsider", "own", right=False),
+    "request_remind": Form("outsider", "own", status=429, right=False),
+    "request_undo": Form(ADMIN, "fire", status=409),
+    "absence": Form(ADMIN, fields={"deputy": "{paula}", "until": "{soon}"}),
+    "absence_end": Form(ADMIN, status=409),
     "person_level": Form("operator", "guest", {"level": "user"}),
     "person_vouch": Form("level admin", "guest"),
     "person_suspend": Form("operator", "guest", {"reason": WHY, "until": ""}),

@@ -17,9 +17,9 @@ from accounts.models import Level, LevelChange, User
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
-from namespaces import desired_state, expiry, reconciliation, sweeping
+from namespaces import desired_state, reconciliation, sweeping
 from namespaces.access import Role
-from namespaces.actions import drift, members, namespaces, requests, succession
+from namespaces.actions import drift, ladder, members, namespaces, requests, succession
 from namespaces.actions.namespaces import Page
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
@@ -197,8 +197,8 @@ def test_request_that_runs_out_while_it_is_decided_ends_once(
         request = factories.RequestFactory.create(namespace=namespace, person=asker)
         left = Request.EXPIRES_AFTER - timedelta(seconds=chance.uniform(-0.005, 0.02))
         Request.objects.filter(pk=request.pk).update(created_at=Now() - left)
-        race(chance, approve(request, fresh(admins[0])), expiry.expire)
-        expiry.expire()
+        race(chance, approve(request, fresh(admins[0])), ladder.expire)
+        ladder.expire()
         request.refresh_from_db()
         approved = request.state == Request.State.APPROVED
         assert Event.objects.filter(object_id=str(request.pk)).count() == (0 if request.is_pending else 1)
