@@ -38,6 +38,26 @@ def role_choices() -> list[tuple[str, str]]:
     return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
 
 
+def last_day(label: Any, *, required: bool = False, **arguments: Any) -> forms.DateField:
+    """Return a field for the last day of something, as a browser's calendar sends it."""
+    errors = {
+        "required": gettext_lazy("Give the last day."),
+        "invalid": gettext_lazy("Give a day, such as 2027-02-24."),
+    }
+    calendar = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    return forms.DateField(
+        label=label, required=required, widget=calendar, input_formats=["%Y-%m-%d"], error_messages=errors,
+        **arguments,
+    )  # fmt: skip
+
+
+def end_of(day: date) -> datetime:
+    """Return the moment at which a day ends. Raises ValidationError for one that the calendar does not go on after."""
+    if day > date.max - timedelta(days=2):
+        raise ValidationError(_("Give a day that is nearer."))
+    return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
+
+
 class SuspendForm(forms.Form):
     """Why somebody is suspended, and until when."""
 
@@ -49,30 +69,19 @@ class SuspendForm(forms.Form):
         help_text=gettext_lazy("Operators read this, nobody else. At least 20 characters."),
         error_messages={"required": gettext_lazy("Say why: others will ask.")},
     )
-    until = forms.DateField(
-        label=gettext_lazy("Until the end of (optional)"),
-        required=False,
-        input_formats=["%Y-%m-%d"],
+    until = last_day(
+        gettext_lazy("Until the end of (optional)"),
         help_text=gettext_lazy("Without a day it lasts until an operator lifts it."),
-        error_messages={"invalid": gettext_lazy("Give a day, such as 2027-02-24.")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        attributes = {"type": "date", "min": str(timezone.localdate())}
-        self.fields["until"].widget = forms.DateInput(format="%Y-%m-%d", attrs=attributes)
+        self.fields["until"].widget.attrs["min"] = str(timezone.localdate())
 
     def clean_until(self) -> datetime | None:
         """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
         day: date | None = self.cleaned_data["until"]
         return None if day is None else end_of(day)
-
-
-def end_of(day: date) -> datetime:
-    """Return the moment at which a day ends. Raises ValidationError for one that the calendar does not go on after."""
-    if day > date.max - timedelta(days=2):
-        raise ValidationError(_("Give a day that is nearer."))
-    return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
 
 
 class PersonField(forms.ModelChoiceField):
@@ -132,21 +141,13 @@ class AbsenceForm(forms.Form):
             "invalid_choice": gettext_lazy("This person cannot decide for you. Choose again."),
         },
     )
-    until = forms.DateField(
-        label=gettext_lazy("Until the end of"),
-        input_formats=["%Y-%m-%d"],
-        error_messages={
-            "required": gettext_lazy("Give the last day."),
-            "invalid": gettext_lazy("Give a day, such as 2027-02-24."),
-        },
-    )
+    until = last_day(gettext_lazy("Until the end of"), required=True)
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["deputy"].queryset = deputies(by)  # type: ignore[attr-defined]
         today = timezone.localdate()
-        attributes = {"type": "date", "min": str(today), "max": str(today + LONGEST)}
-        self.fields["until"].widget = forms.DateInput(format="%Y-%m-%d", attrs=attributes)
+        self.fields["until"].widget.attrs.update({"min": str(today), "max": str(today + LONGEST)})
 
     def clean_until(self) -> datetime:
         """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
@@ -251,6 +252,20 @@ class PromotionForm(forms.Form):
         )
 
 
+class UntilForm(forms.Form):
+    """Until when somebody is a member."""
+
+    until = last_day(
+        gettext_lazy("Last day (optional)"),
+        help_text=gettext_lazy("Without a day the membership does not end by itself."),
+    )
+
+    def clean_until(self) -> datetime | None:
+        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
+        day: date | None = self.cleaned_data["until"]
+        return None if day is None else end_of(day)
+
+
 class RoleForm(forms.Form):
     """A role, chosen in a row of a table."""
 
@@ -265,8 +280,8 @@ class RoleForm(forms.Form):
     )
 
 
-class AddMemberForm(RoleForm):
-    """Somebody found by the search, and the role they get."""
+class AddMemberForm(RoleForm, UntilForm):
+    """Somebody found by the search, the role they get, and until when."""
 
     person = PersonField(
         label=gettext_lazy("Person"),

@@ -8,14 +8,29 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from namespaces.actions import ladder
+from namespaces import tasks
+from namespaces.actions import ends, ladder
 
 
 @shared_task
-def tend_requests() -> None:
-    """Remind who lets requests wait, and write down which have run out.
+def remind() -> None:
+    """Remind who lets requests wait, write down which have run out, and warn of memberships that end soon.
 
-    Nothing waits for that: whoever decides or reads one judges by the clock.
+    Nothing waits for that: whoever decides or reads a request judges by the clock.
     """
     ladder.climb(timezone.now())
     ladder.expire()
+    ends.warn()
+
+
+@shared_task
+def end_memberships() -> None:
+    """End the memberships whose moment has come."""
+    ends.end_due()
+
+
+@shared_task
+def attend() -> None:
+    """Do what has waited for long, because no beat may run, or the broker take no message."""
+    ends.end_due()
+    tasks.reconcile_neglected()

@@ -145,12 +145,77 @@ def member_left(membership: Membership) -> None:
     tell(message, to(each.person for each in others))
 
 
+def end_set(membership: Membership, by: User) -> None:
+    """Tell a member until when they are one, or that it does not end any more."""
+    if membership.ends_at is None:
+        _tell_member(membership, by, _("Your membership of %(namespace)s does not end by itself any more"))
+    else:
+        _tell_member(membership, by, _("You are a member of %(namespace)s until %(day)s"))
+
+
+def ends_soon(membership: Membership) -> None:
+    """Warn a member, and the admins who can extend it, that a membership ends soon."""
+    subject = _("Your membership of %(namespace)s ends on %(day)s")
+    text = _(
+        "Then the cluster refuses your login there. Ask an admin of the namespace if you need it for longer."
+    )
+    admins = _("The membership of %(person)s in %(namespace)s ends on %(day)s")
+    _tell_both(membership, (subject, text), (admins, _("You can extend it in one click among the members.")))
+
+
+def ended(membership: Membership) -> None:
+    """Tell a member and the admins that a membership has come to its end."""
+    subject = _("Your membership of %(namespace)s has ended")
+    text = _("It was to end on %(day)s. If you need it again, ask to join.")
+    admins = _("The membership of %(person)s in %(namespace)s has ended")
+    _tell_both(membership, (subject, text), (admins, _("It was to end on %(day)s.")))
+
+
+def last_admin_kept(membership: Membership) -> None:
+    """Tell the last admin of a namespace, and the operators, that their membership was to end and did not."""
+    words = _words(membership)
+    subject = _("Who takes over %(namespace)s? Its last admin was to leave") % words
+    text = (
+        _(
+            "The membership of %(person)s was to end, but nobody else is an admin. It lasts until %(day)s for now. Make"
+            " somebody else an admin, or let it not end."
+        )
+        % words
+    )
+    message = Message(Kind.REQUESTS, subject, text, words["link"], about=membership.person_id)
+    tell(message, [*to([membership.person]), *to_operators(but=membership.person)])
+
+
+def _tell_both(membership: Membership, own: tuple[str, str], admins: tuple[str, str]) -> None:
+    """Tell the member and, in other words, the admins."""
+    words = _words(membership)
+    if membership.person.is_active:
+        link = membership.namespace.get_absolute_url()
+        tell(Message(Kind.MEMBERSHIPS, own[0] % words, own[1] % words, link), to([membership.person]))
+    others = (
+        inbox.effective_admins().filter(namespace=membership.namespace).exclude(person=membership.person_id)
+    )
+    subject, text = (each % words for each in admins)
+    message = Message(Kind.MEMBERS, subject, text, words["link"], about=membership.person_id)
+    tell(message, to(each.person for each in others))
+
+
+def _words(membership: Membership) -> dict[str, str]:
+    """Return what the words about an end are filled with, and the page where it is changed."""
+    namespace, last_day = membership.namespace, membership.last_day
+    return {
+        "person": str(membership.person), "namespace": str(namespace),
+        "day": date_format(localtime(last_day), "j F Y") if last_day else "",
+        "link": reverse("members", args=(namespace.cluster.name, namespace.name)),
+    }  # fmt: skip
+
+
 def _tell_member(membership: Membership, by: User, words: str) -> None:
     """Tell a member; but for who is kept out or being deleted, who is told of that."""
     if not membership.person.is_active:
         return
     namespace = membership.namespace
-    subject = words % {"namespace": namespace, "role": access.label(membership.role)}
+    subject = words % {**_words(membership), "role": access.label(membership.role)}
     text = _("%(by)s decided it.") % {"by": by}
     link = namespace.get_absolute_url()
     tell(Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk), to([membership.person]))

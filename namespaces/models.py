@@ -161,7 +161,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
 
 class Membership(models.Model):
-    """A person has a role in a namespace. Ended rows stay: they say that a revocation was decided."""
+    """A person has a role in a namespace, perhaps until a moment. Ended rows stay: they say that an end was decided.
+
+    `ended_by` is None where it ended because that moment had come, and in rows that are older than this column.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="memberships")
@@ -169,11 +172,22 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now())
+    added_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    warned_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = MembershipQuerySet.as_manager()
 
     class Meta:
+        indexes = (
+            models.Index(
+                fields=("ends_at",),
+                condition=models.Q(ended_at__isnull=True, ends_at__isnull=False),
+                name="namespaces_membership_ends",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("namespace", "person"),
@@ -187,6 +201,11 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()}"
+
+    @property
+    def last_day(self) -> datetime | None:
+        """A moment of the last day, where the membership ends on one."""
+        return self.ends_at and self.ends_at - timedelta(microseconds=1)
 
 
 class RequestQuerySet(models.QuerySet["Request"]):

@@ -14,6 +14,8 @@ from namespaces.models import Membership, Namespace
 from namespaces.standing import Standing
 
 RECENTLY = timedelta(days=7)
+UNDO_WITHIN = timedelta(days=1)
+"""How long a removal, or a decision, can be taken back."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Row:
     standing: Standing
     institutions: tuple[str, ...] = ()
     """Of each of their identities, where they have more than one: admins see who works with several logins."""
+
+    can_be_restored: bool = False
+    """Whether they were removed a short while ago, so that it can be undone."""
 
     @property
     def person(self) -> User:
@@ -54,11 +59,18 @@ def of(namespace: Namespace, *, now: datetime) -> Roster:
     stands = standing.of_members(namespace)
     several = _several_identities(namespace)
     memberships = (
-        Membership.objects.filter(namespace=namespace).select_related("person").order_by("created_at")
+        Membership.objects.filter(namespace=namespace)
+        .select_related("person", "added_by")
+        .order_by("created_at")
     )
     newest = {membership.person_id: membership for membership in memberships}
     rows = [
-        Row(membership, stands[person_id], several.get(person_id, ()))
+        Row(
+            membership,
+            stands[person_id],
+            several.get(person_id, ()),
+            can_be_restored=_was_removed(membership, now),
+        )
         for person_id, membership in newest.items()
         if person_id in stands
     ]
@@ -71,6 +83,12 @@ def of(namespace: Namespace, *, now: datetime) -> Roster:
         current=sorted((row for row in rows if not row.membership.ended_at), key=_place),
         former=sorted(former, key=lambda row: row.membership.ended_at or now, reverse=True),
     )
+
+
+def _was_removed(membership: Membership, now: datetime) -> bool:
+    """Whether a removal can be undone, by the clock of this process; the action judges it by that of the database."""
+    by_another = membership.ended_by_id not in (None, membership.person_id)
+    return bool(by_another and membership.ended_at and now - membership.ended_at < UNDO_WITHIN)
 
 
 def _several_identities(namespace: Namespace) -> dict[UUID, tuple[str, ...]]:

@@ -47,8 +47,10 @@ LOOK_SECONDS, LOOK_ALONE_SECONDS = 5.0, 2.0
 MESSAGES_SECONDS = 15.0
 
 
-# How often they look for requests that nobody answers: those are counted in days.
-REQUESTS_SECONDS = 300.0
+# How often they look for requests that nobody answers and memberships that end soon: those are counted in days.
+REMIND_SECONDS = 300.0
+
+_HOUSEKEEPING = "namespaces.housekeeping"
 
 
 def _every(seconds: float, task: str, *, of: str = "namespaces.tasks", **arguments: bool) -> dict[str, Any]:
@@ -96,7 +98,9 @@ def _configuration() -> dict[str, object]:
             | {"options": {"queue": REVOCATIONS}},
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters"),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
-            "tend-requests": _every(REQUESTS_SECONDS, "tend_requests", of="namespaces.housekeeping"),
+            "end-memberships": _every(LOOK_SECONDS, "end_memberships", of=_HOUSEKEEPING)
+            | {"options": {"queue": REVOCATIONS, "expires": LOOK_SECONDS}},
+            "remind": _every(REMIND_SECONDS, "remind", of=_HOUSEKEEPING),
             # One that waited until the next is worth nothing: they do not heap up.
             "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications.tasks")
             | {"options": {"queue": MESSAGES, "expires": MESSAGES_SECONDS}},
@@ -108,11 +112,12 @@ def _configuration() -> dict[str, object]:
             ),
             "sweep-clusters": _every(settings.COMPARE_SECONDS, "sweep_clusters", alone=True),
             "anchor-clusters": _every(settings.ANCHOR_SECONDS, "anchor_clusters"),
-            "tend-requests": _every(REQUESTS_SECONDS, "tend_requests", of="namespaces.housekeeping"),
+            "end-memberships": _every(LOOK_ALONE_SECONDS, "end_memberships", of=_HOUSEKEEPING),
+            "remind": _every(REMIND_SECONDS, "remind", of=_HOUSEKEEPING),
             "send-messages": _every(MESSAGES_SECONDS, "send_due", of="notifications.tasks"),
         },
         # What each worker does of itself while there is one, in case that no message reaches anybody.
-        "attention": _every(LOOK_SECONDS, "reconcile_neglected"),
+        "attention": _every(LOOK_SECONDS, "attend", of=_HOUSEKEEPING),
     }
 
 

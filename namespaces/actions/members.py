@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
-from accounts.errors import NotAllowed, StateConflict
+from accounts.errors import BadInput, NotAllowed, StateConflict
 from accounts.models import Level, User
 from accounts.policy import may_vouch
 from audit.record import record
@@ -19,14 +22,20 @@ from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Namespace
 from namespaces.policy import may_grant, permits
+from namespaces.roster import UNDO_WITHIN
 from namespaces.tasks import request_reconcile
+
+EXTENSION = timedelta(days=90)
+"""How much longer a membership lasts after one click: about a term."""
 
 
 @transaction.atomic
-def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membership:
-    """Give a person a role. A guest is vouched for by this, if `by` may vouch.
+def add(
+    *, namespace: Namespace, person: User, role: Role, ends_at: datetime | None = None, by: User
+) -> Membership:
+    """Give a person a role, perhaps until a moment. A guest is vouched for by this, if `by` may vouch.
 
-    Raises NotAllowed, and StateConflict if the person is a member already or cannot be one.
+    Raises NotAllowed, BadInput (until), and StateConflict if the person is a member already or cannot be one.
     """
     people.lock(person)  # they may just be merged into another account
     lock(namespace)
@@ -34,11 +43,18 @@ def add(*, namespace: Namespace, person: User, role: Role, by: User) -> Membersh
         raise NotAllowed(_("Only the admins of this namespace add members."))
     if by.pk == person.pk and not by.is_operator:
         raise NotAllowed(_("Nobody adds themselves."))
-    return grant_membership(namespace=namespace, person=person, role=role, by=by)
+    _must_come(ends_at)
+    return grant_membership(namespace=namespace, person=person, role=role, ends_at=ends_at, by=by)
 
 
 def grant_membership(
-    *, namespace: Namespace, person: User, role: Role, by: User, request_id: UUID | None = None
+    *,
+    namespace: Namespace,
+    person: User,
+    role: Role,
+    ends_at: datetime | None = None,
+    by: User,
+    request_id: UUID | None = None,
 ) -> Membership:
     """Make the membership, vouching if needed: for other actions, after their own checks, in their transaction.
 
@@ -58,13 +74,15 @@ def grant_membership(
                 % {"person": person}
             )
         people.vouch(person=person, by=by, request_id=request_id)
-    membership = Membership.objects.create(namespace=namespace, person=person, role=role)
+    membership = Membership.objects.create(
+        namespace=namespace, person=person, role=role, ends_at=ends_at, added_by=by
+    )
     record(
         "member.added",
         by=by,
         about=membership,
         namespace_id=namespace.pk,
-        after={"role": role, "person": str(person.pk)},
+        after={"role": role, "person": str(person.pk), **_until(ends_at)},
     )
     request_reconcile(namespace.pk)
     if request_id is None:  # else they are told that what they asked for was approved
@@ -83,7 +101,7 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
     if current.role == role:
         return current
     if current.role == Role.ADMIN:
-        _keep_an_admin(namespace, without=current.person)
+        keep_an_admin(namespace, without=current.person)
     before = current.role
     current.role, current.changed_at = role, Now()
     current.save(update_fields=["role", "changed_at"])
@@ -119,9 +137,9 @@ def end_membership(membership: Membership, *, by: User) -> Membership:
     current = _current(membership)
     own = current.person_id == by.pk
     if current.role == Role.ADMIN:
-        _keep_an_admin(current.namespace, without=current.person)
-    current.ended_at = Now()
-    current.save(update_fields=["ended_at"])
+        keep_an_admin(current.namespace, without=current.person)
+    current.ended_at, current.ended_by = Now(), by
+    current.save(update_fields=["ended_at", "ended_by"])
     record(
         "member.left" if own else "member.removed", by=by, about=current, namespace_id=current.namespace_id,
         before={"role": current.role, "person": str(current.person_id)},
@@ -132,6 +150,74 @@ def end_membership(membership: Membership, *, by: User) -> Membership:
     else:
         messages.member_removed(current, by)
     return current
+
+
+@transaction.atomic
+def restore(*, membership: Membership, by: User) -> Membership:
+    """Undo within a day that somebody was removed: let them in again as they were.
+
+    Raises NotAllowed, and StateConflict where they left by themselves, it is too late, or they are in again.
+    """
+    people.lock(membership.person)
+    namespace = membership.namespace
+    lock(namespace)
+    ended = Membership.objects.select_related("person").get(pk=membership.pk)
+    if not may_grant(people.as_stored(by), Role(ended.role), namespace):
+        raise NotAllowed(_("Only the admins of this namespace add members."))
+    recent = Membership.objects.filter(pk=ended.pk, ended_at__gt=Now() - UNDO_WITHIN)
+    if ended.ended_by_id in (None, ended.person_id) or not recent.exists():
+        raise StateConflict(_("Only a removal can be undone, for a day. Add them again."))
+    ends_at = ended.ends_at if ended.ends_at and ended.ends_at > timezone.now() else None
+    return grant_membership(
+        namespace=namespace, person=ended.person, role=Role(ended.role), ends_at=ends_at, by=by
+    )
+
+
+@transaction.atomic
+def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Membership:
+    """Let a membership end at a moment, or at none. Raises NotAllowed, BadInput (until), and StateConflict for an ended
+    membership, and for an end of the last admin."""
+    namespace = membership.namespace
+    lock(namespace)
+    if not permits(people.as_stored(by), Permission.MANAGE_MEMBERS, namespace):
+        raise NotAllowed(_("Only the admins of this namespace say how long members stay."))
+    current = _current(membership)
+    _must_come(ends_at)
+    if current.ends_at == ends_at:
+        return current
+    if ends_at and current.role == Role.ADMIN:
+        keep_an_admin(namespace, without=current.person)
+    before, current.ends_at = current.ends_at, ends_at
+    current.save(update_fields=["ends_at"])
+    record(
+        "member.until", by=by, about=current, namespace_id=namespace.pk,
+        before=_until(before), after={"person": str(current.person_id), **_until(ends_at)},
+    )  # fmt: skip
+    messages.end_set(current, by)
+    return current
+
+
+def extend(*, membership: Membership, by: User) -> Membership:
+    """Let a membership last EXTENSION longer than it would, counted by days. Raises as `set_end`, and StateConflict for
+    one that does not end by itself."""
+    if membership.ends_at is None:
+        raise StateConflict(_("This membership does not end by itself."))
+    return set_end(membership=membership, ends_at=extended(membership.ends_at), by=by)
+
+
+def extended(ends_at: datetime) -> datetime:
+    """Return the end that one click leads to: the same time of the day, EXTENSION later."""
+    return localtime(ends_at) + EXTENSION
+
+
+def _must_come(ends_at: datetime | None) -> None:
+    if ends_at is not None and ends_at <= timezone.now():
+        raise BadInput("until", _("Give a day that is still to come."))
+
+
+def _until(ends_at: datetime | None) -> dict[str, str | None]:
+    """Return an end as events say it."""
+    return {"until": ends_at.isoformat()} if ends_at else {}
 
 
 def on_person_changed(
@@ -193,7 +279,8 @@ def without_another_admin(person: User) -> list[Namespace]:
     )
 
 
-def _keep_an_admin(namespace: Namespace, *, without: User) -> None:
+def keep_an_admin(namespace: Namespace, *, without: User) -> None:
+    """Raise StateConflict if nobody else is an admin who counts."""
     if namespace in without_another_admin(without):
         raise last_admin(without, [namespace])
 

@@ -49,9 +49,11 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         Membership.objects.filter(pk=membership.pk).update(person=kept)
         after = {"person": str(kept.pk), "role": membership.role}
     else:
-        Membership.objects.filter(pk=membership.pk).update(ended_at=Now())
-        if access.rank(membership.role) > access.rank(own.role):
-            Membership.objects.filter(pk=own.pk).update(role=membership.role, changed_at=Now())
+        Membership.objects.filter(pk=membership.pk).update(ended_at=Now(), ended_by=by)
+        if _gives_more(membership, own):
+            Membership.objects.filter(pk=own.pk).update(
+                role=membership.role, ends_at=membership.ends_at, changed_at=Now()
+            )
             own.role = membership.role
         after = {"person": str(kept.pk), "role": own.role}
     record(
@@ -62,3 +64,12 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         before=before,
         after=after,
     )
+
+
+def _gives_more(one: Membership, other: Membership) -> bool:
+    """Whether a membership gives a higher role than the other, or the same for longer. Role and end stay together: who
+    is an admin until May and a viewer for ever does not become an admin for ever.
+    """
+    if one.role != other.role:
+        return access.rank(one.role) > access.rank(other.role)
+    return other.ends_at is not None and (one.ends_at is None or one.ends_at > other.ends_at)

@@ -21,8 +21,8 @@ from namespaces.actions import ladder
 from namespaces.actions.members import end_membership, grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
 from namespaces.policy import may_decide, permits
+from namespaces.roster import UNDO_WITHIN
 
-UNDO_WITHIN = timedelta(days=1)
 MOST_OPEN = 10
 MOST_A_DAY = 20
 

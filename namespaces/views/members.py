@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -20,11 +21,11 @@ from accounts.policy import may_vouch
 from namespaces import roster
 from namespaces.access import Permission, Role
 from namespaces.actions import members as actions
-from namespaces.forms import AddMemberForm, RoleForm
+from namespaces.forms import AddMemberForm, RoleForm, UntilForm
 from namespaces.models import Membership, Namespace
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views import parameters
-from namespaces.views.answers import page
+from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
 SEARCH_MIN_LENGTH, SEARCH_MAX_ROWS = 3, 10
@@ -57,7 +58,8 @@ def add(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     person, role = form.cleaned_data["person"], Role(form.cleaned_data["role"])
     was_guest = person.is_guest
     try:
-        actions.add(namespace=namespace, person=person, role=role, by=request.user)
+        ends_at = form.cleaned_data["until"]
+        actions.add(namespace=namespace, person=person, role=role, ends_at=ends_at, by=request.user)
     except Refusal as refusal:
         return _members(request, namespace, query=query, refusal=refusal)
     _say_added(request, person, role, vouched=was_guest)
@@ -82,6 +84,55 @@ def role(request: KnownRequest, cluster: str, name: str, membership_id: UUID) ->
     texts = {"person": changed.person, "role": changed.get_role_display()}
     messages.success(request, _("%(person)s is %(role)s now.") % texts)
     return _back(request, changed)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def until(request: KnownRequest, cluster: str, name: str, membership_id: UUID) -> HttpResponse:
+    """Say until when somebody is a member, and change it (POST)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    membership = _membership_or_404(namespace, membership_id)
+    if request.method != "POST":
+        shown = {"until": membership.last_day and timezone.localdate(membership.last_day)}
+        return _until(request, membership, UntilForm(initial=shown))
+    form = UntilForm(request.POST)
+    if not form.is_valid():
+        return _until(request, membership, form)
+    try:
+        changed = actions.set_end(membership=membership, ends_at=form.cleaned_data["until"], by=request.user)
+    except Refusal as refusal:
+        blame(form, refusal)
+        return _until(request, membership, form, refusal)
+    _say_until(request, changed)
+    return redirect("members", cluster, name)
+
+
+@login_needed
+@require_POST
+def extend(request: KnownRequest, cluster: str, name: str, membership_id: UUID) -> HttpResponse:
+    """Let a membership last longer, in one click."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    membership = _membership_or_404(namespace, membership_id)
+    try:
+        _say_until(request, actions.extend(membership=membership, by=request.user))
+    except Refusal as refusal:
+        return _members(request, namespace, refusal=refusal)
+    return redirect("members", cluster, name)
+
+
+@login_needed
+@require_POST
+def restore(request: KnownRequest, cluster: str, name: str, membership_id: UUID) -> HttpResponse:
+    """Undo a removal."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    membership = _membership_or_404(namespace, membership_id)
+    try:
+        restored = actions.restore(membership=membership, by=request.user)
+    except Refusal as refusal:
+        return _members(request, namespace, refusal=refusal)
+    texts = {"person": restored.person, "role": restored.get_role_display()}
+    messages.success(request, _("%(person)s is %(role)s again.") % texts)
+    return redirect("members", cluster, name)
 
 
 @login_needed
@@ -138,6 +189,23 @@ def _members(
         **_found(namespace, query, request.user),
     }
     return page(request, "namespaces/members.html", context, refusal=refusal, invalid=form is not None)
+
+
+def _until(
+    request: KnownRequest, membership: Membership, form: UntilForm, refusal: Refusal | None = None
+) -> HttpResponse:
+    context = {"membership": membership, "form": form, **head(request.user, membership.namespace)}
+    invalid = form.is_bound and not form.is_valid()
+    return page(request, "namespaces/until.html", context, refusal=refusal, invalid=invalid)
+
+
+def _say_until(request: KnownRequest, membership: Membership) -> None:
+    if membership.last_day is None:
+        words = _("The membership of %(person)s does not end by itself.")
+    else:
+        words = _("%(person)s is a member until %(day)s.")
+    day = membership.last_day and date_format(timezone.localtime(membership.last_day), "j F Y")
+    messages.success(request, words % {"person": membership.person, "day": day})
 
 
 def _found(namespace: Namespace, query: str, reader: User) -> dict[str, Any]:

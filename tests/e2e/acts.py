@@ -115,6 +115,12 @@ def remove(name: str, subject: str, by: str) -> str:
     return str(members.remove(membership=found, by=_person(by)).pk)
 
 
+def let_end(name: str, subject: str) -> str:
+    """Let the last day of a membership be over."""
+    found = Membership.objects.current().filter(namespace=_namespace(name), person=_person(subject))
+    return str(found.update(ends_at=timezone.now()))
+
+
 def ask(name: str, subject: str, role: str) -> str:
     """Let somebody ask to join."""
     reason = "We look at the same cameras, and my jobs should run beside yours."
@@ -146,6 +152,11 @@ def make_operator(subject: str, by: str) -> str:
     """Let an operator make somebody, who has logged in once, another operator."""
     found = people.set_level(person=_person(subject), level=Level.USER, by=_person(by))
     return str(people.set_operator(person=found, is_operator=True, by=_person(by)).pk)
+
+
+def vouch(subject: str, by: str) -> str:
+    """Let somebody vouch for a guest."""
+    return str(people.vouch(person=_person(subject), by=_person(by)).level)
 
 
 def suspend(subject: str, by: str, reason: str) -> str:
@@ -210,7 +221,7 @@ def _namespace(name: str) -> Namespace:
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
     *(membership, request),
-    *(create, add, remove, ask, ask_for_level, deny, suspend, make_operator, fail_mail),
+    *(create, add, remove, let_end, ask, ask_for_level, deny, vouch, suspend, make_operator, fail_mail),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}

@@ -36,5 +36,10 @@ JUNO = _newcomer(13600610, "Juno Reed", _OU)  # is suspended and comes back
 SOFIA = _newcomer(13600621, "Sofia Costa", _UCM)  # asks to become a user, then for level admin
 MARTA = _newcomer(13600622, "Marta Silva", _OU)  # becomes an operator with a second factor
 DORA = _newcomer(13600623, "Dora Blum", _OU)  # has her account deleted, and comes back
+PETRA = _newcomer(13600624, "Petra Weiss", _UCM)  # is let in on a phone, by mistake
+OSKAR = _newcomer(13600625, "Oskar Lund", _OU)  # asks while the admin is away
 
-EVERYBODY = (*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA, DORA)
+EVERYBODY = (
+    *(*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA, DORA),
+    *(PETRA, OSKAR),
+)

@@ -258,6 +258,9 @@ TABLE: dict[str, Row] = {
     "members": Row(NAMESPACES, get=only(*MANAGERS)),
     "member_add": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "member_role": Row(MEMBERSHIPS, post=only(*MANAGERS, then=400)),
+    "member_until": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
+    "member_extend": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # it does not end
+    "member_restore": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # they were not removed
     "member_remove": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "settings": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "limits": Row(NAMESPACES, get=only("operator"), post=only("operator", then=400)),

@@ -128,6 +128,11 @@ def test_child_of_a_worker_waits_for_a_broker_no_longer_than_a_page() -> None:
 class TestDuties:
     """What a worker does of itself while there is no broker."""
 
+    @pytest.fixture(autouse=True)
+    def all_tasks(self) -> None:
+        """Load the tasks as a worker does at its start."""
+        celery_app.loader.import_default_modules()
+
     @pytest.fixture
     def done(self) -> list[str]:
         return []

@@ -95,7 +95,7 @@ def test_rollback_leaves_it_pending(cast: Cast, fire: Namespace) -> None:
 
 def test_workers_come_round(fire: Namespace) -> None:
     let_time_pass(factories.RequestFactory.create(namespace=fire), 31 * DAY)
-    housekeeping.tend_requests()
+    housekeeping.remind()
     assert "request.expired" in acts()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Level
 from namespaces.access import Role
@@ -274,3 +276,58 @@ class TestLeave:
         self, browse: Browse, cast: Cast, fire: Namespace, who: str, status: int
     ) -> None:
         assert browse(getattr(cast, who)).post(self.LEAVE).status_code == status
+
+
+class TestUntil:
+    def test_last_day_is_shown_changed_and_taken_away(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        client, edas = browse(cast.nils), of(fire, "Eda Kaya")
+        day = timezone.localdate() + timedelta(days=10)
+        address = f"{MEMBERS}{edas.pk}/until/"
+        shown = client.post(address, {"until": str(day)}, follow=True).content.decode()
+        assert "Eda Kaya is a member until " in shown
+        assert f'value="{day}"' in client.get(address).content.decode()
+        edas.refresh_from_db()
+        assert edas.last_day is not None
+        assert timezone.localdate(edas.last_day) == day
+        shown = client.post(address, {"until": ""}, follow=True).content.decode()
+        assert "The membership of Eda Kaya does not end by itself." in shown
+
+    @pytest.mark.parametrize(
+        ("until", "said"),
+        [("soon", "Give a day, such as"), ("2020-01-01", "still to come"), ("9999-12-31", "nearer")],
+    )
+    def test_what_is_no_day_to_come_is_said(
+        self, browse: Browse, cast: Cast, fire: Namespace, until: str, said: str
+    ) -> None:
+        answer = browse(cast.nils).post(f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/until/", {"until": until})
+        assert answer.status_code == 400
+        assert said in answer.content.decode()
+
+    def test_added_until_a_day(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        day = timezone.localdate() + timedelta(days=10)
+        given = {"person": str(cast.otto.pk), "role": "viewer", "until": str(day)}
+        browse(cast.nils).post(MEMBERS + "add/?q=otto", given)
+        last_day = of(fire, "Otto Brandt").last_day
+        assert last_day is not None
+        assert timezone.localdate(last_day) == day
+
+    def test_extended_in_one_click(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        edas = of(fire, "Eda Kaya")
+        Membership.objects.filter(pk=edas.pk).update(ends_at=timezone.now() + timedelta(days=1))
+        client = browse(cast.nils)
+        assert "90 days more" in client.get(MEMBERS).content.decode()
+        client.post(f"{MEMBERS}{edas.pk}/extend/")
+        edas.refresh_from_db()
+        assert edas.ends_at is not None
+        assert edas.ends_at > timezone.now() + timedelta(days=90)
+
+
+def test_removal_is_undone_from_the_table(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    client, edas = browse(cast.nils), of(fire, "Eda Kaya")
+    shown = client.post(f"{MEMBERS}{edas.pk}/remove/", follow=True).content.decode()
+    assert f"{MEMBERS}{edas.pk}/restore/" in shown
+    shown = client.post(f"{MEMBERS}{edas.pk}/restore/", follow=True).content.decode()
+    assert "Eda Kaya is editor again." in shown
+    assert current(fire)["Eda Kaya"] == "editor"

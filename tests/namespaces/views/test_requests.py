@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Level, User
 from namespaces.actions import requests as actions
-from namespaces.models import Membership, Namespace, Request
+from namespaces.models import Absence, Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
@@ -289,3 +290,97 @@ class TestDecide:
         assert browse(cast.nils).post(path(ottos, "withdraw/")).status_code == 403
         ottos.refresh_from_db()
         assert ottos.is_pending
+
+
+class TestLadder:
+    def test_page_says_whom_it_went_to_and_until_when(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        Request.objects.filter(pk=ottos.pk).update(rung=3)
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "Nobody has answered, so it lies with the operators as well." in page
+
+    def test_page_says_how_long_it_usually_takes(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        now = timezone.now()
+        for _index in range(3):
+            made = factories.RequestFactory.create(namespace=fire, state="approved", decided_at=now)
+            Request.objects.filter(pk=made.pk).update(created_at=now - timedelta(days=2, hours=3))
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "Half of such requests are answered within 2\xa0days." in page
+
+    def test_who_asked_reminds_after_a_day(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        client = browse(cast.otto)
+        assert "You can remind them once a day, again from" in client.get(path(ottos)).content.decode()
+        answer = client.post(path(ottos, "remind/"))
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3600")
+        Request.objects.filter(pk=ottos.pk).update(created_at=Now() - timedelta(days=1))
+        assert "Remind them</button>" in client.get(path(ottos)).content.decode()
+        shown = client.post(path(ottos, "remind/"), follow=True).content.decode()
+        assert "They were reminded." in shown
+        assert "Remind them</button>" not in shown
+
+    def test_decision_is_taken_back(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        client = browse(cast.nils)
+        client.post(path(ottos, "approve/"))
+        assert "Take the decision back" in client.get(path(ottos)).content.decode()
+        shown = client.post(path(ottos, "undo/"), follow=True).content.decode()
+        assert "The decision was taken back." in shown
+        assert not is_member(ottos)
+        assert "Take the decision back" not in shown
+
+    def test_who_asked_is_offered_no_way_back(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        actions.deny(request=ottos, note="No room.", by=cast.nils)
+        assert "Take the decision back" not in browse(cast.otto).get(path(ottos)).content.decode()
+
+    def test_day_after_nobody_is(self, browse: Browse, cast: Cast, ottos: Request) -> None:
+        actions.deny(request=ottos, note="No room.", by=cast.nils)
+        Request.objects.filter(pk=ottos.pk).update(decided_at=timezone.now() - timedelta(days=1))
+        client = browse(cast.nils)
+        assert "Take the decision back" not in client.get(path(ottos)).content.decode()
+        assert client.post(path(ottos, "undo/")).status_code == 409
+
+
+class TestAbsence:
+    def test_deputy_is_named_and_ended(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        client = browse(cast.nils)
+        assert "Are you away for a while?" in client.get("/requests/").content.decode()
+        until = timezone.localdate() + timedelta(days=7)
+        given = {"deputy": str(cast.eda.pk), "until": str(until)}
+        shown = client.post("/requests/absence/", given, follow=True).content.decode()
+        assert "Eda Kaya decides for you." in shown
+        absence = Absence.objects.get()
+        assert timezone.localdate(absence.last_day) == until
+        client.post("/requests/absence/end/")
+        assert not Absence.objects.current().exists()
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"deputy": "", "until": "2100-01-01"}, "Choose a person."),
+            ({"deputy": "otto", "until": "2100-01-01"}, "This person cannot decide for you. Choose again."),
+            ({"deputy": "eda", "until": ""}, "Give the last day."),
+            ({"deputy": "eda", "until": "soon"}, "Give a day, such as 2027-02-24."),
+            ({"deputy": "eda", "until": "9999-12-31"}, "Give a day that is nearer."),
+            ({"deputy": "eda", "until": "2020-01-01"}, "Give a day from today on, at most 180 days ahead."),
+            ({"deputy": "eda", "until": "2100-01-01"}, "Give a day from today on, at most 180 days ahead."),
+        ],
+    )
+    def test_what_is_wrong_is_said_and_kept(
+        self, browse: Browse, cast: Cast, fire: Namespace, given: dict[str, str], said: str
+    ) -> None:
+        name = given["deputy"]
+        sent = {**given, "deputy": str(getattr(cast, name).pk) if name else ""}
+        answer = browse(cast.nils).post("/requests/absence/", sent)
+        page = answer.content.decode()
+        assert answer.status_code == 400
+        assert said in page
+        assert not given["until"] or f'value="{given["until"]}"' in page
+        assert not Absence.objects.exists()
+
+    def test_nobody_s_admin_is_told_so(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        assert (
+            "you are an admin of no namespace" in browse(cast.eda).get("/requests/absence/").content.decode()
+        )
+        assert "Are you away" not in browse(cast.eda).get("/requests/").content.decode()
