@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -143,7 +144,7 @@ class TestDeputy:
         assert inbox.to_decide(cast.eda)
         match change:
             case "over":
-                Absence.objects.update(until=timezone.now())
+                Absence.objects.update(until=Now())
             case "ended":
                 absences.end(by=cast.nils)
             case "admin is none":

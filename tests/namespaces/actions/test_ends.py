@@ -165,7 +165,7 @@ class TestEnding:
         let_end(edas, timedelta(minutes=1))
         with Unchanged():
             assert ends.end_due() == 0
-        let_end(edas, timedelta(0))
+        let_end(edas, -timedelta(seconds=1))
         said = told(housekeeping.end_memberships)
         edas.refresh_from_db()
         assert edas.ended_at is not None
@@ -179,7 +179,7 @@ class TestEnding:
         assert (event.act, event.actor) == ("member.ended", "")
 
     def test_right_is_proved_gone(self, cast: Cast, made: Namespace, fake_cluster: FakeCluster) -> None:
-        edas = let_end(Membership.objects.get(namespace=made, person=cast.eda), timedelta(0))
+        edas = let_end(Membership.objects.get(namespace=made, person=cast.eda), -timedelta(seconds=1))
         before = fake_cluster.list_pages(ROLE_BINDING, made.name)
         count = sum(len(page.items) for page in before)
         housekeeping.attend()
@@ -191,13 +191,13 @@ class TestEnding:
         assert edas.ended_at is not None
 
     def test_second_worker_does_nothing(self, edas: Membership) -> None:
-        due = Membership.objects.filter(pk=let_end(edas, timedelta(0)).pk)
+        due = Membership.objects.filter(pk=let_end(edas, -timedelta(seconds=1)).pk)
         assert ends.end_due() == 1
         with Unchanged():
             assert not ends._end(edas, due.current())
 
     def test_last_admin_stays_and_it_is_told(self, cast: Cast, hidden: Namespace) -> None:
-        paulas = let_end(Membership.objects.get(namespace=hidden), timedelta(0))
+        paulas = let_end(Membership.objects.get(namespace=hidden), -timedelta(seconds=1))
         said = told(ends.end_due)
         paulas.refresh_from_db()
         assert paulas.ended_at is None
@@ -210,7 +210,7 @@ class TestEnding:
 
     def test_one_of_two_admins_goes(self, cast: Cast, fire: Namespace) -> None:
         for person in (cast.nils, cast.paula):
-            let_end(Membership.objects.get(namespace=fire, person=person), timedelta(0))
+            let_end(Membership.objects.get(namespace=fire, person=person), -timedelta(seconds=1))
         assert ends.end_due() == 1
         assert Membership.objects.admins().filter(namespace=fire).count() == 1
 
@@ -232,7 +232,7 @@ class TestRestoring:
         assert members.restore(membership=edas, by=cast.nils).ends_at == until
 
     def test_for_a_day(self, cast: Cast, removed: Membership) -> None:
-        Membership.objects.filter(pk=removed.pk).update(ended_at=timezone.now() - DAY)
+        Membership.objects.filter(pk=removed.pk).update(ended_at=timezone.now() - 2 * DAY)
         with Unchanged(), pytest.raises(StateConflict, match="for a day"):
             members.restore(membership=removed, by=cast.nils)
 

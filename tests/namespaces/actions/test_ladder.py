@@ -275,7 +275,7 @@ class TestReminding:
         requests.remind(request=ottos, by=cast.otto)
         with Unchanged(), pytest.raises(TooMany, match="once a day"):
             requests.remind(request=ottos, by=cast.otto)
-        Request.objects.filter(pk=ottos.pk).update(reminded_at=timezone.now() - DAY)
+        Request.objects.filter(pk=ottos.pk).update(reminded_at=Now() - DAY)
         requests.remind(request=ottos, by=cast.otto)
 
     def test_only_who_asked(self, cast: Cast, ottos: Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -181,7 +182,7 @@ class TestEither:
     @pytest.mark.parametrize("answer", ["approve", "deny"])
     def test_for_a_day(self, cast: Cast, ottos: Request, answer: str) -> None:
         getattr(requests, answer)(request=ottos, note="So be it.", by=cast.nils)
-        Request.objects.filter(pk=ottos.pk).update(decided_at=timezone.now() - DAY)
+        Request.objects.filter(pk=ottos.pk).update(decided_at=Now() - DAY)
         with Unchanged(), pytest.raises(StateConflict, match="for a day"):
             requests.undo(request=ottos, by=cast.nils)
 

@@ -336,7 +336,7 @@ class TestLadder:
 
     def test_day_after_nobody_is(self, browse: Browse, cast: Cast, ottos: Request) -> None:
         actions.deny(request=ottos, note="No room.", by=cast.nils)
-        Request.objects.filter(pk=ottos.pk).update(decided_at=timezone.now() - timedelta(days=1))
+        Request.objects.filter(pk=ottos.pk).update(decided_at=Now() - timedelta(days=1))
         client = browse(cast.nils)
         assert "Take the decision back" not in client.get(path(ottos)).content.decode()
         assert client.post(path(ottos, "undo/")).status_code == 409
