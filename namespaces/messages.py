@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -123,6 +124,16 @@ def deputy_named(absence: Absence) -> None:
 def member_added(membership: Membership, by: User) -> None:
     """Tell somebody that they were let in without having asked."""
     _tell_member(membership, by, _("You are a member of %(namespace)s now, as %(role)s"))
+
+
+def members_added(namespace: Namespace, memberships: Sequence[Membership], by: User) -> None:
+    """Tell many that they were let in, each with the role they have."""
+    for role in {membership.role for membership in memberships}:
+        names = {"namespace": namespace, "role": access.label(role)}
+        subject = _("You are a member of %(namespace)s now, as %(role)s") % names
+        text, link = _("%(by)s decided it.") % {"by": by}, namespace.get_absolute_url()
+        message = Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk)
+        tell(message, to(each.person for each in memberships if each.role == role))
 
 
 def role_changed(membership: Membership, by: User) -> None:

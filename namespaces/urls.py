@@ -27,6 +27,7 @@ one_namespace = [
     path("leave/", members.leave, name="leave"),
     path("members/", members.members, name="members"),
     path("members/add/", members.add, name="member_add"),
+    path("members/add/many/", members.add_many, name="member_add_many"),
     path("members/<uuid:membership_id>/role/", members.role, name="member_role"),
     path("members/<uuid:membership_id>/until/", members.until, name="member_until"),
     path("members/<uuid:membership_id>/extend/", members.extend, name="member_extend"),

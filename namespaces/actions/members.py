@@ -82,7 +82,7 @@ def grant_membership(
         by=by,
         about=membership,
         namespace_id=namespace.pk,
-        after={"role": role, "person": str(person.pk), **_until(ends_at)},
+        after={"role": role, "person": str(person.pk), **until(ends_at)},
     )
     request_reconcile(namespace.pk)
     if request_id is None:  # else they are told that what they asked for was approved
@@ -191,7 +191,7 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
     current.save(update_fields=["ends_at"])
     record(
         "member.until", by=by, about=current, namespace_id=namespace.pk,
-        before=_until(before), after={"person": str(current.person_id), **_until(ends_at)},
+        before=until(before), after={"person": str(current.person_id), **until(ends_at)},
     )  # fmt: skip
     messages.end_set(current, by)
     return current
@@ -215,7 +215,7 @@ def _must_come(ends_at: datetime | None) -> None:
         raise BadInput("until", _("Give a day that is still to come."))
 
 
-def _until(ends_at: datetime | None) -> dict[str, str | None]:
+def until(ends_at: datetime | None) -> dict[str, str]:
     """Return an end as events say it."""
     return {"until": ends_at.isoformat()} if ends_at else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.errors import Refusal
@@ -20,7 +22,9 @@ from accounts.models import User
 from accounts.policy import may_vouch
 from namespaces import roster
 from namespaces.access import Permission, Role
+from namespaces.actions import adding
 from namespaces.actions import members as actions
+from namespaces.add_many_form import AddManyForm
 from namespaces.forms import AddMemberForm, RoleForm, UntilForm
 from namespaces.models import Membership, Namespace
 from namespaces.shortcuts import get_namespace_or_404
@@ -63,6 +67,30 @@ def add(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     except Refusal as refusal:
         return _members(request, namespace, query=query, refusal=refusal)
     _say_added(request, person, role, vouched=was_guest)
+    return redirect("members", cluster, name)
+
+
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_many(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Take a list of people: say what adding it would do (POST), and do it (POST with `save`)."""
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    if request.method != "POST":
+        return _many(request, namespace, AddManyForm())
+    form = AddManyForm(request.POST)
+    if not form.is_valid():
+        return _many(request, namespace, form)
+    entries = form.cleaned_data["entries"]
+    if "save" not in request.POST:
+        return _many(request, namespace, form, entries=entries)
+    try:
+        lines = adding.add(
+            namespace=namespace, entries=entries, together=form.cleaned_data["together"], by=request.user
+        )
+    except Refusal as refusal:
+        blame(form, refusal)
+        return _many(request, namespace, form, entries=entries, refusal=refusal)
+    _say_added_many(request, lines)
     return redirect("members", cluster, name)
 
 
@@ -189,6 +217,36 @@ def _members(
         **_found(namespace, query, request.user),
     }
     return page(request, "namespaces/members.html", context, refusal=refusal, invalid=form is not None)
+
+
+def _many(
+    request: KnownRequest,
+    namespace: Namespace,
+    form: AddManyForm,
+    *,
+    entries: Sequence[adding.Entry] = (),
+    refusal: Refusal | None = None,
+) -> HttpResponse:
+    lines = adding.judge(namespace=namespace, entries=entries, by=request.user)
+    context = head(request.user, namespace) | {
+        "form": form,
+        "lines": lines,
+        "adds": sum(line.is_added for line in lines),
+        "problems": sum(bool(line.problem) for line in lines),
+    }
+    invalid = form.is_bound and not entries
+    return page(request, "namespaces/add_many.html", context, refusal=refusal, invalid=invalid)
+
+
+def _say_added_many(request: KnownRequest, lines: Sequence[adding.Line]) -> None:
+    added = sum(line.is_added for line in lines)
+    messages.success(
+        request,
+        ngettext("%(number)d person was added.", "%(number)d people were added.", added) % {"number": added},
+    )
+    if left := [str(line.entry.number) for line in lines if line.problem]:
+        words = ngettext("Line %(numbers)s was not done.", "Lines %(numbers)s were not done.", len(left))
+        messages.warning(request, words % {"numbers": ", ".join(left)})
 
 
 def _until(

@@ -58,6 +58,7 @@ PLACES = (
     Place("members", NAMESPACE + "members/", "members", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=holm", "add-member", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),
+    Place("member_add_many", NAMESPACE + "members/add/many/", "add-many", ("namespace-admin",)),
     Place("member_until", NAMESPACE + "members/{membership}/until/", "member-until", ("namespace-admin",)),
     Place("member_remove", NAMESPACE + "members/{membership}/remove/", "remove-member", ADMINS),
     Place("settings", NAMESPACE + "settings/", "edit-page", ADMINS),

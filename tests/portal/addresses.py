@@ -257,6 +257,7 @@ TABLE: dict[str, Row] = {
     ),
     "members": Row(NAMESPACES, get=only(*MANAGERS)),
     "member_add": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "member_add_many": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "member_role": Row(MEMBERSHIPS, post=only(*MANAGERS, then=400)),
     "member_until": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "member_extend": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # it does not end

@@ -39,6 +39,7 @@ class Form:
         known = {
             "soon": str(timezone.localdate() + timedelta(days=30)),
             "otto": str(User.objects.get(name="Otto Brandt").pk),
+            "otto_mail": User.objects.get(name="Otto Brandt").email,
             "paula": str(User.objects.get(name="Paula Ilić").pk),
             "message": str(Delivery.objects.get(event="told").pk),
             "terms": str(Terms.objects.latest("pk").pk),
@@ -82,6 +83,10 @@ FORMS: dict[str, Form] = {
     "join": Form("outsider", "fire", {"role": "viewer", "reason": WHY}, right=False),
     "leave": Form("viewer", "fire"),
     "member_add": Form(ADMIN, "fire", {"person": "{otto}", "role": "viewer", "until": ""}),
+    "member_add_many": Form(
+        ADMIN, "fire",
+        {"people": "{otto_mail}", "role": "viewer", "until": "", "together": "on", "save": "1"},
+    ),
     "member_role": Form(ADMIN, "fire", {"role": "editor"}),
     "member_until": Form(ADMIN, "fire", {"until": "{soon}"}),
     "member_extend": Form(ADMIN, "fire", status=409),

@@ -331,3 +331,75 @@ def test_removal_is_undone_from_the_table(browse: Browse, cast: Cast, fire: Name
     shown = client.post(f"{MEMBERS}{edas.pk}/restore/", follow=True).content.decode()
     assert "Eda Kaya is editor again." in shown
     assert current(fire)["Eda Kaya"] == "editor"
+
+
+class TestAddMany:
+    ADDRESS = MEMBERS + "add/many/"
+
+    def given(self, *lines: str, **more: str) -> dict[str, str]:
+        return {"people": "\n".join(lines), "role": "viewer", "until": "", **more}
+
+    def test_says_what_it_will_do_and_does_nothing(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        answer = browse(cast.nils).post(self.ADDRESS, self.given(cast.otto.email, "nobody@example.org"))
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert "1 person becomes a member." in page
+        assert "1 line cannot be done." in page
+        assert "has logged in here yet" in page
+        assert "Otto Brandt" not in current(fire)
+
+    def test_adds_and_says_which_lines_were_left(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        given = self.given(cast.otto.email, "", "nobody@example.org", save="1")
+        page = browse(cast.nils).post(self.ADDRESS, given, follow=True).content.decode()
+        assert "1 person was added." in page
+        assert "Line 3 was not done." in page
+        assert current(fire)["Otto Brandt"] == "viewer"
+
+    def test_all_or_nobody_keeps_what_was_typed(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        given = self.given(cast.otto.email, "nobody@example.org", save="1", together="on")
+        answer = browse(cast.nils).post(self.ADDRESS, given)
+        assert answer.status_code == 409
+        assert "Nobody was added: not every line can be done." in answer.content.decode()
+        assert "nobody@example.org" in answer.content.decode()
+
+    def test_table_from_elsewhere(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        other = factories.person("Other, Someone")
+        given = self.given(
+            "E-mail\tRole\tUntil",
+            f"{cast.otto.email}\tEditor\t2100-02-24",
+            f'"Other, Someone" <{other.email}>',
+            save="1",
+        )
+        browse(cast.nils).post(self.ADDRESS, given)
+        assert current(fire)["Otto Brandt"] == "editor"
+        last_day = of(fire, "Otto Brandt").last_day
+        assert last_day is not None
+        assert str(timezone.localdate(last_day)) == "2100-02-24"
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("a@example.org, owner", "There is no role “owner”."),
+            ("a@example.org, viewer, soon", "“soon” is no day such as 2027-02-24."),
+            ("a@example.org, viewer, 9999-12-31", "Give a day that is nearer."),
+            ("a@example.org, viewer, 2100-02-24, x", "More than address, role and last day."),
+            (", viewer", "No address."),
+            ("=cmd|' /C calc'!A0", "has logged in here yet"),
+        ],
+    )
+    def test_line_that_cannot_be_read_says_why(
+        self, browse: Browse, cast: Cast, fire: Namespace, line: str, said: str
+    ) -> None:
+        answer = browse(cast.nils).post(self.ADDRESS, self.given(line))
+        assert answer.status_code == 200
+        assert said in answer.content.decode().replace("&#x27;", "'")
+
+    @pytest.mark.parametrize(
+        ("lines", "said"), [([], "Write at least one line."), (["a@example.org"] * 201, "At most 200 lines")]
+    )
+    def test_neither_none_nor_too_many(
+        self, browse: Browse, cast: Cast, fire: Namespace, lines: list[str], said: str
+    ) -> None:
+        answer = browse(cast.nils).post(self.ADDRESS, self.given(*lines))
+        assert answer.status_code == 400
+        assert said in answer.content.decode()

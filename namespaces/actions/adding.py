@@ -1,0 +1,172 @@
+"""Adding many people to a namespace at once: each line of a list is judged, and what can be done is done in one act."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actions import people
+from accounts.errors import NotAllowed, StateConflict
+from accounts.models import Identity, User
+from accounts.policy import may_vouch
+from audit.record import draft, record_all
+from namespaces import messages
+from namespaces.access import Role
+from namespaces.actions.members import lock, until
+from namespaces.models import Membership, Namespace
+from namespaces.policy import may_grant
+from namespaces.tasks import request_reconcile
+
+MOST = 200
+"""How many lines a list may have."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a list: a whole e-mail address or a subject, the role, and until when.
+
+    `problem` says what is wrong with how it is written.
+    """
+
+    number: int
+    who: str
+    role: Role
+    ends_at: datetime | None = None
+    problem: str = ""
+
+    @property
+    def last_day(self) -> datetime | None:
+        """A moment of the last day, where there is one."""
+        return self.ends_at and self.ends_at - timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What would become of an entry: a `person` is added, unless there is a `problem`, or they are in already."""
+
+    entry: Entry
+    person: User | None = None
+    problem: str = ""
+    is_member: bool = False
+
+    @property
+    def is_added(self) -> bool:
+        """Whether adding the list adds somebody by this line."""
+        return self.person is not None and not self.problem and not self.is_member
+
+
+def judge(*, namespace: Namespace, entries: Sequence[Entry], by: User) -> list[Line]:
+    """Return what adding this list would do, in a constant number of queries."""
+    known = _Known(entries)
+    here = Membership.objects.current().filter(namespace=namespace, person__in=known.people)
+    members = set(here.values_list("person", flat=True))
+    vouching, now = may_vouch(by), timezone.now()
+    lines: list[Line] = []
+    first: dict[UUID, int] = {}
+    for entry in entries:
+        meant = known.of(entry)
+        person = meant[0] if len(meant) == 1 else None
+        problem = entry.problem
+        if problem or (entry.ends_at and entry.ends_at <= now):
+            problem = problem or _("The last day is over.")
+        elif len(meant) > 1:
+            problem = _("Several people have this address. Write the identity of the one you mean.")
+        elif person is None:
+            problem = _("Nobody with this address or identity has logged in here yet.")
+        elif person.pk in first:
+            problem = _("The same person as in line %(number)d.") % {"number": first[person.pk]}
+        elif person.pk == by.pk and not by.is_operator:
+            problem = _("Nobody adds themselves.")
+        elif person.is_guest and not vouching:
+            problem = _("A guest: a person of level admin or an operator has to vouch for them first.")
+        if person is not None:
+            first.setdefault(person.pk, entry.number)
+        is_member = person is not None and person.pk in members
+        lines.append(Line(entry, person, "" if is_member and not entry.problem else problem, is_member))
+    return lines
+
+
+@transaction.atomic
+def add(*, namespace: Namespace, entries: Sequence[Entry], together: bool, by: User) -> list[Line]:
+    """Add everybody whose line can be done, vouching for guests; `together` adds nobody if one cannot.
+
+    Returns what became of each line. Raises NotAllowed, and StateConflict where nobody is added.
+    """
+    people.lock(*_Known(entries).people)
+    lock(namespace)
+    people.as_stored(by)
+    if not all(may_grant(by, role, namespace) for role in {entry.role for entry in entries}):
+        raise NotAllowed(_("Only the admins of this namespace add members."))
+    lines = judge(namespace=namespace, entries=entries, by=by)
+    added = [line for line in lines if line.is_added]
+    if together and any(line.problem for line in lines):
+        raise StateConflict(_("Nobody was added: not every line can be done."))
+    if not added:
+        raise StateConflict(_("Nobody was added: no line can be done."))
+    made = []
+    for line in added:
+        assert line.person is not None  # noqa: S101 - what is_added says
+        if line.person.is_guest:
+            people.vouch(person=line.person, by=by)
+        entry = line.entry
+        made.append(
+            Membership(
+                namespace=namespace, person=line.person, role=entry.role, ends_at=entry.ends_at, added_by=by
+            )
+        )
+    Membership.objects.bulk_create(made)
+    record_all(
+        [
+            draft(
+                "member.added", by=by, about=membership, namespace_id=namespace.pk,
+                after={
+                    "role": membership.role, "person": str(membership.person_id), **until(membership.ends_at),
+                },
+            )
+            for membership in made
+        ]
+    )  # fmt: skip
+    request_reconcile(namespace.pk)
+    messages.members_added(namespace, made, by)
+    return lines
+
+
+class _Known:
+    """Who is meant by the addresses, in whatever case, and the subjects of a list: people who are not kept out."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        written = {entry.who for entry in entries if not entry.problem}
+        addresses = {who.casefold() for who in written}
+        active = User.objects.filter(is_active=True).order_by("pk")
+        self._by_address: dict[str, list[User]] = defaultdict(list)
+        for person in active.alias(address=Lower("email")).filter(address__in=addresses):
+            self._by_address[person.email.casefold()].append(person)
+        self._by_subject: dict[str, list[User]] = defaultdict(list)
+        identities = Identity.objects.filter(
+            subject__in=written, state=Identity.State.ACTIVE, person__is_active=True
+        )
+        for identity in identities.select_related("person").order_by("pk"):
+            self._by_subject[identity.subject].append(identity.person)
+
+    def of(self, entry: Entry) -> list[User]:
+        """Return who may be meant, each once."""
+        found = [*self._by_address.get(entry.who.casefold(), ()), *self._by_subject.get(entry.who, ())]
+        return list({person.pk: person for person in found}.values())
+
+    @property
+    def people(self) -> list[User]:
+        """Everybody who may be meant."""
+        return [
+            person
+            for some in (self._by_address, self._by_subject)
+            for each in some.values()
+            for person in each
+        ]
