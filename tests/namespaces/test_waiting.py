@@ -13,7 +13,7 @@ from namespaces.models import Namespace, Request
 from tests import factories
 from tests.conftest import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 DAY = timedelta(days=1)
 
 

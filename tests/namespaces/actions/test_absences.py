@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.actions.changes import Unchanged, acts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 WEEK = timedelta(days=7)
 
 
@@ -78,7 +78,6 @@ class TestBegin:
             absences.begin(deputy=cast.eda, until=timezone.now() + timedelta(days=days), by=cast.nils)
         assert refused.value.field == "until"
 
-    @pytest.mark.database
     def test_database_keeps_one_for_each_person(self, cast: Cast, away: Absence) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             Absence.objects.create(person=cast.nils, deputy=cast.paula, until=timezone.now())

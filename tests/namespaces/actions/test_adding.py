@@ -22,7 +22,7 @@ from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.actions.changes import Unchanged, acts, generation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def entries(*whom: str, role: Role = Role.EDITOR) -> list[Entry]:

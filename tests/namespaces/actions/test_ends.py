@@ -23,7 +23,7 @@ from tests.conftest import Cast
 from tests.fake_cluster import FakeCluster
 from tests.namespaces.actions.changes import Unchanged, acts, generation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 DAY = timedelta(days=1)
 
 

@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.actions.changes import Unchanged, acts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 DAY = timedelta(days=1)
 
 
