@@ -22,7 +22,7 @@ from namespaces.access import Role
 from namespaces.actions.absences import LONGEST
 from namespaces.actions.absences import candidates as deputies
 from namespaces.actions.members import without_another_admin
-from namespaces.actions.namespaces import Page, PublicationEntry
+from namespaces.actions.namespaces import Page, PublicationEntry, Wanted
 from namespaces.actions.succession import candidates
 from namespaces.models import Namespace, Visibility
 from namespaces.validators import validate_link
@@ -302,6 +302,27 @@ class ApproveForm(forms.Form):
     )  # fmt: skip
 
 
+class GrantNamespaceForm(ApproveForm):
+    """Approving a namespace, perhaps with another name, PI or institution than was asked for."""
+
+    name = Text(
+        label=gettext_lazy("Name"), limit=200,
+        error_messages={"required": gettext_lazy("Give the namespace a name.")},
+    )  # fmt: skip
+    override_style = forms.BooleanField(
+        label=gettext_lazy("Use this name although it breaks the rules of style"), required=False
+    )
+    pi_name = Text(label=gettext_lazy("PI"), limit=200, required=False)
+    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
+    field_order = ("name", "override_style", "pi_name", "institution", "note")
+
+    def wanted(self) -> Wanted:
+        """Return what is to be made."""
+        given = self.cleaned_data
+        page = Page(pi_name=given["pi_name"], institution=given["institution"])
+        return Wanted(given["name"], page, override_style=given["override_style"])
+
+
 class DenyForm(forms.Form):
     """A no needs its reason."""
 
@@ -331,8 +352,8 @@ class PageFields(forms.Form):
     institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
 
 
-class CreateForm(PageFields):
-    """A new namespace: where, its name, and the beginning of its page."""
+class PlaceForm(forms.Form):
+    """Where a new namespace is to be, and its name."""
 
     cluster = forms.ModelChoiceField(
         label=gettext_lazy("Cluster"), queryset=Cluster.objects.none(), to_field_name="name", empty_label=None,
@@ -343,30 +364,65 @@ class CreateForm(PageFields):
         help_text=gettext_lazy("As kubectl will know it, such as group-project. It cannot be changed later."),
         error_messages={"required": gettext_lazy("Give the namespace a name.")},
     )  # fmt: skip
-    override_style = forms.BooleanField(
-        label=gettext_lazy("Use this name although it breaks the rules of style"), required=False,
-        help_text=gettext_lazy("Operators only. Reserved names stay reserved."),
-    )  # fmt: skip
-    field_order = ("cluster", "name", "override_style", "title", "description", "pi_name", "institution")
 
-    def __init__(self, *args: Any, clusters: Any, is_operator: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, clusters: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cluster: Any = self.fields["cluster"]
         cluster.queryset = clusters
         if len(clusters) == 1:
             cluster.initial, cluster.widget = clusters[0].name, forms.HiddenInput()
-        if not is_operator:
-            del self.fields["override_style"]
         self.fields["name"].widget.attrs |= {
             "autocomplete": "off",
             "spellcheck": "false",
             "autocapitalize": "none",
         }
 
+
+class CreateForm(PlaceForm, PageFields):
+    """A new namespace: where, its name, and the beginning of its page."""
+
+    override_style = forms.BooleanField(
+        label=gettext_lazy("Use this name although it breaks the rules of style"), required=False,
+        help_text=gettext_lazy("Operators only. Reserved names stay reserved."),
+    )  # fmt: skip
+    field_order = ("cluster", "name", "override_style", "title", "description", "pi_name", "institution")
+
+    def __init__(self, *args: Any, is_operator: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_operator:
+            del self.fields["override_style"]
+
     def page(self) -> Page:
         """Return the page as typed."""
         names = ("title", "description", "pi_name", "institution")
         return Page(**{name: self.cleaned_data[name] for name in names})
+
+
+class NamespaceWishForm(PlaceForm):
+    """Asking for a namespace of one's own."""
+
+    reason = Text(
+        label=gettext_lazy("What for"),
+        limit=REASON_MAX_LENGTH,
+        minimum=REASON_MIN_LENGTH,
+        lines=5,
+        help_text=gettext_lazy("What the group works on, 20 to 2,000 characters. The operators read this."),
+        error_messages={"required": gettext_lazy("Say what you need the namespace for.")},
+    )
+    pi_name = Text(
+        label=gettext_lazy("PI"), limit=200, help_text=gettext_lazy("Who leads the group."),
+        error_messages={"required": gettext_lazy("Say who leads the group.")},
+    )  # fmt: skip
+    institution = Text(
+        label=gettext_lazy("Institution"), limit=200,
+        error_messages={"required": gettext_lazy("Name the institution.")},
+    )  # fmt: skip
+    size = Text(
+        label=gettext_lazy("How big it will be"), limit=1000, lines=2,
+        help_text=gettext_lazy("How many people, and roughly how many cores, GPUs and how much storage."),
+        error_messages={"required": gettext_lazy("Say roughly how much you need.")},
+    )  # fmt: skip
+    field_order = ("cluster", "name", "reason", "pi_name", "institution", "size")
 
 
 class PageForm(PageFields):

@@ -25,7 +25,7 @@ def to_decide(person: User) -> RequestQuerySet:
     Those of the namespaces they are an admin of, or the deputy of an absent one; for an operator also those that
     climbed up to the operators, and those that no admin of the namespace can answer: none has logged in for long, or a
     guest asks and none may vouch. Guests who ask to become users wait for everybody who may vouch, users who ask for
-    level admin for the operators.
+    level admin, and whoever asks for a namespace, for the operators.
     """
     pending = _pending_for_others(person)
     mine = Q(namespace__in=_own_admin_memberships(person).values("namespace"))
@@ -33,7 +33,7 @@ def to_decide(person: User) -> RequestQuerySet:
     if may_vouch(person):
         mine |= Q(kind=Request.Kind.PROMOTION, level=Level.USER)
     if person.is_operator:
-        mine |= Q(kind=Request.Kind.PROMOTION)
+        mine |= Q(kind__in=(Request.Kind.PROMOTION, Request.Kind.NAMESPACE))
         mine |= Q(rung=Rung.OPERATORS)
         mine |= Q(kind=Request.Kind.JOIN) & ~Q(_has_living_admin())
         mine |= Q(kind=Request.Kind.JOIN, person__level=Level.GUEST) & ~Q(_has_living_admin(VOUCHING))
@@ -57,9 +57,15 @@ def open_promotion(person: User) -> Request | None:
     return Request.objects.open().filter(person=person, kind=Request.Kind.PROMOTION).first()
 
 
+def open_for_namespace(person: User) -> Request | None:
+    """Return the request for a namespace of their own that this person waits for."""
+    return Request.objects.open().filter(person=person, kind=Request.Kind.NAMESPACE).first()
+
+
 def of_namespace(namespace: Namespace) -> RequestQuerySet:
-    """Return the requests about a namespace, newest first."""
-    return Request.objects.filter(namespace=namespace).select_related(*_PARTIES)
+    """Return the requests to join a namespace, newest first."""
+    to_join = Request.objects.filter(namespace=namespace, kind=Request.Kind.JOIN)
+    return to_join.select_related(*_PARTIES)
 
 
 def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, list[User] | None]:

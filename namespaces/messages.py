@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.messages import to, to_operators
 from accounts.models import Identity, User
@@ -18,13 +19,21 @@ from namespaces.models import Absence, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
 from notifications.telling import Message, Recipient, tell
 
+_GRANTED = {
+    Request.Kind.JOIN: gettext_lazy("You are in: %(what)s"),
+    Request.Kind.PROMOTION: gettext_lazy("Your level is %(what)s now"),
+    Request.Kind.NAMESPACE: gettext_lazy("Your namespace was made: %(what)s"),
+}
+
 
 def request_made(request: Request) -> None:
     """Tell those who decide it that somebody asks. What was typed stands on the page: mails carry no words of people
     whom nobody has let in yet."""
     names = {"person": request.person, "namespace": request.namespace}
-    if request.namespace is None:
+    if request.is_promotion:
         subject = _("%(person)s asks for level %(level)s") % {**names, "level": request.get_level_display()}
+    elif request.is_for_namespace:
+        subject = _("%(person)s asks for a namespace: %(name)s") % {**names, "name": request.name}
     else:
         subject = _("%(person)s asks to join %(namespace)s") % names
     text = _("Read why, see what a yes would change, and decide. It waits for 30 days at most.")
@@ -34,9 +43,9 @@ def request_made(request: Request) -> None:
 
 def request_decided(request: Request) -> None:
     """Tell who asked that somebody said yes or no, with the note."""
-    what = {"what": _what(request)}
+    what = {"what": request.what}
     if request.state == Request.State.APPROVED:
-        subject = _("You are in: %(what)s") if request.namespace else _("Your level is %(what)s now")
+        subject = str(_GRANTED[Request.Kind(request.kind)])
     else:
         subject = _("Your request was denied: %(what)s")
     text = _("%(by)s decided it.") % {"by": request.decided_by}
@@ -81,17 +90,17 @@ def _remind(request: Request, recipients: list[Recipient], why: str, *, event: s
 
 
 def _waiting(request: Request) -> str:
-    names = {"person": request.person, "namespace": request.namespace}
-    if request.namespace is None:
-        return _("Still waiting: %(person)s asks for level %(level)s") % {
-            **names, "level": request.get_level_display(),
-        }  # fmt: skip
-    return _("Still waiting: %(person)s asks to join %(namespace)s") % names
+    names = {"person": request.person, "what": request.what}
+    if request.is_promotion:
+        return _("Still waiting: %(person)s asks for level %(what)s") % names
+    if request.is_for_namespace:
+        return _("Still waiting: %(person)s asks for a namespace: %(what)s") % names
+    return _("Still waiting: %(person)s asks to join %(what)s") % names
 
 
 def request_expired(request: Request) -> None:
     """Tell who asked that nobody has answered in time."""
-    subject = _("Nobody answered your request: %(what)s") % {"what": _what(request)}
+    subject = _("Nobody answered your request: %(what)s") % {"what": request.what}
     text = _(
         "It was made %(days)d days ago, and is over. We are sorry. You can ask again, or ask the operators what to do."
     ) % {"days": Request.EXPIRES_AFTER.days}
@@ -100,13 +109,9 @@ def request_expired(request: Request) -> None:
 
 def request_reopened(request: Request, by: User) -> None:
     """Tell who asked that a decision was taken back, and that their request waits again."""
-    subject = _("The decision on your request was taken back: %(what)s") % {"what": _what(request)}
+    subject = _("The decision on your request was taken back: %(what)s") % {"what": request.what}
     text = _("%(by)s took it back. Your request waits for a decision again.") % {"by": by}
     tell(Message(Kind.ANSWERS, subject, text, request.get_absolute_url(), by=by.pk), to([request.person]))
-
-
-def _what(request: Request) -> str:
-    return str(request.namespace or request.get_level_display())
 
 
 def deputy_named(absence: Absence) -> None:

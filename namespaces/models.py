@@ -230,7 +230,9 @@ class Rung(models.IntegerChoices):
 class Request(models.Model):
     """A wish that somebody else decides. It carries what it was about and how it ended.
 
-    To join: namespace and role. A promotion: the level and, for level admin, institution and purpose.
+    To join: namespace and role. A promotion: the level and, for level admin, institution and purpose. A namespace of
+    one's own: cluster, name, PI, institution and size; once approved, the namespace that was made, perhaps under
+    another name.
     """
 
     EXPIRES_AFTER = EXPIRES_AFTER
@@ -238,6 +240,7 @@ class Request(models.Model):
     class Kind(models.TextChoices):
         JOIN = "join", _("join a namespace")
         PROMOTION = "promotion", _("get a level")
+        NAMESPACE = "namespace", _("get a namespace")
 
     class State(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -257,6 +260,10 @@ class Request(models.Model):
     level = models.CharField(max_length=10, choices=Level, blank=True, default="", db_default="")
     institution = models.CharField(max_length=200, blank=True, default="", db_default="")
     purpose = models.TextField(max_length=2000, blank=True, default="", db_default="")
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    name = models.CharField(max_length=63, blank=True, default="", db_default="")
+    pi_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    size = models.TextField(max_length=1000, blank=True, default="", db_default="")
     reason = models.TextField(max_length=2000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -280,10 +287,16 @@ class Request(models.Model):
                 condition=models.Q(state="pending", kind="promotion"),
                 name="namespaces_request_one_promotion",
             ),
+            models.UniqueConstraint(
+                fields=("person",),
+                condition=models.Q(state="pending", kind="namespace"),
+                name="namespaces_request_one_namespace",
+            ),
             models.CheckConstraint(
                 name="namespaces_request_kind",
                 condition=models.Q(kind="join", namespace__isnull=False, level="")
-                | models.Q(kind="promotion", namespace__isnull=True, level__in=("user", "admin")),
+                | models.Q(kind="promotion", namespace__isnull=True, level__in=("user", "admin"))
+                | models.Q(kind="namespace", level="", cluster__isnull=False) & ~models.Q(name=""),
             ),
             models.CheckConstraint(
                 name="namespaces_request_state",
@@ -291,12 +304,18 @@ class Request(models.Model):
             ),
             models.CheckConstraint(
                 name="namespaces_request_role",
-                condition=models.Q(kind="join", role__in=Role.values) | models.Q(kind="promotion", role=""),
+                condition=models.Q(kind="join", role__in=Role.values)
+                | models.Q(kind__in=("promotion", "namespace"), role=""),
             ),
             models.CheckConstraint(
                 name="namespaces_request_purpose",
                 condition=(models.Q(level="admin") & ~models.Q(institution="") & ~models.Q(purpose=""))
-                | (~models.Q(level="admin") & models.Q(institution="", purpose="")),
+                | (models.Q(kind="namespace", purpose="") & ~models.Q(institution="") & ~models.Q(pi_name=""))
+                | (
+                    ~models.Q(level="admin")
+                    & ~models.Q(kind="namespace")
+                    & models.Q(institution="", purpose="")
+                ),
             ),
         )
 
@@ -332,6 +351,17 @@ class Request(models.Model):
     @property
     def is_promotion(self) -> bool:
         return self.kind == self.Kind.PROMOTION
+
+    @property
+    def is_for_namespace(self) -> bool:
+        return self.kind == self.Kind.NAMESPACE
+
+    @property
+    def what(self) -> str:
+        """What was asked for, in a word: the namespace, the level, or the name wished for."""
+        if self.is_promotion:
+            return str(self.get_level_display())
+        return str(self.namespace or self.name)
 
     @property
     def ended_at(self) -> datetime:

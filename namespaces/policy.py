@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.models import Level, User
-from accounts.policy import Reader, is_known, may_give_level, may_vouch
+from accounts.policy import Reader, is_known, is_operator, may_give_level, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
 from namespaces.models import Absence, Membership, Namespace, Request, Visibility
 
@@ -62,12 +62,19 @@ def may_grant(by: User, role: Role, namespace: Namespace) -> bool:
     return by.is_operator or role_of(by, namespace) == Role.ADMIN
 
 
+def may_ask_for_namespace(reader: Reader) -> bool:
+    """Whether the reader may ask for a namespace of their own: everybody who is in."""
+    return isinstance(reader, User) and reader.is_active and not reader.is_guest
+
+
 def may_decide(reader: Reader, request: Request) -> bool:
     """Whether the reader may decide this request, by themselves or for an admin who is away.
 
     Nobody decides their own; a guest's needs somebody who may vouch."""
     if not isinstance(reader, User) or request.person_id == reader.pk:
         return False
+    if request.is_for_namespace:
+        return is_operator(reader)
     if request.namespace is None:
         return may_give_level(reader, request.person, request.level)
     if permits(reader, Permission.DECIDE_REQUESTS, request.namespace):
@@ -95,7 +102,7 @@ def kept_for_others(deputy: User) -> QuerySet[Membership]:
 
 def needs_voucher(reader: Reader, request: Request) -> bool:
     """Whether letting in by this reader fails because the asker is a guest whom the reader may not vouch for."""
-    return not request.is_promotion and request.person.is_guest and not may_vouch(reader)
+    return request.kind == Request.Kind.JOIN and request.person.is_guest and not may_vouch(reader)
 
 
 def looks_alike(reader: Reader, person: User) -> bool:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import yaml
 from django.utils.translation import gettext as _
 
 from accounts.models import Identity, User
+from clusters.api import Manifest
+from clusters.models import Cluster
 from clusters.registry import configured_clusters
 from clusters.roles import ROLES, binding_name
 from namespaces import access, seen_limits
+from namespaces.access import Role
 from namespaces.desired_state import with_effect
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Membership, Namespace, Request
 from namespaces.policy import visible_namespaces
+from namespaces.profiles import configured_profiles
 from namespaces.reconciler import quotas
-from namespaces.reconciler.manifests import binding_manifest
+from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import BindingSpec, LimitSpec, NamespaceSpec
 
 
@@ -30,21 +36,43 @@ class Preview:
 
 def of_request(request: Request, namespace: Namespace) -> Preview:
     """Return what approving this request to join the namespace will make in the cluster."""
-    config = configured_clusters().get(namespace.cluster.name)
-    spec = _spec(namespace)
-    bindings = []
-    for identity in Identity.objects.filter(person=request.person_id, state=Identity.State.ACTIVE).order_by(
+    spec, bindings = _spec(namespace), _bindings(request.person_id, namespace.cluster, request.role)
+    return _preview(bindings, [binding_manifest(spec, each, _ON_APPROVAL) for each in bindings])
+
+
+def of_wished_namespace(request: Request) -> Preview:
+    """Return what approving this request for a namespace will make in the cluster, as it was asked for."""
+    if request.cluster is None:
+        return Preview((), "")
+    wished = Namespace(cluster=request.cluster, name=request.name, generation=0)
+    limits = tuple(key.spec(amount) for key, amount in sorted(configured_profiles().default.amounts.items()))
+    spec, bindings = _spec(wished, limits), _bindings(request.person_id, request.cluster, Role.ADMIN)
+    manifests = [
+        namespace_manifest(spec),
+        *(binding_manifest(spec, each, _ON_APPROVAL) for each in bindings),
+        *_limit_manifests(spec),
+    ]
+    return _preview(bindings, manifests)
+
+
+_ON_APPROVAL = "(made on approval)"
+
+
+def _bindings(person_id: UUID, cluster: Cluster, role: str) -> list[BindingSpec]:
+    """Return the bindings that a person will have by a role: one for each identity that the cluster knows."""
+    config = configured_clusters().get(cluster.name)
+    found = []
+    for identity in Identity.objects.filter(person=person_id, state=Identity.State.ACTIVE).order_by(
         "created_at"
     ):
         username = config.username(identity.issuer, identity.subject) if config else None
-        if username is not None and request.role in ROLES:  # a newer version may have others
-            name = binding_name(request.role, identity.issuer, identity.subject)
-            bindings.append(
-                BindingSpec(
-                    name, request.role, username, identity.issuer, str(identity.pk), "(made on approval)"
-                )
-            )
-    manifests = [binding_manifest(spec, binding, "(made on approval)") for binding in bindings]
+        if username is not None and role in ROLES:  # a newer version may have others
+            name = binding_name(role, identity.issuer, identity.subject)
+            found.append(BindingSpec(name, role, username, identity.issuer, str(identity.pk), _ON_APPROVAL))
+    return found
+
+
+def _preview(bindings: Sequence[BindingSpec], manifests: Sequence[Manifest]) -> Preview:
     return Preview(
         usernames=tuple(binding.username for binding in bindings),
         manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True),
@@ -114,13 +142,17 @@ def of_limits(namespace: Namespace, amounts: Amounts) -> LimitsPreview:
     ]
     specs = tuple(key.spec(amount) for key, amount in sorted(amounts.items()))
     spec = _spec(namespace, specs)
-    made = (quotas.change(spec, kind, ()) for kind in quotas.KINDS)
-    manifests = [change.manifest for change in made if change is not None]
+    manifests = _limit_manifests(spec)
     return LimitsPreview(
         changes=tuple(change for change in changes if change[1] != change[2]),
         warnings=tuple(warnings),
         manifests=yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True) if manifests else "",
     )
+
+
+def _limit_manifests(spec: NamespaceSpec) -> list[Manifest]:
+    made = (quotas.change(spec, kind, ()) for kind in quotas.KINDS)
+    return [change.manifest for change in made if change is not None]
 
 
 def _spec(namespace: Namespace, limits: tuple[LimitSpec, ...] = ()) -> NamespaceSpec:

@@ -79,10 +79,13 @@ def _waits(answered: RequestQuerySet) -> list[float]:
     return [each.total_seconds() for each in latest]
 
 
-def pause_until(person: User, *, namespace: Namespace | None = None, level: str = "") -> datetime | None:
-    """Return until when this person may not ask again to join the namespace, or for the level: it was denied."""
+def pause_until(
+    person: User, *, namespace: Namespace | None = None, level: str = "", name: str = ""
+) -> datetime | None:
+    """Return until when this person may not ask again to join the namespace, for the level, or for a namespace of this
+    name: it was denied."""
     denied = Request.objects.filter(
-        person=person, state=Request.State.DENIED, decided_at__gt=Now() - PAUSE, level=level
+        person=person, state=Request.State.DENIED, decided_at__gt=Now() - PAUSE, level=level, name=name
     )
     same = denied.filter(namespace=namespace) if namespace else denied  # only promotions have a level
     latest = same.order_by("-decided_at").values_list("decided_at", flat=True).first()

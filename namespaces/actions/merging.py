@@ -28,8 +28,9 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)
     doubled = Q(namespace__in=member_of) | Q(namespace__in=asked)
-    if Request.objects.filter(person=kept, state=Request.State.PENDING, kind=Request.Kind.PROMOTION).exists():
-        doubled |= Q(kind=Request.Kind.PROMOTION)
+    for kind in (Request.Kind.PROMOTION, Request.Kind.NAMESPACE):  # of each one at a time
+        if Request.objects.filter(person=kept, state=Request.State.PENDING, kind=kind).exists():
+            doubled |= Q(kind=kind)
     for needless in theirs.filter(doubled, state=Request.State.PENDING):
         requests.end(needless, Request.State.WITHDRAWN, "", by)
     theirs.update(person=kept)

@@ -51,9 +51,26 @@ class Page:
     publications: Sequence[PublicationEntry] = ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A namespace to be made: its name, the beginning of its page, and whether the rules of style are passed over."""
+
+    name: str
+    page: Page
+    override_style: bool = False
+
+
 @transaction.atomic
-def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style: bool = False) -> Namespace:
-    """Create a namespace; `by` becomes its admin. Operators may override the style rules for names.
+def create(
+    *,
+    cluster: Cluster,
+    name: str,
+    page: Page,
+    override_style: bool = False,
+    admin: User | None = None,
+    by: User,
+) -> Namespace:
+    """Create a namespace; `admin` becomes its admin, else `by`. Operators may override the style rules for names.
 
     Raises NotAllowed, TooMany (`NAMESPACES_PER_ADMIN`), BadInput (name), StateConflict (name taken in Berth).
     """
@@ -82,7 +99,7 @@ def create(*, cluster: Cluster, name: str, page: Page, by: User, override_style:
     except IntegrityError:
         raise StateConflict(_("A namespace of this name exists already.")) from None
     _store_lists(namespace, page)
-    Membership.objects.create(namespace=namespace, person=by, role=Role.ADMIN)
+    Membership.objects.create(namespace=namespace, person=admin or by, role=Role.ADMIN, added_by=by)
     limits.store(namespace, configured_profiles().default.amounts)
     record("namespace.created", by=by, about=namespace, namespace_id=namespace.pk, after={"name": name})
     request_reconcile(namespace.pk)

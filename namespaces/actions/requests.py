@@ -12,15 +12,16 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
-from accounts.errors import NotAllowed, StateConflict, TooMany
+from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import Level, User
 from audit.record import record
+from clusters.models import Cluster
 from namespaces import messages, waiting
 from namespaces.access import Permission, Role
-from namespaces.actions import ladder
+from namespaces.actions import ladder, namespaces
 from namespaces.actions.members import end_membership, grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
-from namespaces.policy import may_decide, permits
+from namespaces.policy import may_ask_for_namespace, may_decide, permits
 from namespaces.roster import UNDO_WITHIN
 
 MOST_OPEN = 10
@@ -61,14 +62,45 @@ def ask_for_level(
 
 
 @transaction.atomic
-def approve(*, request: Request, note: str = "", by: User) -> Request:
-    """Give what was asked for: let the asker in, and vouch for a guest, or give them the level.
+def ask_for_namespace(
+    *, cluster: Cluster, name: str, pi_name: str, institution: str, size: str, reason: str, by: User
+) -> Request:
+    """Ask for a namespace of one's own, with what for, who leads the group, and how much it needs.
 
-    Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows.
+    Raises NotAllowed (guests), BadInput (name), StateConflict (the name is taken, asked already), TooMany.
+    """
+    people.lock(by)
+    if not may_ask_for_namespace(people.as_stored(by)):
+        raise NotAllowed(_("Guests do not ask for namespaces. Ask to become a user first."))
+    if problems := namespaces.problems_of_name(name):
+        raise BadInput("name", " ".join(problems))
+    if Namespace.objects.filter(cluster=cluster, name=name).exists():
+        raise BadInput("name", _("A namespace of this name exists already."))
+    _may_ask(by, name=name)
+    about = {"cluster": cluster, "name": name, "pi_name": pi_name, "institution": institution, "size": size}
+    return _ask(Request(kind=Request.Kind.NAMESPACE, person=by, reason=reason, **about))
+
+
+@transaction.atomic
+def approve(
+    *,
+    request: Request,
+    note: str = "",
+    changed: namespaces.Wanted | None = None,
+    by: User,
+) -> Request:
+    """Give what was asked for: let the asker in, and vouch for a guest, give them the level, or make them a namespace.
+
+    `changed` is what is made instead of the namespace that was asked for.
+
+    Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows; for a namespace as
+    `namespaces.create`.
     """
     people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
     if not Request.objects.filter(pk=request.pk, person=request.person).exists():
         raise StateConflict(_("The account that asked was merged into another. Look at the request again."))
+    if request.is_for_namespace:
+        return _make_namespace(request, note, changed, by)
     if request.namespace is None:
         return _promote(request, note, by)
     lock(request.namespace)
@@ -85,6 +117,27 @@ def approve(*, request: Request, note: str = "", by: User) -> Request:
         by=by,
         request_id=decided.pk,
     )
+    return decided
+
+
+def _make_namespace(request: Request, note: str, changed: namespaces.Wanted | None, by: User) -> Request:
+    """Make the namespace, with who asked as its admin."""
+    _may_decide(request, by)
+    decided = _decide(request, Request.State.APPROVED, note, by, is_told=False)
+    person = decided.person
+    if not person.is_active or person.is_guest:
+        raise StateConflict(_("%(person)s cannot be the admin of a namespace now.") % {"person": person})
+    page = namespaces.Page(pi_name=decided.pi_name, institution=decided.institution)
+    wanted = changed or namespaces.Wanted(decided.name, page)
+    if decided.cluster is None:
+        raise StateConflict(_("This version of Berth does not know which cluster is meant."))
+    made = namespaces.create(
+        cluster=decided.cluster, name=wanted.name, page=wanted.page, admin=person, by=by,
+        override_style=wanted.override_style,
+    )  # fmt: skip
+    Request.objects.filter(pk=decided.pk).update(namespace=made)
+    decided.namespace = made
+    messages.request_decided(decided)
     return decided
 
 
@@ -174,6 +227,8 @@ def undo(*, request: Request, by: User) -> Request:
     if not young.exists():
         raise StateConflict(_("A decision can be taken back for a day, while the request has not run out."))
     if decided.state == Request.State.APPROVED:
+        if decided.is_for_namespace:
+            raise StateConflict(_("The namespace is made. It is ended on its own page."))
         _take_back(decided, by)
     try:
         with transaction.atomic():
@@ -191,7 +246,10 @@ def undo(*, request: Request, by: User) -> Request:
 
 def can_be_undone(request: Request, now: datetime) -> bool:
     """Whether a page offers to take the decision back; the action judges it by the clock of the database."""
-    decided = request.state in (Request.State.APPROVED, Request.State.DENIED) and request.decided_by_id
+    takes_back = (
+        [Request.State.DENIED] if request.is_for_namespace else [Request.State.DENIED, Request.State.APPROVED]
+    )
+    decided = request.state in takes_back and request.decided_by_id
     return bool(decided and request.decided_at and now < request.decided_at + UNDO_WITHIN)
 
 
@@ -216,11 +274,11 @@ def _with_people(request: Request) -> Request:
     return Request.objects.select_related("namespace__cluster", "person", "decided_by").get(pk=request.pk)
 
 
-def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "") -> None:
+def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "", name: str = "") -> None:
     """Raise TooMany where somebody asks again too soon, or for too much at once."""
     own = Request.objects.filter(person=by)
     ladder.expire(own)  # or one that has run out would be in the way
-    if pause := waiting.pause_until(by, namespace=namespace, level=level):
+    if pause := waiting.pause_until(by, namespace=namespace, level=level, name=name):
         raise TooMany(
             _("This was denied recently. You can ask again after %(moment)s.") % {"moment": _moment(pause)}
         )
@@ -252,6 +310,8 @@ def _ask(request: Request) -> Request:
 def _may_decide(request: Request, by: User) -> None:
     if may_decide(people.as_stored(by), request):
         return
+    if request.is_for_namespace:
+        raise NotAllowed(_("Only operators decide this, and nobody decides their own request."))
     if request.namespace is not None:
         raise NotAllowed(
             _("Only the admins of this namespace decide its requests, and nobody decides their own.")
@@ -265,12 +325,12 @@ def _may_decide(request: Request, by: User) -> None:
     raise NotAllowed(_("Only operators give level admin, and nobody decides their own request."))
 
 
-def _decide(request: Request, state: Request.State, note: str, by: User) -> Request:
+def _decide(request: Request, state: Request.State, note: str, by: User, *, is_told: bool = True) -> Request:
     """Move a pending request to its end; the first of two who try at once wins, the second gets StateConflict."""
     won = end(request, state, note, by)
     decided = _with_people(request)
     if won:
-        if state != Request.State.WITHDRAWN:
+        if state != Request.State.WITHDRAWN and is_told:
             messages.request_decided(decided)
         return decided
     if decided.state in (Request.State.PENDING, Request.State.EXPIRED):
@@ -301,6 +361,8 @@ def end(request: Request, state: Request.State, note: str, by: User | None) -> b
 
 def _what(request: Request) -> dict[str, str]:
     """Return what was asked for, as events say it."""
+    if request.is_for_namespace:
+        return {"name": request.name}
     return {"level": request.level} if request.is_promotion else {"role": request.role}
 
 

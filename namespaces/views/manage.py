@@ -20,10 +20,13 @@ from accounts.policy import may_create_namespaces
 from accounts.submissions import repeatable
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
+from namespaces import inbox
 from namespaces.access import Role
 from namespaces.actions import namespaces as actions
-from namespaces.forms import CreateForm
+from namespaces.actions import requests
+from namespaces.forms import CreateForm, NamespaceWishForm
 from namespaces.models import Membership, Namespace, is_open
+from namespaces.policy import may_ask_for_namespace
 from namespaces.views import state
 from namespaces.views.answers import blame, page
 
@@ -58,6 +61,31 @@ def create(request: KnownRequest) -> HttpResponse:
     )
 
 
+@login_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask(request: KnownRequest) -> HttpResponse:
+    """Ask for a namespace of one's own; whoever has asked already is led to their request."""
+    if not may_ask_for_namespace(request.user):
+        raise PermissionDenied(_("Guests do not ask for namespaces. Ask to become a user first."))
+    form = NamespaceWishForm(
+        request.POST if request.method == "POST" else None,
+        clusters=Cluster.objects.filter(name__in=configured_clusters()),
+        initial={"institution": request.user.institution},
+    )
+    if request.method != "POST":
+        asked = inbox.open_for_namespace(request.user)
+        return redirect(asked) if asked else page(request, "namespaces/ask.html", {"form": form})
+    if not form.is_valid():
+        return page(request, "namespaces/ask.html", {"form": form}, invalid=True)
+    try:
+        made = requests.ask_for_namespace(**form.cleaned_data, by=request.user)
+    except Refusal as refusal:
+        blame(form, refusal)
+        return page(request, "namespaces/ask.html", {"form": form}, refusal=refusal)
+    messages.success(request, _("You asked for the namespace %(name)s.") % {"name": made.name})
+    return redirect(made)
+
+
 @repeatable
 @login_needed
 @require_POST
@@ -66,8 +94,8 @@ def name_check(request: KnownRequest) -> HttpResponse:
 
     By POST, because an address has no room for everything that can be pasted into a field.
     """
-    if not may_create_namespaces(request.user):
-        raise PermissionDenied(_("People of level admin and operators create namespaces."))
+    if not may_ask_for_namespace(request.user):
+        raise PermissionDenied(_("Guests do not ask for namespaces. Ask to become a user first."))
     form = _form(request)
     form.full_clean()
     values, typed = form.cleaned_data, (form["name"].value() or "").strip()
@@ -111,6 +139,7 @@ def _allowance(person: User) -> dict[str, Any]:
     """Return how many namespaces the person has created, and how many they may."""
     return {
         "may_create": may_create_namespaces(person),
+        "may_ask": may_ask_for_namespace(person),
         "created": Namespace.objects.filter(created_by=person).count(),
         "most": None if person.is_operator else settings.NAMESPACES_PER_ADMIN,
     }

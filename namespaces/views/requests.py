@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import fresh
-from accounts.errors import Refusal
+from accounts.errors import BadInput, Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
 from accounts.models import Level
@@ -27,11 +28,11 @@ from namespaces import inbox, policy, preview, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import absences
 from namespaces.actions import requests as actions
-from namespaces.forms import ApproveForm, DenyForm
+from namespaces.forms import ApproveForm, DenyForm, GrantNamespaceForm
 from namespaces.models import Namespace, Request
 from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
 from namespaces.views import parameters, state
-from namespaces.views.answers import page
+from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
 MOST_SHOWN = 100
@@ -79,7 +80,7 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
         shown = state.line(wish.person, wish.namespace) if wish.namespace else None
         return state.answer(request, shown, seen, "namespaces/_access_of_asker.html")
     given = typed_before(request, reverse("request_approve", args=[wish.pk]))
-    return _one(request, wish, approve_form=ApproveForm(given, prefix="approve") if given else None)
+    return _one(request, wish, approve_form=_approve_form(wish, given) if given else None)
 
 
 @leads_to_issuers
@@ -88,14 +89,18 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
 def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     """Let the asker in, or give them the level."""
     wish = get_request_or_404(request.user, request_id)
-    form = ApproveForm(request.POST, prefix="approve")
+    form = _approve_form(wish, request.POST)
     if not form.is_valid():
         return _one(request, wish, approve_form=form)
     if _wants_showing(wish) and not fresh.is_shown(request):
         return ask_again(request, wish, keeps=True)
     try:
-        decided = actions.approve(request=wish, note=form.cleaned_data["note"], by=request.user)
+        changed = form.wanted() if isinstance(form, GrantNamespaceForm) else None
+        note = form.cleaned_data["note"]
+        decided = actions.approve(request=wish, note=note, changed=changed, by=request.user)
     except Refusal as refusal:
+        if isinstance(refusal, BadInput):
+            blame(form, refusal)
         return _one(request, wish, approve_form=form, refusal=refusal)
     messages.success(request, _approved(decided))
     return redirect(decided)
@@ -183,7 +188,9 @@ def _one(
     elif policy.may_decide(request.user, wish):
         context["may_undo"] = actions.can_be_undone(wish, timezone.now())
     if context["is_own"] and wish.state == Request.State.DENIED:
-        context["pause"] = waiting.pause_until(request.user, namespace=wish.namespace, level=wish.level)
+        context["pause"] = waiting.pause_until(
+            request.user, namespace=wish.namespace, level=wish.level, name=wish.name
+        )
     if wish.is_pending and policy.may_decide(request.user, wish):
         context |= {
             "may_decide": True,
@@ -191,10 +198,12 @@ def _one(
             **showing(request, wish.get_absolute_url()),
             "is_alike": policy.looks_alike(request.user, wish.person),
             "mixed": mixed_word(wish.person.name),
-            "approve_form": approve_form or ApproveForm(prefix="approve"),
+            "approve_form": approve_form or _approve_form(wish),
             "deny_form": deny_form or DenyForm(prefix="deny"),
         }
-    if wish.namespace is None:
+    if wish.is_for_namespace:
+        template, more = "namespaces/namespace_request.html", _of_wished_namespace(request, wish)
+    elif wish.namespace is None:
         template, more = "namespaces/promotion_request.html", _of_promotion(request, wish)
     else:
         template, more = "namespaces/request.html", _of_join(request, wish, wish.namespace)
@@ -213,6 +222,9 @@ def _while_waiting(wish: Request) -> dict[str, Any]:
 
 def _approved(decided: Request) -> str:
     """Return what the one who approved did."""
+    if decided.is_for_namespace:
+        texts: dict[str, object] = {"person": decided.person, "namespace": decided.namespace}
+        return _("You approved: %(namespace)s is made, and %(person)s is its admin.") % texts
     if decided.is_promotion:
         texts = {"person": decided.person, "level": decided.get_level_display()}
         return _("You approved: the level of %(person)s is %(level)s now.") % texts
@@ -240,6 +252,24 @@ def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict
         }
     if wish.state == Request.State.APPROVED:
         context["line"] = state.line(wish.person, namespace)
+    return context
+
+
+def _approve_form(wish: Request, given: Mapping[str, Any] | None = None) -> ApproveForm:
+    """Return the form that approves this request, filled in with what was asked for where it can be changed."""
+    if not wish.is_for_namespace:
+        return ApproveForm(given, prefix="approve")
+    asked = {"name": wish.name, "pi_name": wish.pi_name, "institution": wish.institution}
+    return GrantNamespaceForm(given, prefix="approve", initial=asked)
+
+
+def _of_wished_namespace(request: KnownRequest, wish: Request) -> dict[str, Any]:
+    """Return what the page of a request for a namespace says beside what every one says."""
+    context: dict[str, Any] = {"may_ask_again": policy.may_ask_for_namespace(request.user)}
+    if wish.is_pending and policy.may_decide(request.user, wish):
+        context["preview"] = preview.of_wished_namespace(wish)
+    if wish.namespace is not None:
+        context["line"] = state.line(wish.person, wish.namespace)
     return context
 
 

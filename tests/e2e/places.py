@@ -78,6 +78,7 @@ PLACES = (
     Place("manage", "/manage/", "manage"),
     Place("create", "/manage/create/", "create", ("operator",)),
     Place("create", "/manage/create/", "not-allowed", ("guest", "namespace-admin"), 403),
+    Place("namespace_ask", "/manage/ask/", "ask-for-a-namespace", ("member",)),
     Place("requests", "/requests/", "requests"),
     Place("request", "/requests/{guests_request}/", "request-pending", ("guest", *ADMINS)),
     Place("request", "/requests/{denied_request}/", "request-denied", ("guest",)),

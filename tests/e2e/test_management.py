@@ -77,6 +77,36 @@ def test_operator_decides_what_a_namespace_may_use(windows: Windows, kubectl_as:
     assert kubectl_as.administrator("get", "resourcequota", "berth-quota", *shown) == "7"
 
 
+def test_user_asks_for_a_namespace_and_an_operator_changes_its_name(
+    windows: Windows, kubectl_as: KubectlAs
+) -> None:
+    his, hers = windows.open(BEN), windows.open(OLGA)
+    his.goto("/manage/")
+    his.get_by_role("link", name="Ask for a namespace").click()
+    his.get_by_label("Name", exact=True).fill("tide-pools")
+    expect(his.locator("#name-check")).to_contain_text("tide-pools follows the rules and is free in Berth")
+    his.get_by_label("What for").fill("We count what lives in tide pools, with cameras.")
+    his.get_by_label("PI", exact=True).fill("Ben Okafor")
+    his.get_by_label("How big it will be").fill("Five people, 10 cores, one GPU.")
+    his.get_by_role("button", name="Ask for the namespace").click()
+    expect(his.locator("main")).to_contain_text("It lies with the operators.")
+
+    hers.goto("/requests/")
+    hers.get_by_role("link", name="Decide the request of Ben Okafor for tide-pools").click()
+    expect(hers.locator("main")).to_contain_text("Five people, 10 cores, one GPU.")
+    hers.get_by_label("Name", exact=True).fill("okafor-tide-pools")
+    hers.get_by_label("A word for them (optional)").fill("With the name of the group.")
+    hers.get_by_role("button", name="Approve").click()
+    expect(hers.locator("main")).to_contain_text(
+        "You approved: okafor-tide-pools is made, and Ben Okafor is its admin."
+    )
+    his.reload()
+    expect(his.locator("main")).to_contain_text("You can use this namespace as admin · checked")
+    expect(his.locator("main")).to_contain_text("With the name of the group.")
+    asked = ("auth", "can-i", "create", "pods", "--namespace", "okafor-tide-pools", "--as", BEN.subject)
+    assert kubectl_as.administrator(*asked).strip() == "yes"
+
+
 def bad_names_are_refused(page: Page) -> None:
     """Each rule is told while one types; what is sent nevertheless comes back with the rule and all that was typed."""
     name = page.get_by_label("Name", exact=True)

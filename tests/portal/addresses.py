@@ -270,7 +270,12 @@ TABLE: dict[str, Row] = {
     "create": Row(
         NOTHING, get=only("level admin", "operator"), post=only("level admin", "operator", then=400)
     ),
-    "name_check": Row(NOTHING, post=only("level admin", "operator")),
+    "namespace_ask": Row(
+        NOTHING,
+        get=only("user", "level admin", "operator"),
+        post=only("user", "level admin", "operator", then=400),
+    ),
+    "name_check": Row(NOTHING, post=only("user", "level admin", "operator")),
     # --- Requests ------------------------------------------------------------------------------------------------
     "requests": Row(NOTHING, get=all_(200)),
     "absence": Row(NOTHING, get=all_(200), post=all_(400)),

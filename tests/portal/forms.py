@@ -98,7 +98,17 @@ FORMS: dict[str, Form] = {
     ),
     "limits": Form("operator", "fire", {"pods": "20", "more": "", "version": "1", "save": "1"}),
     "create": Form("level admin", fields={**_PAGE, "cluster": "nautilus", "name": "river-watch"}),
-    "name_check": Form("level admin", fields={"cluster": "nautilus", "name": "river-watch"}, status=200),
+    "name_check": Form(
+        "outsider", fields={"cluster": "nautilus", "name": "river-watch"}, status=200, right=False
+    ),
+    "namespace_ask": Form(
+        "outsider",
+        fields={
+            "cluster": "nautilus", "name": "river-watch", "reason": WHY, "pi_name": "Alex Pang",
+            "institution": "UC Merced", "size": "Ten people, 20 cores.",
+        },
+        right=False,
+    ),
     "promotion": Form(
         "outsider",
         fields={"level": "admin", "institution": "UC Merced", "purpose": WHY, "reason": WHY},

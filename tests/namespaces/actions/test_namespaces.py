@@ -39,9 +39,9 @@ PAGE = Page(
 
 
 def create(
-    cluster: Cluster, by: User, name: str = "avis-new", page: Page = PAGE, **options: bool
+    cluster: Cluster, by: User, name: str = "avis-new", page: Page = PAGE, *, override_style: bool = False
 ) -> Namespace:
-    return namespaces.create(cluster=cluster, name=name, page=page, by=by, **options)
+    return namespaces.create(cluster=cluster, name=name, page=page, override_style=override_style, by=by)
 
 
 class TestCreate:
