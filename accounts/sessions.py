@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import Identity, Session, User
+from accounts.prepared import Prepared
 
 logger = structlog.get_logger(__name__)
 
@@ -49,9 +50,12 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Read the session, and keep when it was used."""
-        row: Session | None = self._get_session_from_db()  # type: ignore[attr-defined]
-        self.used_at = row.last_used_at if row else None
-        return self.decode(row.session_data) if row else {}
+        for data, ends_at, used_at in _row.rows(key=self.session_key or ""):
+            if ends_at > timezone.now():
+                self.used_at = used_at
+                return self.decode(data)
+        self._session_key = None  # whoever goes on gets a key that we made
+        return {}
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row: what Django keeps, and what `on_login` noted."""
@@ -67,6 +71,11 @@ class SessionStore(db.SessionStore):
             address=opened.get("address"),
             agent=opened.get("agent", ""),
         )
+
+
+_row = Prepared(
+    lambda key: Session.objects.filter(pk=key).values_list("session_data", "expire_date", "last_used_at")
+)
 
 
 class LastUse:

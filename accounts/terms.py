@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.models import Acceptance, Terms, User
+from accounts.prepared import Prepared
 from accounts.redirects import lead_by_way_of
 
 V = TypeVar("V", bound=Callable[..., object])
@@ -38,9 +40,15 @@ def newest() -> Terms | None:
 
 def owed_by(person: User) -> bool:
     """Whether the person has accepted neither the version that binds now nor a newer one. One query."""
-    accepted = Acceptance.objects.filter(person=person.pk, terms__gte=OuterRef("pk"))
-    binding = Terms.objects.filter(binds_from__lte=Now()).annotate(is_accepted=Exists(accepted))
-    return binding.values_list("is_accepted", flat=True).first() is False
+    return (False,) in _acceptance.rows(person=person.pk)
+
+
+def _ask_for_acceptance(person: UUID) -> QuerySet[Terms, Any]:
+    accepted = Acceptance.objects.filter(person=person, terms__gte=OuterRef("pk"))
+    return Terms.objects.filter(binds_from__lte=Now()).values_list(Exists(accepted))[:1]
+
+
+_acceptance = Prepared(_ask_for_acceptance)
 
 
 class TermsFirst(MiddlewareMixin):

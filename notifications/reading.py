@@ -18,9 +18,9 @@ def told(person_id: Any) -> DeliveryQuerySet:
     return Delivery.objects.inbox().filter(person=person_id)
 
 
-def unseen(person_id: Any) -> int:
-    """Return how many messages somebody has not seen."""
-    return Delivery.objects.unseen().filter(person=person_id).count()
+def unseen(person_id: Any) -> DeliveryQuerySet:
+    """Return what somebody was told in the page and has not seen."""
+    return Delivery.objects.unseen().filter(person=person_id)
 
 
 def see(person_id: Any, *, until: Delivery) -> int:
@@ -30,7 +30,7 @@ def see(person_id: Any, *, until: Delivery) -> int:
     """
     # As it is in the row: SQLite compares moments as text, and writes its own otherwise than Django does.
     moment = Delivery.objects.filter(pk=until.pk).values("created_at")
-    seen = Delivery.objects.unseen().filter(person=person_id, created_at__lte=Subquery(moment))
+    seen = unseen(person_id).filter(created_at__lte=Subquery(moment))
     return seen.update(seen_at=Now())
 
 

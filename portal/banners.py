@@ -8,12 +8,13 @@ come, and that is more honest than "unreachable" while it is being built.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -41,11 +42,16 @@ TOLD_FOR = timedelta(days=7)
 """So long operators read that a break-glass operator was made, used or ended."""
 
 
-def break_glass_banners() -> list[Banner]:
-    """Return a banner for each break-glass operator that there is or was lately, in one query. For operators only."""
+def told_of_break_glass() -> QuerySet[BreakGlass]:
+    """Return the break-glass operators that there are or were lately."""
     lately = Now() - TOLD_FOR
     told = Q(is_current=True) | Q(ended_at__gt=lately) | Q(used_at__gt=lately)
-    return [_of_break_glass(found) for found in BreakGlass.objects.filter(told).order_by("made_at")]
+    return BreakGlass.objects.filter(told).order_by("made_at")
+
+
+def break_glass_banners() -> list[Banner]:
+    """Return a banner for each break-glass operator that there is or was lately, in one query. For operators only."""
+    return [_of_break_glass(found) for found in told_of_break_glass()]
 
 
 def _of_break_glass(found: BreakGlass) -> Banner:
@@ -60,25 +66,41 @@ def _of_break_glass(found: BreakGlass) -> Banner:
     return Banner(text, since, is_trouble=not found.ended_at or bool(found.used_at))
 
 
+def late_mails() -> QuerySet[Delivery]:
+    """Return the mails that wait and should have gone, the oldest first."""
+    past = Now() - MAILS_LATE_AFTER
+    late = Q(due_at__lt=past) | ~Q(error="") & Q(is_digest=False, created_at__lt=past)
+    return Delivery.objects.filter(late, state=Delivery.State.WAITING).order_by("created_at")
+
+
 def mail_banners() -> list[Banner]:
     """Return a banner if mails wait that should have gone, in one query. For operators only."""
     if not settings.MAIL_FROM:
         return []
-    past = Now() - MAILS_LATE_AFTER
-    late = Q(due_at__lt=past) | ~Q(error="") & Q(is_digest=False, created_at__lt=past)
-    waiting = Delivery.objects.filter(late, state=Delivery.State.WAITING).order_by("created_at").first()
+    waiting = late_mails().first()
     if waiting is None:
         return []
     detail = waiting.error or _("No worker sends them.")
     return [Banner(_("Mails wait that should have been sent."), waiting.created_at, detail)]
 
 
+def usable_clusters() -> dict[str, ClusterConfig]:
+    """Return the configured clusters, none where the file is unusable: pages are answered all the same."""
+    try:
+        return configured_clusters()
+    except ConfigError:
+        return {}
+
+
+def clusters_in_trouble(names: Iterable[str]) -> QuerySet[ClusterStatus]:
+    """Return what the workers saw of those clusters of which there is something to say."""
+    found = ClusterStatus.objects.filter(cluster__name__in=names)
+    return found.exclude(state=ClusterStatus.State.REACHABLE)
+
+
 def cluster_banners() -> list[Banner]:
     """Return a banner for each cluster that cannot do what it is asked now, in one query."""
-    try:
-        configs = configured_clusters()
-    except ConfigError:
-        configs = {}
+    configs = usable_clusters()
     clusters = Cluster.objects.filter(name__in=configs).select_related("status")
     banners = (_banner(cluster, configs[cluster.name]) for cluster in clusters)
     return [banner for banner in banners if banner is not None]

@@ -6,13 +6,13 @@ import tomllib
 from functools import cached_property, lru_cache
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from accounts.models import User
-from accounts.policy import is_operator, may_see_people
-from namespaces import inbox
-from notifications import reading
+from accounts.policy import Reader, is_operator, may_see_people
+from portal import frame
 from portal.banners import Banner, break_glass_banners, cluster_banners, mail_banners
+from portal.frame import Frame
 
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
@@ -38,6 +38,15 @@ class Site:
         return version()
 
     @cached_property
+    def _reader(self) -> Reader:
+        # An error page may be shown before anybody knows who asks.
+        return getattr(self._request, "user", AnonymousUser())
+
+    @cached_property
+    def _frame(self) -> Frame:
+        return frame.of(self._reader)
+
+    @cached_property
     def theme(self) -> str:
         """The reader's choice of light, dark or what their system says."""
         chosen = self._request.COOKIES.get(THEME_COOKIE, "")
@@ -50,22 +59,24 @@ class Site:
 
     @cached_property
     def banners(self) -> list[Banner]:
-        # An error page may be shown before anybody knows who asks.
-        reader = getattr(self._request, "user", None)
-        own = [*break_glass_banners(), *mail_banners()] if reader and is_operator(reader) else []
-        return [*own, *cluster_banners()]
+        found: list[Banner] = []
+        if self._frame.break_glass and is_operator(self._reader):
+            found += break_glass_banners()
+        if self._frame.late_mails and is_operator(self._reader):
+            found += mail_banners()
+        if self._frame.clusters:
+            found += cluster_banners()
+        return found
 
-    @cached_property
+    @property
     def to_decide(self) -> int:
         """How many requests wait for this reader."""
-        reader = self._request.user
-        return inbox.to_decide(reader).count() if isinstance(reader, User) else 0
+        return self._frame.to_decide
 
-    @cached_property
+    @property
     def unseen(self) -> int:
         """How many messages this reader has not seen."""
-        reader = self._request.user
-        return reading.unseen(reader.pk) if isinstance(reader, User) else 0
+        return self._frame.unseen
 
     @cached_property
     def shows_people(self) -> bool:

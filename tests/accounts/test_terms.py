@@ -49,7 +49,7 @@ class TestOwed:
         actions.accept(version=published().pk, by=cast.eda)
         later = published("Be kinder.", after=HOUR)
         assert not terms.owed_by(cast.eda)
-        Terms.objects.filter(pk=later.pk).update(binds_from=timezone.now())
+        Terms.objects.filter(pk=later.pk).update(binds_from=timezone.now() - HOUR)
         assert terms.owed_by(cast.eda)
 
     def test_accepted_before_it_binds_counts(self, cast: Cast) -> None:
@@ -57,7 +57,7 @@ class TestOwed:
         later = published("Be kinder.", after=HOUR)
         actions.accept(version=later.pk, by=cast.eda)
         assert not terms.owed_by(cast.eda)
-        Terms.objects.filter(pk=later.pk).update(binds_from=timezone.now())
+        Terms.objects.filter(pk=later.pk).update(binds_from=timezone.now() - HOUR)
         assert not terms.owed_by(cast.eda)
 
     def test_is_judged_by_the_clock_of_the_database(self, cast: Cast) -> None:

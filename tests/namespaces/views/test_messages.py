@@ -104,7 +104,7 @@ class TestSeen:
     def test_looking_at_the_page_marks_nothing(self, cast: Cast, login: Login) -> None:
         tell(cast.nils)
         page(login(cast.nils))
-        assert reading.unseen(cast.nils.pk) == 1
+        assert reading.unseen(cast.nils.pk).count() == 1
 
     def test_what_came_after_the_page_was_made_stays_new(self, cast: Cast, login: Login) -> None:
         shown = tell(cast.nils)
@@ -119,12 +119,12 @@ class TestSeen:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE notifications_delivery SET created_at = '2026-05-04 05:00:00.000'")
         login(cast.nils).post(SEEN, {"until": told.pk})
-        assert reading.unseen(cast.nils.pk) == 0
+        assert reading.unseen(cast.nils.pk).count() == 0
 
     def test_nobody_marks_for_others(self, cast: Cast, login: Login) -> None:
         theirs = tell(cast.paula)
         assert login(cast.nils).post(SEEN, {"until": theirs.pk}).status_code == 404
-        assert reading.unseen(cast.paula.pk) == 1
+        assert reading.unseen(cast.paula.pk).count() == 1
 
     @pytest.mark.parametrize("until", ["", "all", "1"])
     def test_what_is_no_message_is_refused_by_name(self, cast: Cast, login: Login, until: str) -> None:

@@ -1,0 +1,121 @@
+"""Questions that are put together once: the answers are those of the query sets they were made from."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import Identity, Level, User
+from accounts.prepared import Prepared
+from tests import factories
+from tests.conftest import Cast
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+def others(reader: User) -> QuerySet[User, Any]:
+    """A rule that looks at the rights of who asks."""
+    found = User.objects.exclude(pk=reader.pk)
+    if not reader.is_operator:
+        found = found.filter(level=reader.level)
+    has_identity = Exists(Identity.objects.filter(person=OuterRef("pk")).exclude(person=reader))
+    values = ("pk", "name", "is_active", "created_at", "last_seen_at", has_identity)
+    return found.order_by("name").values_list(*values)
+
+
+def test_each_reader_gets_their_own_answer(cast: Cast) -> None:
+    question = Prepared(others)
+    for _time in range(2):
+        for reader in User.objects.all():
+            assert question.rows(reader=reader) == list(others(reader))
+
+
+def test_answer_follows_the_rights_of_the_reader(cast: Cast) -> None:
+    question = Prepared(others)
+    question.rows(reader=cast.nils)
+    for rights in ({"level": Level.ADMIN}, {"is_superuser": True}, {"is_active": False}):
+        for name, value in rights.items():
+            setattr(cast.nils, name, value)
+        assert question.rows(reader=cast.nils) == list(others(cast.nils))
+
+
+def test_values_come_in_their_places(cast: Cast) -> None:
+    def make(one: uuid.UUID, other: uuid.UUID, name: str) -> QuerySet[User, Any]:
+        return User.objects.filter(Q(pk=other) | Q(pk=one, name=name)).order_by("name").values_list("name")
+
+    question = Prepared(make)
+    otto, eda, nils = cast.otto.pk, cast.eda.pk, cast.nils.pk
+    assert question.rows(one=otto, other=eda, name="Otto Brandt") == [("Eda Kaya",), ("Otto Brandt",)]
+    assert question.rows(one=otto, other=eda, name="Otto") == [("Eda Kaya",)]
+    assert question.rows(name="Eda Kaya", other=nils, one=eda) == [("Eda Kaya",), ("Nils Berg",)]
+
+
+@pytest.mark.parametrize("text", ["100 %s", "'; DROP TABLE accounts_user; --", "", "{}", "Zoë\\"])
+def test_text_is_never_a_part_of_the_statement(db: None, text: str) -> None:
+    factories.person(text)
+    question = Prepared(lambda name: User.objects.filter(name=name).values_list("name"))
+    assert question.rows(name=text) == [(text,)]
+    assert question.rows(name="somebody else") == []
+
+
+def test_what_is_known_makes_another_question(cast: Cast) -> None:
+    question = Prepared(lambda levels: User.objects.filter(level__in=levels).values_list("name"))
+    assert question.rows((Level.GUEST,)) == [("Ana Kim",)]
+    assert len(question.rows((Level.GUEST, Level.ADMIN))) == 3
+    assert question.rows(()) == []
+
+
+def test_is_made_once_for_all_with_the_same_rights(
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    made = []
+
+    def make(reader: User) -> QuerySet[User, Any]:
+        made.append(reader.level)
+        return others(reader)
+
+    question = Prepared(make)
+    with django_assert_num_queries(4):
+        for reader in (cast.nils, cast.eda, cast.ana, cast.otto):
+            question.rows(reader=reader)
+    assert made == [Level.USER] * 2 + [Level.GUEST] * 2  # twice, to see that they are the same
+
+
+def test_rule_that_looks_at_more_than_the_rights_is_refused(cast: Cast) -> None:
+    question = Prepared(lambda reader: User.objects.filter(institution=reader.institution).values_list("pk"))
+    with pytest.raises(User.DoesNotExist):
+        question.rows(reader=cast.nils)
+
+
+def test_moment_of_this_process_is_refused(db: None) -> None:
+    question = Prepared(lambda: User.objects.filter(created_at__lt=timezone.now()).values_list("pk"))
+    with pytest.raises(ValueError, match="another one each time"):
+        question.rows()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_threads_do_not_get_each_others_answers(cast: Cast) -> None:
+    question = Prepared(others)
+    readers = [cast.nils, cast.eda, cast.olga, cast.ana]
+    expected = [list(others(reader)) for reader in readers]
+    start = threading.Barrier(len(readers))
+    found: dict[int, list[Any]] = {}
+
+    def ask(number: int) -> None:
+        start.wait()
+        found[number] = [question.rows(reader=readers[number]) for _time in range(20)]
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(readers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {number: [expected[number]] * 20 for number in range(len(readers))}
