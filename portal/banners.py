@@ -8,7 +8,6 @@ come, and that is more honest than "unreachable" while it is being built.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import BreakGlass
+from accounts.prepared import Prepared
 from clusters.config import ClusterConfig, ConfigError
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
@@ -84,60 +84,54 @@ def mail_banners() -> list[Banner]:
     return [Banner(_("Mails wait that should have been sent."), waiting.created_at, detail)]
 
 
-def usable_clusters() -> dict[str, ClusterConfig]:
-    """Return the configured clusters, none where the file is unusable: pages are answered all the same."""
-    try:
-        return configured_clusters()
-    except ConfigError:
-        return {}
-
-
-def clusters_in_trouble(names: Iterable[str]) -> QuerySet[ClusterStatus]:
-    """Return what the workers saw of those clusters of which there is something to say."""
-    found = ClusterStatus.objects.filter(cluster__name__in=names)
-    return found.exclude(state=ClusterStatus.State.REACHABLE)
-
-
 def cluster_banners() -> list[Banner]:
     """Return a banner for each cluster that cannot do what it is asked now, in one query."""
-    configs = usable_clusters()
-    clusters = Cluster.objects.filter(name__in=configs).select_related("status")
-    banners = (_banner(cluster, configs[cluster.name]) for cluster in clusters)
+    try:
+        configs = configured_clusters()
+    except ConfigError:
+        configs = {}
+    seen = _seen.rows(tuple(configs))
+    banners = (_banner(title, configs[name], state, since) for name, title, state, since in seen)
     return [banner for banner in banners if banner is not None]
 
 
-def _banner(cluster: Cluster, config: ClusterConfig) -> Banner | None:
-    local = _local_banner(cluster, config.status_file) if config.status_file else None
-    status: ClusterStatus | None = getattr(cluster, "status", None)
-    if local or status is None or status.state == ClusterStatus.State.REACHABLE:
+_seen = Prepared(
+    lambda names: Cluster.objects.filter(name__in=names).values_list(
+        "name", "title", "status__state", "status__since"
+    )
+)
+
+
+def _banner(title: str, config: ClusterConfig, state: str | None, since: datetime | None) -> Banner | None:
+    """Return what there is to say of a cluster; no state is that of one which no worker knows yet."""
+    local = _local_banner(title, config.status_file) if config.status_file else None
+    if local or state is None or state == ClusterStatus.State.REACHABLE:
         return local
     State = ClusterStatus.State
-    names = {"cluster": cluster}
-    if status.state == State.UNKNOWN:
+    names = {"cluster": title}
+    if state == State.UNKNOWN:
         return Banner(_("%(cluster)s has not been contacted yet.") % names, is_trouble=False)
-    if status.state == State.UNREACHABLE:
+    if state == State.UNREACHABLE:
         return Banner(
             _("%(cluster)s does not answer. What is decided meanwhile takes effect by itself when it does.")
             % names,
-            status.since,
+            since,
         )
-    if status.state == State.REFUSED:
-        return Banner(_("%(cluster)s refuses Berth, so nothing can be changed in it.") % names, status.since)
-    if status.state == State.QUARANTINED:
+    if state == State.REFUSED:
+        return Banner(_("%(cluster)s refuses Berth, so nothing can be changed in it.") % names, since)
+    if state == State.QUARANTINED:
         return Banner(
             _(
                 "%(cluster)s has seen a later state of Berth than this one, which was restored from a backup."
                 " Nothing is changed in it until an operator has decided about each difference."
             )
             % names,
-            status.since,
+            since,
         )
-    return Banner(
-        _("%(cluster)s is not the cluster it was, so Berth changes nothing in it.") % names, status.since
-    )
+    return Banner(_("%(cluster)s is not the cluster it was, so Berth changes nothing in it.") % names, since)
 
 
-def _local_banner(cluster: Cluster, path: Path) -> Banner | None:
+def _local_banner(cluster: str, path: Path) -> Banner | None:
     """Return what the control plane on this machine says of itself, None where it is ready or says nothing."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))

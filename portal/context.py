@@ -59,14 +59,12 @@ class Site:
 
     @cached_property
     def banners(self) -> list[Banner]:
-        found: list[Banner] = []
-        if self._frame.break_glass and is_operator(self._reader):
-            found += break_glass_banners()
-        if self._frame.late_mails and is_operator(self._reader):
-            found += mail_banners()
-        if self._frame.clusters:
-            found += cluster_banners()
-        return found
+        own: list[Banner] = []
+        if is_operator(self._reader) and self._frame.break_glass:
+            own += break_glass_banners()
+        if is_operator(self._reader) and self._frame.late_mails:
+            own += mail_banners()
+        return [*own, *cluster_banners()]
 
     @property
     def to_decide(self) -> int:

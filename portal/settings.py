@@ -160,7 +160,8 @@ def _databases() -> dict[str, dict[str, Any]]:
     else:
         pool = {"min_size": 1, "max_size": WEB_THREADS, "timeout": 5}
         default.setdefault("OPTIONS", {})
-        default["OPTIONS"] |= {"pool": pool, "options": POSTGRES_WEB_OPTIONS}
+        # What is asked with every page, and nothing else, is planned once for a connection (accounts/prepared.py).
+        default["OPTIONS"] |= {"pool": pool, "options": POSTGRES_WEB_OPTIONS, "prepare_threshold": 0}
     return {"default": default}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -63,6 +64,36 @@ def test_text_is_never_a_part_of_the_statement(db: None, text: str) -> None:
     question = Prepared(lambda name: User.objects.filter(name=name).values_list("name"))
     assert question.rows(name=text) == [(text,)]
     assert question.rows(name="somebody else") == []
+    assert question.rows(name="' OR TRUE --") == []
+
+
+@pytest.mark.parametrize("text", ["100 %s %%s %", "'; DROP TABLE accounts_user; --", "", "{} $1", "Zoë\\"])
+def test_what_is_known_is_the_text_that_it_is(cast: Cast, text: str) -> None:
+    factories.person(text)
+    question = Prepared(
+        lambda known, reader: (
+            User.objects.exclude(pk=reader.pk).filter(name=known).values_list("name", Value(known))
+        )
+    )
+    assert question.rows(text, reader=cast.nils) == [(text, text)]
+    assert question.rows("Eda Kaya", reader=cast.nils) == [("Eda Kaya", "Eda Kaya")]
+
+
+def test_percent_signs_of_a_statement_stay(cast: Cast) -> None:
+    User.objects.filter(pk=cast.ana.pk).update(institution="na K")
+    named = User.objects.filter(name__contains=F("institution")).exclude(institution="").order_by("name")
+    question = Prepared(lambda reader: named.exclude(pk=reader.pk).values_list("name"))
+    assert question.rows(reader=cast.nils) == [("Ana Kim",)]
+    assert question.rows(reader=cast.ana) == []
+
+
+def test_is_in_the_log_of_queries(cast: Cast) -> None:
+    question = Prepared(others)
+    for _again in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            question.rows(reader=cast.nils)
+        (query,) = queries.captured_queries
+        assert query["sql"].startswith("SELECT")
 
 
 def test_what_is_known_makes_another_question(cast: Cast) -> None:
@@ -98,6 +129,21 @@ def test_moment_of_this_process_is_refused(db: None) -> None:
     question = Prepared(lambda: User.objects.filter(created_at__lt=timezone.now()).values_list("pk"))
     with pytest.raises(ValueError, match="another one each time"):
         question.rows()
+
+
+def test_is_planned_once_by_postgresql_and_for_its_constants(cast: Cast) -> None:
+    question = Prepared(others)
+    for reader in (cast.nils, cast.eda, cast.otto):
+        question.rows(reader=reader)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%accounts_identity%'"
+            )
+            ((statement,),) = cursor.fetchall()
+        assert "'user'" in statement
+        assert "$2" in statement  # the reader, in two places
+        assert "$3" not in statement
 
 
 @pytest.mark.django_db(transaction=True)

@@ -112,3 +112,13 @@ class TestOnThisMachine:
         if text is not None:
             status.write_text(text)
         assert seen(cluster, "reachable") == []
+
+
+def test_clusters_are_those_that_are_configured_now(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert seen(cluster, "unreachable")
+    config = configured_clusters()["nautilus"]
+    for configs, number in (({}, 0), ({"atlantis": config}, 0), ({"nautilus": config}, 1)):
+        monkeypatch.setattr(banners, "configured_clusters", lambda found=configs: found)
+        assert len(cluster_banners()) == number

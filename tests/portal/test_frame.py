@@ -11,14 +11,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import BreakGlass, Level, User
-from clusters.models import Cluster, ClusterStatus
 from namespaces import inbox
 from namespaces.access import Role
 from namespaces.models import Membership, Namespace, Request
 from notifications import reading
 from notifications.models import Delivery
 from portal import frame
-from portal.banners import usable_clusters
 from portal.frame import Frame
 from tests import factories
 from tests.conftest import Cast
@@ -46,7 +44,6 @@ def test_each_reader_is_told_what_waits_for_them(cast: Cast, fire: Namespace, hi
     told(cast.nils, "four", channel="mail", address="nils@example.org")
     told(cast.paula, "one")
     people = User.objects.order_by("name")
-    ClusterStatus.objects.update(state="reachable")
 
     def told_now() -> None:
         for reader in people.all():
@@ -75,7 +72,7 @@ def test_reader_whose_rights_change_is_told_what_they_may_decide_now(cast: Cast,
     assert frame.of(cast.otto).to_decide == 0
 
 
-def test_there_may_be_banners(cast: Cast, cluster: Cluster) -> None:
+def test_there_may_be_banners(cast: Cast) -> None:
     assert (frame.of(cast.olga).break_glass, frame.of(cast.olga).late_mails) == (False, False)
     BreakGlass.objects.create(person=factories.person("Glass"))
     told(cast.nils, "late", channel="mail", address="nils@example.org", due_at=Now() - timedelta(hours=1))
@@ -92,30 +89,7 @@ def test_only_operators_read_of_break_glass(client: Client, cast: Cast) -> None:
         assert ("break-glass operator" in client.get("/").content.decode()) is is_told
 
 
-@pytest.mark.parametrize("who", ["olga", "nils", ""])
-def test_cluster_in_trouble_is_told_to_everybody(cast: Cast, cluster: Cluster, who: str) -> None:
-    reader = getattr(cast, who) if who else AnonymousUser()
-    for state, is_trouble in (("reachable", False), ("unreachable", True), ("reachable", False)):
-        ClusterStatus.objects.update(state=state)
-        assert frame.of(reader).clusters is is_trouble
-
-
-def test_clusters_are_those_that_are_configured_now(
-    cast: Cast, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ClusterStatus.objects.update(state="unreachable")
-    assert frame.of(cast.nils).clusters
-    config = usable_clusters()["nautilus"]
-    for configs, is_trouble in (({}, False), ({"atlantis": config}, False), ({"nautilus": config}, True)):
-        monkeypatch.setattr("portal.banners.configured_clusters", lambda found=configs: found)
-        assert frame.of(cast.nils).clusters is is_trouble
-        assert frame.of(AnonymousUser()).clusters is is_trouble
-
-
-@pytest.mark.parametrize("who", ["olga", "nils", ""])
-def test_is_asked_in_one_query(
-    cast: Cast, cluster: Cluster, who: str, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    reader = getattr(cast, who) if who else AnonymousUser()
-    with django_assert_num_queries(1):
-        frame.of(reader)
+def test_is_asked_in_one_query(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for reader, number in ((cast.olga, 1), (cast.nils, 1), (AnonymousUser(), 0)):
+        with django_assert_num_queries(number):
+            frame.of(reader)
