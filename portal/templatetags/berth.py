@@ -158,6 +158,12 @@ def nav_link(context: Context, name: str, text: str) -> SafeString:
     return format_html('<a class="nav-item" href="{}"{}>{}</a>', target, mark, text)
 
 
+@register.simple_block_tag
+def once(content: SafeString) -> SafeString:
+    """Render what is inside once, under the name that follows `as`, for a page that shows it more than once."""
+    return content
+
+
 @register.inclusion_tag("_field.html")
 def field(bound: forms.BoundField) -> dict[str, Any]:
     """Render a field of a form: label, hint, the control, what is wrong with it."""

@@ -184,3 +184,10 @@ def test_pages_of_people_lead_to_ror(cast: Cast, fire: Namespace) -> None:
         assert f'href="{ROR}" rel="noopener noreferrer external"' in client.get(address).content.decode(), (
             address
         )
+
+
+def test_what_is_shown_more_than_once_is_rendered_once() -> None:
+    page = Template(
+        "{% load berth %}{% once as menu %}<b>{{ items.pop }}</b>{% endonce %}{{ menu }} {{ menu }}"
+    )
+    assert page.render(Context({"items": ["<1>", "<2>"]})) == "<b>&lt;2&gt;</b> <b>&lt;2&gt;</b>"
