@@ -32,7 +32,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs"}
 )
-_PASSWORDLESS_BACKENDS = ("allauth.account.auth_backends.AuthenticationBackend",)
+_PASSWORDLESS_BACKENDS = ("accounts.backends.AuthenticationBackend",)
 
 
 def is_demonstration() -> bool:
