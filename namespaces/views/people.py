@@ -58,6 +58,8 @@ _STATES = {
     "dormant": gettext_lazy("Dormant"),
     "suspended": gettext_lazy("Suspended"),
 }
+_RUNNING = Deletion.objects.filter(person=OuterRef("pk"), state=Deletion.State.RUNNING)
+_PEOPLE = User.objects.filter(merged_into=None, deleted_at=None).annotate(leaves=Exists(_RUNNING))
 _DEFAULTS = {"q": "", "level": "", "state": "", "sort": "name", "after": "", "before": ""}
 _PARAMETERS = {
     "q": parameters.text(),
@@ -238,8 +240,7 @@ def _person_or_404(reader: User, person_id: UUID) -> User:
 
 def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     """Return the people in whom every word is found. Who was merged is found as the account that has the identity."""
-    running = Deletion.objects.filter(person=OuterRef("pk"), state=Deletion.State.RUNNING)
-    found = User.objects.filter(merged_into=None, deleted_at=None).annotate(leaves=Exists(running))
+    found = _PEOPLE.all()
     if level:
         found = found.filter(level=level)
     if state == "dormant":
@@ -247,10 +248,10 @@ def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     elif state == "suspended":
         found = found.filter(is_active=False)
     words = q.split()
+    if not words:
+        return found
     # Asked first: as a part of the search it would be looked up for every person.
-    owners = (
-        dict(Identity.objects.filter(subject__in=words).values_list("subject", "person")) if words else {}
-    )
+    owners = dict(Identity.objects.filter(subject__in=words).values_list("subject", "person"))
     # PostgreSQL takes its time over upper case, so it is asked for once.
     found = found.alias(words=Concat("name", Value(" "), "institution"))
     for word in words:
