@@ -3,8 +3,8 @@ database takes to answer it.
 
 What is asked stays where it was said, in functions that return query sets. Only the values that differ between two
 readers are left open: the function is called once with stand-ins for them, and later the real ones are put in their
-places. So nothing else that changes, no moment and no setting, may stand in such a question: moments are those of the
-database's clock, and what a setting says is given as a part of what is `known`.
+places. So nothing else that changes may stand in such a question: moments are those of the database's clock, and what a
+file says is given as a part of what is `known`. Settings are those of the process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg.sql
 from django.core.exceptions import EmptyResultSet
+from django.core.signals import setting_changed
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -47,6 +48,10 @@ class Prepared:
     def __init__(self, make: Callable[..., QuerySet[Any, Any]], kept: int = 100) -> None:
         self._make = make
         self._statement = lru_cache(kept)(self._compile)
+        setting_changed.connect(self._forget, weak=False)  # as tests do
+
+    def _forget(self, **_kwargs: object) -> None:
+        self._statement.cache_clear()
 
     def rows(self, *known: Hashable, **given: Given) -> list[tuple[Any, ...]]:
         """Ask, in one query, and return the rows as the query set would."""
@@ -63,13 +68,14 @@ class Prepared:
 
     def _compile(self, known: tuple[Hashable, ...], *shapes: Shape) -> _Statement | None:
         stand_ins = {name: _stand_in(name, shape) for name, shape in shapes}
-        compiler, again = (
-            self._make(*known, **stand_ins).query.get_compiler(connection=connection) for _time in range(2)
-        )
         try:
-            sql, params = compiler.as_sql()
-            if (sql, params) != again.as_sql():
-                raise ValueError("the question is another one each time it is made")
+            with connection.execute_wrapper(_refuse):
+                compiler, again = (
+                    self._make(*known, **stand_ins).query.get_compiler(connection=connection) for _ in (1, 2)
+                )
+                sql, params = compiler.as_sql()
+                if (sql, params) != again.as_sql():
+                    raise ValueError("the question is another one each time it is made")
         except EmptyResultSet:  # nothing can ever be found
             return None
         names = {_parameter(value): name for name, value in stand_ins.items()}
@@ -88,12 +94,16 @@ def _shape(value: Given) -> Hashable:
 
 
 def _stand_in(name: str, shape: Hashable) -> Given:
-    """Return what cannot be mixed up with anything that is asked about. The columns of a person that were not told
-    here are not there: asking for one is an error."""
+    """Return what cannot be mixed up with anything that is asked about. The other columns of a person would have to be
+    looked up, and that is refused."""
     key = uuid.uuid5(_STAND_INS, name)
     if isinstance(shape, tuple):
         return User.from_db(connection.alias, ("id", *_RIGHTS), (key, *shape))
     return str(key) if shape == "text" else key
+
+
+def _refuse(*_args: object) -> None:
+    raise ValueError("what is looked up while the question is made would be the answer for everybody")
 
 
 def _parameter(value: Given) -> uuid.UUID | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Identity, Level, User
 from accounts.prepared import Prepared
@@ -119,10 +120,26 @@ def test_is_made_once_for_all_with_the_same_rights(
     assert made == [Level.USER] * 2 + [Level.GUEST] * 2  # twice, to see that they are the same
 
 
-def test_rule_that_looks_at_more_than_the_rights_is_refused(cast: Cast) -> None:
-    question = Prepared(lambda reader: User.objects.filter(institution=reader.institution).values_list("pk"))
-    with pytest.raises(User.DoesNotExist):
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda reader: User.objects.filter(institution=reader.institution),
+        lambda reader: User.objects.filter(pk__in=list(reader.identities.values_list("person", flat=True))),
+    ],
+)
+def test_rule_that_looks_up_more_than_the_rights_is_refused(
+    cast: Cast, rule: Callable[[User], QuerySet[User]]
+) -> None:
+    question = Prepared(lambda reader: rule(reader).values_list("pk"))
+    with pytest.raises(ValueError, match="the answer for everybody"):
         question.rows(reader=cast.nils)
+
+
+def test_is_made_anew_where_a_setting_changes(cast: Cast, settings: Settings) -> None:
+    question = Prepared(lambda: User.objects.filter(name=settings.SITE_NAME).values_list("name"))
+    for name in ("Ana Kim", "Eda Kaya", "Ana Kim"):
+        settings.SITE_NAME = name
+        assert question.rows() == [(name,)]
 
 
 def test_moment_of_this_process_is_refused(db: None) -> None:
