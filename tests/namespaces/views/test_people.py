@@ -54,6 +54,17 @@ class TestList:
             assert name in page
         assert cast.eda.email not in page
 
+    def test_row_says_what_somebody_is_on_the_platform(self, browse: Browse, cast: Cast) -> None:
+        User.objects.filter(pk=cast.eda.pk).update(is_active=False, name="<Eda>")
+        page = browse(cast.paula).get("/users/").content.decode()
+        said = re.findall(
+            r'href="(/users/[0-9a-f-]+/)">(.+?)</a>.+?data-label="Level">(.+?)<', page, re.DOTALL
+        )
+        assert {name: level for _address, name, level in said if name in ("Ana Kim", "&lt;Eda&gt;", "Olga Reyes")} == {
+            "Ana Kim": "guest", "&lt;Eda&gt;": "user · suspended", "Olga Reyes": "admin · operator",
+        }  # fmt: skip
+        assert reverse("person", args=[cast.olga.pk]) in {address for address, _name, _level in said}
+
     @pytest.mark.parametrize("query", ["ana kim", "KIM", "oklahoma kim", "{email}", "{subject}"])
     def test_finds(self, browse: Browse, cast: Cast, query: str) -> None:
         typed = query.format(email=cast.ana.email, subject=cast.ana.identities.get().subject)
