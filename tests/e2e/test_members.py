@@ -75,6 +75,30 @@ def test_membership_ends_and_is_extended(windows: Windows, kubectl_as: KubectlAs
     expect(row_of(page, BEN).get_by_role("button", name="Undo")).to_have_count(0)
 
 
+def test_list_of_people_is_added(windows: Windows, kubectl_as: KubectlAs) -> None:
+    name = "kelp-lists"
+    windows.open(BEN)
+    windows.open(ALEX)
+    rows.run(windows.stack, "create", name, MAYA.subject, "listed")
+    page = windows.open(MAYA)
+    page.goto(f"/namespaces/nautilus/{name}/members/")
+    page.get_by_role("link", name="Add many people at once").click()
+    lines = ("E-mail\tRole", BEN.email.upper(), f"{ALEX.subject}\tviewer", "nobody@ou.example")
+    page.get_by_label("People").fill("\n".join(lines))
+    page.get_by_role("button", name="See what happens").click()
+    report = page.get_by_role("region", name="What adding them will do")
+    expect(report).to_contain_text("2 people become members. 1 line cannot be done.")
+    expect(report.get_by_role("row", name="4 ")).to_contain_text("has logged in here yet")
+    assert not may(kubectl_as, BEN, name)
+    report.get_by_role("button", name="Add 2 people").click()
+    expect(page.locator("main")).to_contain_text("2 people were added.")
+    expect(page.locator("main")).to_contain_text("Line 4 was not done.")
+    for person in (BEN, ALEX):
+        expect(row_of(page, person)).to_contain_text("active · checked")
+        assert may(kubectl_as, person, name)
+    assert not may(kubectl_as, ALEX, name, "create")
+
+
 def test_removal_is_undone(windows: Windows, kubectl_as: KubectlAs) -> None:
     name = "kelp-divers"
     windows.open(BEN)
