@@ -84,6 +84,16 @@ def may_decide(reader: Reader, request: Request) -> bool:
     )
 
 
+def may_take_back(reader: Reader, request: Request) -> bool:
+    """Whether the reader may take back how this was decided: who decides it by their own right, or did it as a deputy.
+    What an admin decided is not for a deputy to undo."""
+    if request.namespace is None or not may_decide(reader, request):
+        return may_decide(reader, request)
+    return request.decided_by_id == reader.pk or permits(
+        reader, Permission.DECIDE_REQUESTS, request.namespace
+    )
+
+
 def is_admin_somewhere(person: User) -> bool:
     """Whether requests to join wait for this person: they are an admin who counts of some namespace."""
     return Membership.objects.admins().filter(person=person).exists()

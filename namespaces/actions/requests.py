@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import people
 from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import Level, User
+from accounts.policy import may_vouch
 from audit.record import record
 from clusters.models import Cluster
 from namespaces import messages, waiting
@@ -21,7 +22,7 @@ from namespaces.access import Permission, Role
 from namespaces.actions import ladder, namespaces
 from namespaces.actions.members import end_membership, grant_membership, lock
 from namespaces.models import Membership, Namespace, Request
-from namespaces.policy import may_ask_for_namespace, may_decide, permits
+from namespaces.policy import may_ask_for_namespace, may_decide, may_take_back, permits
 from namespaces.roster import UNDO_WITHIN
 
 MOST_OPEN = 10
@@ -96,9 +97,7 @@ def approve(
     Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows; for a namespace as
     `namespaces.create`.
     """
-    people.lock(request.person)  # first, or it could wait for the asker while the asker waits for us
-    if not Request.objects.filter(pk=request.pk, person=request.person).exists():
-        raise StateConflict(_("The account that asked was merged into another. Look at the request again."))
+    _lock_asker(request)
     if request.is_for_namespace:
         return _make_namespace(request, note, changed, by)
     if request.namespace is None:
@@ -211,15 +210,18 @@ def remind(*, request: Request, by: User) -> None:
 
 @transaction.atomic
 def undo(*, request: Request, by: User) -> Request:
-    """Take a yes or no back within a day: what it gave goes, and the request waits again. For who may decide it.
+    """Take a yes or no back within a day: what it gave goes, and the request waits again. For who may decide it; a
+    deputy only takes back what they decided themselves.
 
     Raises NotAllowed, and StateConflict if it is too late, was not decided, or something else has changed since.
     """
-    people.lock(request.person)
+    _lock_asker(request)
     if request.namespace is not None:
         lock(request.namespace)
     _may_decide(request, by)
     decided = _with_people(request)
+    if not may_take_back(by, decided):
+        raise NotAllowed(_("A deputy takes back only what they have decided themselves."))
     young = Request.objects.filter(
         pk=request.pk, decided_by__isnull=False, decided_at__gt=Now() - UNDO_WITHIN,
         created_at__gt=Now() - Request.EXPIRES_AFTER, state__in=(Request.State.APPROVED, Request.State.DENIED),
@@ -230,6 +232,8 @@ def undo(*, request: Request, by: User) -> Request:
         if decided.is_for_namespace:
             raise StateConflict(_("The namespace is made. It is ended on its own page."))
         _take_back(decided, by)
+    else:
+        _could_be_approved(decided)
     try:
         with transaction.atomic():
             young.update(state=Request.State.PENDING, decided_at=None, decided_by=None, note="")
@@ -254,20 +258,60 @@ def can_be_undone(request: Request, now: datetime) -> bool:
 
 
 def _take_back(approved: Request, by: User) -> None:
-    """Take what an approval gave: the membership, and the level if it came with it and is needed for nothing else."""
+    """Take what an approval gave: the membership, and the level if it came with it, is needed for nothing else, and
+    `by` has a say over it."""
     person = approved.person
     if approved.namespace is not None:
-        made = Membership.objects.current().filter(
-            namespace=approved.namespace, person=person, role=approved.role,
-            created_at__gte=approved.decided_at, changed_at=F("created_at"),
-        )  # fmt: skip
-        membership = made.select_related("person", "namespace__cluster").first()
-        if membership is None:
-            raise StateConflict(_("The membership has changed since. Change it among the members."))
-        end_membership(membership, by=by)
-        if Membership.objects.current().filter(person=person).exists():
+        end_membership(_made_by(approved), by=by)
+        if _needs_level(person) or not may_vouch(by):
             return
+    elif approved.level == Level.USER and _needs_level(person):
+        raise StateConflict(
+            _("Much has changed since: %(person)s was let in somewhere, or is an operator.")
+            % {"person": person}
+        )
     people.take_level_back(person=person, request_id=approved.pk, by=by, is_needed=approved.namespace is None)
+
+
+def _made_by(approved: Request) -> Membership:
+    """Return the membership that an approval made, as it made it. Raises StateConflict where it ended or changed since:
+    one that somebody gave later is not ours to take."""
+    later = Membership.objects.filter(
+        namespace=approved.namespace, person=approved.person, created_at__gte=approved.decided_at
+    )
+    first = later.order_by("created_at").values("pk")[:1]
+    made = Membership.objects.current().filter(pk__in=first, role=approved.role, changed_at=F("created_at"))
+    membership = made.select_related("person", "namespace__cluster").first()
+    if membership is None:
+        raise StateConflict(_("The membership has changed since. Change it among the members."))
+    return membership
+
+
+def _needs_level(person: User) -> bool:
+    """Whether somebody would lose more than a level if they were a guest again."""
+    return person.is_superuser or Membership.objects.current().filter(person=person).exists()
+
+
+def _could_be_approved(denied: Request) -> None:
+    """Raise StateConflict for what the asker has by now: it would wait for nothing."""
+    person, namespace = denied.person, denied.namespace
+    if denied.is_promotion:
+        if Level(person.level).following != denied.level:
+            texts = {"person": person, "level": person.get_level_display()}
+            raise StateConflict(
+                _("%(person)s is %(level)s now, so this cannot be approved any more.") % texts
+            )
+    elif namespace and Membership.objects.current().filter(namespace=namespace, person=person).exists():
+        texts = {"person": person, "namespace": namespace}
+        raise StateConflict(_("%(person)s is a member of %(namespace)s already.") % texts)
+
+
+def _lock_asker(request: Request) -> None:
+    """Hold who asked. It comes first, or it could wait for the asker while the asker waits for us. Raises StateConflict
+    where that is somebody else by now."""
+    people.lock(request.person)
+    if not Request.objects.filter(pk=request.pk, person=request.person).exists():
+        raise StateConflict(_("The account that asked was merged into another. Look at the request again."))
 
 
 def _with_people(request: Request) -> Request:

@@ -185,7 +185,7 @@ def _one(
     }
     if wish.is_pending:
         context |= _while_waiting(wish)
-    elif policy.may_decide(request.user, wish):
+    elif policy.may_take_back(request.user, wish):
         context["may_undo"] = actions.can_be_undone(wish, timezone.now())
     if context["is_own"] and wish.state == Request.State.DENIED:
         context["pause"] = waiting.pause_until(

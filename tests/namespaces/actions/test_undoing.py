@@ -16,7 +16,7 @@ from audit.models import Event
 from clusters.api import ROLE_BINDING, Manifest
 from namespaces import reconciliation
 from namespaces.access import Role
-from namespaces.actions import members, requests
+from namespaces.actions import absences, members, requests
 from namespaces.models import Membership, Namespace, Request
 from notifications.models import Delivery
 from tests import factories
@@ -106,6 +106,29 @@ class TestOfAYes:
         assert fresh(cast.ana).level == Level.ADMIN
         assert not is_member(cast.ana)
 
+    def test_user_stays_one_where_who_undoes_it_has_no_say_over_levels(
+        self, cast: Cast, anas: Request
+    ) -> None:
+        requests.approve(request=anas, by=cast.paula)
+        requests.undo(request=anas, by=cast.nils)
+        assert fresh(cast.ana).level == Level.USER
+        assert not is_member(cast.ana)
+
+    def test_operator_stays_a_user(self, cast: Cast, anas: Request) -> None:
+        requests.approve(request=anas, by=cast.paula)
+        people.set_operator(person=fresh(cast.ana), is_operator=True, by=cast.olga)
+        requests.undo(request=anas, by=cast.paula)
+        assert fresh(cast.ana).level == Level.USER
+
+    def test_membership_that_somebody_else_gave_since_is_left_alone(
+        self, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        requests.approve(request=ottos, by=cast.nils)
+        members.remove(membership=Membership.objects.current().get(person=cast.otto), by=cast.nils)
+        members.add(namespace=fire, person=cast.otto, role=Role.EDITOR, by=cast.paula)
+        with Unchanged(), pytest.raises(StateConflict, match="changed since"):
+            requests.undo(request=ottos, by=cast.nils)
+
     @pytest.mark.parametrize("change", ["role", "removed", "added again"])
     def test_what_was_changed_since_is_left_alone(self, cast: Cast, ottos: Request, change: str) -> None:
         assert ottos.namespace is not None
@@ -143,6 +166,22 @@ class TestOfAYes:
         requests.undo(request=wish, by=cast.paula)
         assert fresh(cast.ana).level == Level.GUEST
 
+    def test_guest_who_was_vouched_for_and_let_in_since_stays_a_user(
+        self, cast: Cast, fire: Namespace
+    ) -> None:
+        wish = factories.PromotionFactory.create(person=cast.ana)
+        requests.approve(request=wish, by=cast.paula)
+        members.add(namespace=fire, person=cast.ana, role=Role.VIEWER, by=cast.nils)
+        with Unchanged(), pytest.raises(StateConflict, match="changed since"):
+            requests.undo(request=wish, by=cast.paula)
+
+    def test_operator_who_was_vouched_for_stays_a_user(self, cast: Cast) -> None:
+        wish = factories.PromotionFactory.create(person=cast.ana)
+        requests.approve(request=wish, by=cast.paula)
+        people.set_operator(person=fresh(cast.ana), is_operator=True, by=cast.olga)
+        with Unchanged(), pytest.raises(StateConflict, match="changed since"):
+            requests.undo(request=wish, by=cast.paula)
+
     def test_level_that_has_changed_since_stays(self, cast: Cast) -> None:
         wish = factories.PromotionFactory.create(person=cast.ana)
         requests.approve(request=wish, by=cast.paula)
@@ -164,8 +203,38 @@ class TestOfANo:
         with Unchanged(), pytest.raises(StateConflict, match="has asked again since"):
             requests.undo(request=ottos, by=cast.nils)
 
+    def test_not_for_who_is_in_since(self, cast: Cast, fire: Namespace, ottos: Request) -> None:
+        requests.deny(request=ottos, note="No room.", by=cast.nils)
+        members.add(namespace=fire, person=cast.otto, role=Role.VIEWER, by=cast.paula)
+        with Unchanged(), pytest.raises(StateConflict, match="already"):
+            requests.undo(request=ottos, by=cast.nils)
+
+    def test_not_for_who_has_the_level_since(self, cast: Cast) -> None:
+        wish = factories.PromotionFactory.create(person=cast.ana)
+        requests.deny(request=wish, note="Who are you?", by=cast.paula)
+        people.vouch(person=fresh(cast.ana), by=cast.olga)
+        with Unchanged(), pytest.raises(StateConflict, match="now, so this cannot be approved"):
+            requests.undo(request=wish, by=cast.paula)
+
 
 class TestEither:
+    @pytest.mark.parametrize("answer", ["approve", "deny"])
+    def test_deputy_takes_back_only_what_they_decided(self, cast: Cast, ottos: Request, answer: str) -> None:
+        absences.begin(deputy=cast.eda, until=timezone.now() + DAY, by=cast.nils)
+        getattr(requests, answer)(request=ottos, note="So be it.", by=cast.paula)
+        with Unchanged(), pytest.raises(NotAllowed):
+            requests.undo(request=ottos, by=cast.eda)
+        requests.undo(request=ottos, by=cast.nils)
+        getattr(requests, answer)(request=ottos, note="So be it.", by=cast.eda)
+        requests.undo(request=ottos, by=cast.eda)
+
+    def test_not_by_a_page_from_before_the_accounts_were_merged(self, cast: Cast, ottos: Request) -> None:
+        requests.deny(request=ottos, note="No room.", by=cast.paula)
+        shown = Request.objects.select_related("person", "namespace__cluster").get(pk=ottos.pk)
+        Request.objects.filter(pk=ottos.pk).update(person=cast.nils)  # as a merge does
+        with Unchanged(), pytest.raises(StateConflict, match="merged"):
+            requests.undo(request=shown, by=cast.nils)
+
     def test_who_asked_is_told(self, cast: Cast, ottos: Request, settings: Settings) -> None:
         settings.MAIL_FROM = "berth@portal.example.org"
         requests.deny(request=ottos, note="No room.", by=cast.nils)
