@@ -17,6 +17,7 @@ from audit.record import record
 from namespaces import messages
 from namespaces.access import Role
 from namespaces.actions.members import keep_an_admin, lock
+from namespaces.actions.one_by_one import each
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, MembershipQuerySet
 from namespaces.tasks import request_reconcile
@@ -31,7 +32,7 @@ def warn() -> int:
     soon = (
         Membership.objects.current().filter(_is_owed_a_warning(), ends_at__gt=Now()).order_by("ends_at", "pk")
     )
-    return sum(_warn(membership, soon) for membership in _with_people(soon)[:MOST_AT_ONCE])
+    return each(lambda membership: _warn(membership, soon), _with_people(soon)[:MOST_AT_ONCE])
 
 
 def end_due() -> int:
@@ -40,7 +41,7 @@ def end_due() -> int:
     A last admin stays for another week, and who could do something about it is told.
     """
     due = Membership.objects.current().filter(ends_at__lte=Now()).order_by("ends_at", "pk")
-    return sum(_end(membership, due) for membership in _with_people(due)[:MOST_AT_ONCE])
+    return each(lambda membership: _end(membership, due), _with_people(due)[:MOST_AT_ONCE])
 
 
 def _is_owed_a_warning() -> Q:
@@ -88,10 +89,12 @@ def _end(membership: Membership, due: MembershipQuerySet) -> bool:
 
 
 def _postpone(membership: Membership) -> None:
-    """Let the last admin stay a while: no namespace loses its last one."""
+    """Let the last admin stay a while: no namespace loses its last one. They are told here, and not warned of an end
+    that will not be one, unless somebody moves it."""
     assert membership.ends_at is not None  # noqa: S101 - it is due
     before, membership.ends_at = membership.ends_at, localtime() + POSTPONED_BY
-    membership.save(update_fields=["ends_at"])
+    membership.warned_at = membership.ends_at
+    membership.save(update_fields=["ends_at", "warned_at"])
     record(
         "member.kept", by=None, about=membership, namespace_id=membership.namespace_id,
         before={"until": before.isoformat()},

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from audit.record import draft, record, record_all
 from namespaces import messages, waiting
+from namespaces.actions.one_by_one import each
 from namespaces.models import Request, RequestQuerySet, Rung
 
 MOST_AT_ONCE = 1000
@@ -22,7 +23,7 @@ def climb(now: datetime) -> int:
     One that should have climbed several rungs, because no worker was there, climbs them at once, and is told of once.
     """
     could = Request.objects.open().filter(waiting.may_climb()).order_by("created_at", "pk")
-    return sum(_climb(request, now) for request in could[:MOST_AT_ONCE])
+    return each(lambda request: _climb(request, now), could[:MOST_AT_ONCE])
 
 
 @transaction.atomic

@@ -156,7 +156,8 @@ def end_membership(membership: Membership, *, by: User) -> Membership:
 def restore(*, membership: Membership, by: User) -> Membership:
     """Undo within a day that somebody was removed: let them in again as they were.
 
-    Raises NotAllowed, and StateConflict where they left by themselves, it is too late, or they are in again.
+    Raises NotAllowed, and StateConflict where they left by themselves, it is too late, or they are in again; also where
+    they would be out by now: nobody gets more by this than they had.
     """
     people.lock(membership.person)
     namespace = membership.namespace
@@ -167,16 +168,18 @@ def restore(*, membership: Membership, by: User) -> Membership:
     recent = Membership.objects.filter(pk=ended.pk, ended_at__gt=Now() - UNDO_WITHIN)
     if ended.ended_by_id in (None, ended.person_id) or not recent.exists():
         raise StateConflict(_("Only a removal can be undone, for a day. Add them again."))
-    ends_at = ended.ends_at if ended.ends_at and ended.ends_at > timezone.now() else None
+    if ended.ends_at and ended.ends_at <= timezone.now():
+        raise StateConflict(_("It has come to its end since. Add them again."))
     return grant_membership(
-        namespace=namespace, person=ended.person, role=Role(ended.role), ends_at=ends_at, by=by
+        namespace=namespace, person=ended.person, role=Role(ended.role), ends_at=ended.ends_at, by=by
     )
 
 
 @transaction.atomic
 def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Membership:
-    """Let a membership end at a moment, or at none. Raises NotAllowed, BadInput (until), and StateConflict for an ended
-    membership, and for an end of the last admin."""
+    """Let a membership end at a moment, or at none. Raises NotAllowed, also for who would stay longer by their own word
+    while another admin could give it, BadInput (until), and StateConflict for an ended membership, and for an end of
+    the last admin that comes sooner than theirs."""
     namespace = membership.namespace
     lock(namespace)
     if not permits(people.as_stored(by), Permission.MANAGE_MEMBERS, namespace):
@@ -185,7 +188,15 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
     _must_come(ends_at)
     if current.ends_at == ends_at:
         return current
-    if ends_at and current.role == Role.ADMIN:
+    is_longer = ends_at is None or (current.ends_at is not None and ends_at > current.ends_at)
+    if (
+        is_longer
+        and current.person_id == by.pk
+        and not by.is_operator
+        and namespace not in without_another_admin(by)
+    ):
+        raise NotAllowed(_("Nobody lets their own membership last longer. Another admin can."))
+    if not is_longer and current.role == Role.ADMIN:
         keep_an_admin(namespace, without=current.person)
     before, current.ends_at = current.ends_at, ends_at
     current.save(update_fields=["ends_at"])
@@ -197,12 +208,19 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
     return current
 
 
+@transaction.atomic
 def extend(*, membership: Membership, by: User) -> Membership:
     """Let a membership last EXTENSION longer than it would, counted by days. Raises as `set_end`, and StateConflict for
     one that does not end by itself."""
-    if membership.ends_at is None:
+    lock(membership.namespace)
+    current = _current(membership)
+    if current.ends_at is None:
         raise StateConflict(_("This membership does not end by itself."))
-    return set_end(membership=membership, ends_at=extended(membership.ends_at), by=by)
+    try:
+        longer = extended(current.ends_at)
+    except OverflowError:
+        raise StateConflict(_("The calendar does not go on for that long.")) from None
+    return set_end(membership=current, ends_at=longer, by=by)
 
 
 def extended(ends_at: datetime) -> datetime:

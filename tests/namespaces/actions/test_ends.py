@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import DataError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -49,6 +51,22 @@ def told(act: Callable[[], object]) -> dict[str, str]:
     act()
     found = Delivery.objects.exclude(pk__in=before).filter(channel="inbox").select_related("person")
     return {each.person.name.partition(" ")[0]: each.subject for each in found}
+
+
+@contextmanager
+def failing_for(membership: Membership) -> Iterator[None]:
+    """Let the database refuse to change this row, as where something about it is wrong that nobody has thought of."""
+
+    def refuse(
+        execute: Callable[..., object], sql: str, parameters: Sequence[object], *rest: object
+    ) -> object:
+        names = {str(membership.pk), membership.pk.hex, membership.pk}
+        if sql.startswith("UPDATE") and any(each in names for each in parameters or ()):
+            raise DataError("this row is poisoned")
+        return execute(sql, parameters, *rest)
+
+    with connection.execute_wrapper(refuse):
+        yield
 
 
 class TestSetting:
@@ -124,6 +142,38 @@ class TestExtending:
 
     def test_not_what_does_not_end(self, cast: Cast, edas: Membership) -> None:
         with Unchanged(), pytest.raises(StateConflict, match="does not end"):
+            members.extend(membership=edas, by=cast.nils)
+
+    def test_last_admin_as_well(self, cast: Cast, hidden: Namespace) -> None:
+        paulas = let_end(Membership.objects.get(namespace=hidden), 3 * DAY)
+        before = paulas.ends_at
+        assert before is not None
+        assert members.extend(membership=paulas, by=cast.paula).ends_at == before + 90 * DAY
+        with Unchanged(), pytest.raises(StateConflict, match="last admin"):
+            members.set_end(membership=paulas, ends_at=before, by=cast.paula)
+
+    def test_nobody_their_own_while_there_is_another_admin(self, cast: Cast, fire: Namespace) -> None:
+        nils = let_end(Membership.objects.get(namespace=fire, person=cast.nils), 3 * DAY)
+        for act in (
+            lambda: members.extend(membership=nils, by=cast.nils),
+            lambda: members.set_end(membership=nils, ends_at=None, by=cast.nils),
+        ):
+            with Unchanged(), pytest.raises(NotAllowed, match="their own"):
+                act()
+        members.set_end(membership=nils, ends_at=timezone.now() + DAY, by=cast.nils)
+        members.extend(membership=nils, by=cast.paula)
+
+    def test_counted_from_what_it_is_by_now(self, cast: Cast, edas: Membership) -> None:
+        shown = let_end(edas, 3 * DAY)
+        members.set_end(membership=Membership.objects.get(pk=edas.pk), ends_at=None, by=cast.paula)
+        with Unchanged(), pytest.raises(StateConflict, match="does not end"):
+            members.extend(membership=shown, by=cast.nils)
+
+    def test_not_beyond_the_calendar(self, cast: Cast, edas: Membership) -> None:
+        end = datetime(9999, 12, 30, tzinfo=UTC)
+        Membership.objects.filter(pk=edas.pk).update(ends_at=end)
+        edas.refresh_from_db()
+        with Unchanged(), pytest.raises(StateConflict, match="calendar"):
             members.extend(membership=edas, by=cast.nils)
 
 
@@ -208,6 +258,33 @@ class TestEnding:
         )
         assert acts() == ["member.kept"]
 
+    def test_last_admin_is_not_told_of_an_end_that_will_not_be(self, cast: Cast, hidden: Namespace) -> None:
+        paulas = let_end(Membership.objects.get(namespace=hidden), -timedelta(seconds=1))
+        ends.end_due()
+        with Unchanged():
+            assert ends.warn() == 0
+        let_end(paulas, 5 * DAY)  # somebody has set another day, which is told of as ever
+        Membership.objects.filter(pk=paulas.pk).update(warned_at=timezone.now() - 30 * DAY)
+        assert ends.warn() == 1
+
+    def test_one_that_fails_holds_up_no_other(self, cast: Cast, fire: Namespace, edas: Membership) -> None:
+        let_end(edas, -2 * DAY)
+        veras = let_end(Membership.objects.get(namespace=fire, person=cast.vera), -DAY)
+        with failing_for(edas):
+            assert ends.end_due() == 1
+        for each in (edas, veras):
+            each.refresh_from_db()
+        assert (edas.ended_at is None, veras.ended_at is None) == (True, False)
+        assert ends.end_due() == 1
+
+    def test_warning_that_fails_holds_up_no_other(
+        self, cast: Cast, fire: Namespace, edas: Membership
+    ) -> None:
+        let_end(edas, DAY / 2)
+        let_end(Membership.objects.get(namespace=fire, person=cast.vera), DAY)
+        with failing_for(edas):
+            assert ends.warn() == 1
+
     def test_one_of_two_admins_goes(self, cast: Cast, fire: Namespace) -> None:
         for person in (cast.nils, cast.paula):
             let_end(Membership.objects.get(namespace=fire, person=person), -timedelta(seconds=1))
@@ -230,6 +307,13 @@ class TestRestoring:
         until = let_end(edas, 5 * DAY).ends_at
         members.remove(membership=edas, by=cast.nils)
         assert members.restore(membership=edas, by=cast.nils).ends_at == until
+
+    def test_not_beyond_the_day_on_which_they_were_to_go(self, cast: Cast, edas: Membership) -> None:
+        let_end(edas, DAY / 2)
+        removed = members.remove(membership=edas, by=cast.nils)
+        Membership.objects.filter(pk=removed.pk).update(ends_at=timezone.now())
+        with Unchanged(), pytest.raises(StateConflict, match="has come to its end"):
+            members.restore(membership=removed, by=cast.nils)
 
     def test_for_a_day(self, cast: Cast, removed: Membership) -> None:
         Membership.objects.filter(pk=removed.pk).update(ended_at=timezone.now() - 2 * DAY)
