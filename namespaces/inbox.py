@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.actions import dormancy
 from accounts.models import Level, User
 from accounts.policy import may_vouch
+from namespaces.access import Role
 from namespaces.models import Absence, Membership, Namespace, Request, RequestQuerySet, Rung
 from namespaces.policy import DEPUTY_ROLES, kept_for_others, may_decide, visible_namespaces
 
@@ -116,40 +117,42 @@ def deciders(request: Request) -> list[User]:
         able = VOUCHING if request.person.is_guest else Q()
         living = living_admins().filter(able, namespace=request.namespace)
         admins = [membership.person for membership in living]
-    found = {person.pk: person for person in (*admins, *deputies(request))}
+    deputies = [absence.deputy for absence in absences(request)]
+    found = {person.pk: person for person in (*admins, *deputies)}
     if not admins or request.rung == Rung.OPERATORS:
         found |= {person.pk: person for person in User.objects.operators()}
     return [person for person in found.values() if person.pk != request.person_id]
 
 
-def admins_and_pi(request: Request) -> list[User]:
-    """Return who is reminded when those with whom it lies do not answer: all admins who count, whoever of the members
-    has the name of the PI, and those with whom it lies."""
+def all_deciders(request: Request) -> list[User]:
+    """Return who is reminded when those with whom it lies do not answer: they, and all admins who count."""
     found = {person.pk: person for person in deciders(request)}
     if request.namespace is not None:
         all_admins = effective_admins().filter(namespace=request.namespace)
         found |= {membership.person_id: membership.person for membership in all_admins}
-        if request.namespace.pi_name:
-            members = Membership.objects.current().filter(namespace=request.namespace, person__is_active=True)
-            named = members.filter(person__name__iexact=request.namespace.pi_name).select_related("person")
-            found |= {membership.person_id: membership.person for membership in named}
     return [person for person in found.values() if person.pk != request.person_id]
 
 
-def absences(namespace: Namespace) -> QuerySet[Absence]:
-    """Return which admins of a namespace are away, and who decides for them."""
-    away = Absence.objects.current().filter(
-        person__in=effective_admins().filter(namespace=namespace).values("person")
-    )
-    return away.select_related("person", "deputy").order_by("person__name", "pk")
+def pi_of(namespace: Namespace) -> list[User]:
+    """Return who of the members with effect has the name of the PI. A name identifies nobody: they are told nothing
+    that members may not know."""
+    if not namespace.pi_name:
+        return []
+    members = Membership.objects.current().filter(namespace=namespace, role__in=Role.values)
+    named = members.filter(person__name__iexact=namespace.pi_name, person__is_active=True)
+    return [
+        membership.person for membership in named.exclude(person__level=Level.GUEST).select_related("person")
+    ]
 
 
-def deputies(request: Request) -> list[User]:
-    """Return who decides this request in the place of an admin who is away."""
+def absences(request: Request) -> list[Absence]:
+    """Return which admins are away with somebody who decides this request for them: a deputy may work elsewhere."""
     if request.namespace is None:
         return []
-    found = [absence.deputy for absence in absences(request.namespace)]
-    return [person for person in found if may_decide(person, request)]
+    admins = effective_admins().filter(namespace=request.namespace).values("person")
+    away = Absence.objects.current().filter(person__in=admins).select_related("person", "deputy")
+    found = away.order_by("person__name", "pk")
+    return [absence for absence in found if may_decide(absence.deputy, request)]
 
 
 def _pending_for_others(person: User) -> RequestQuerySet:

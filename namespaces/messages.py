@@ -64,13 +64,25 @@ def request_waits(request: Request) -> None:
         )
     elif request.rung == Rung.ADMINS:
         recipients, why = (
-            to(inbox.admins_and_pi(request)),
+            to(inbox.all_deciders(request)),
             _("Nobody has answered for %(days)d working days."),
         )
     else:
         recipients, why = to(inbox.deciders(request)), _("It has been waiting for %(days)d working days.")
     days = {"days": waiting.WORKING_DAYS[Rung(request.rung)]}
-    _remind(request, recipients, why % days, event=f"request {request.pk} rung {request.rung}")
+    event = f"request {request.pk} rung {request.rung}"
+    _remind(request, recipients, why % days, event=event)
+    if request.rung == Rung.ADMINS and request.namespace is not None:
+        _tell_pi(request.namespace, why % days, but=recipients, event=event)
+
+
+def _tell_pi(namespace: Namespace, why: str, *, but: list[Recipient], event: str) -> None:
+    """Tell the PI that somebody waits. Who is no admin cannot open the request, so not who asks."""
+    subject = _("Somebody still waits to join %(namespace)s") % {"namespace": namespace}
+    text = _("%(why)s The admins of the namespace were reminded; perhaps you can reach one.") % {"why": why}
+    known = {recipient.person_id for recipient in but}
+    pi = [person for person in inbox.pi_of(namespace) if person.pk not in known]
+    tell(Message(Kind.REQUESTS, subject, text, namespace.get_absolute_url()), to(pi), event=event)
 
 
 def asker_reminds(request: Request) -> None:

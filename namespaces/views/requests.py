@@ -234,12 +234,13 @@ def _approved(decided: Request) -> str:
 
 def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict[str, Any]:
     """Return what the page of a request to join says beside what every one says."""
+    admins = inbox.admins_of([namespace], request.user)[namespace.pk]
     context: dict[str, Any] = {
         "namespace": namespace,
         "role": wish.get_role_display(),
         "can": Role(wish.role).can if wish.role in Role.values else "",  # a newer version may have others
-        "admins": inbox.admins_of([namespace], request.user)[namespace.pk],
-        "absences": inbox.absences(namespace) if wish.is_pending else (),
+        "admins": admins,
+        "absences": inbox.absences(wish) if wish.is_pending and admins is not None else (),
         "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, namespace),
     }
     if wish.is_pending and policy.may_decide(request.user, wish):

@@ -224,6 +224,26 @@ class TestClimbing:
         assert "evil" not in told.text
         assert told.link == ottos.get_absolute_url()
 
+    @pytest.mark.parametrize("who", ["eda", "nils"])
+    def test_link_is_one_that_the_pi_may_open(self, cast: Cast, ottos: Request, who: str) -> None:
+        pi = getattr(cast, who)
+        assert ottos.namespace is not None
+        Namespace.objects.filter(pk=ottos.namespace.pk).update(pi_name=pi.name)
+        calendar = Calendar(ottos)
+        calendar.let_it_be(calendar.first_day_with(5))
+        told = Delivery.objects.filter(channel="mail", person=pi).get()
+        if who == "nils":  # who is an admin as well
+            assert told.link == ottos.get_absolute_url()
+        else:
+            assert told.link == ottos.namespace.get_absolute_url()
+            assert told.subject == "Somebody still waits to join avis-fire"
+            assert "Otto" not in f"{told.subject} {told.text} {told.about}"
+
+    def test_pi_who_is_a_guest_is_told_nothing(self, cast: Cast, ottos: Request) -> None:
+        User.objects.filter(pk=cast.eda.pk).update(level="guest")
+        calendar = Calendar(ottos)
+        assert calendar.let_it_be(calendar.first_day_with(5)) == {"Nils", "Paula"}
+
     def test_who_asked_is_not_reminded_of_their_own(self, cast: Cast, fire: Namespace) -> None:
         calendar = Calendar(factories.RequestFactory.create(namespace=fire, person=cast.olga))
         assert calendar.let_it_be(calendar.first_day_with(10)) == set()

@@ -379,6 +379,35 @@ class TestAbsence:
         assert not given["until"] or f'value="{given["until"]}"' in page
         assert not Absence.objects.exists()
 
+    def test_who_asked_reads_who_decides_meanwhile(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        until = timezone.now() + timedelta(days=7)
+        Absence.objects.create(person=cast.nils, deputy=cast.eda, until=until)
+        assert "Eda Kaya decides for them" in browse(cast.otto).get(path(ottos)).content.decode()
+
+    def test_not_whom_it_concerns_elsewhere(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        elsewhere = factories.NamespaceFactory.create(cluster=fire.cluster)
+        factories.MembershipFactory.create(namespace=elsewhere, person=cast.nils, role="admin")
+        works_there = factories.MembershipFactory.create(namespace=elsewhere).person
+        until = timezone.now() + timedelta(days=7)
+        Absence.objects.create(person=cast.nils, deputy=works_there, until=until)
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "is away until" not in page
+        assert str(works_there) not in page
+
+    def test_not_who_works_in_a_namespace_that_was_hidden_since(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request
+    ) -> None:
+        until = timezone.now() + timedelta(days=7)
+        Absence.objects.create(person=cast.nils, deputy=cast.eda, until=until)
+        Namespace.objects.filter(pk=fire.pk).update(visibility="members")
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert "Nils Berg" not in page
+        assert "Eda Kaya" not in page
+
     def test_nobody_s_admin_is_told_so(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
         assert (
             "you are an admin of no namespace" in browse(cast.eda).get("/requests/absence/").content.decode()
