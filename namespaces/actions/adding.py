@@ -20,7 +20,7 @@ from accounts.policy import may_vouch
 from audit.record import draft, record_all
 from namespaces import messages
 from namespaces.access import Role
-from namespaces.actions.members import lock, until
+from namespaces.actions.members import lock_to_let_in, until
 from namespaces.models import Membership, Namespace
 from namespaces.policy import may_grant
 from namespaces.tasks import request_reconcile
@@ -100,8 +100,7 @@ def add(*, namespace: Namespace, entries: Sequence[Entry], together: bool, by: U
 
     Returns what became of each line. Raises NotAllowed, and StateConflict where nobody is added.
     """
-    people.lock(*_Known(entries).people)
-    lock(namespace)
+    lock_to_let_in(namespace, *_Known(entries).people)
     people.as_stored(by)
     if not all(may_grant(by, role, namespace) for role in {entry.role for entry in entries}):
         raise NotAllowed(_("Only the admins of this namespace add members."))

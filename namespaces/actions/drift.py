@@ -59,7 +59,7 @@ def adopt(*, row: SeenBinding, role: Role, reason: str, by: User) -> Adopted:
     Raises NotAllowed, and StateConflict if it has changed, names somebody else, or they are a member already.
     """
     if (named := drift.person_of(row)) is not None:
-        people.lock(named)  # they may just be merged into another account
+        members.lock_to_let_in(row.namespace, named)
     namespace = _hold(row.namespace, by)
     row = _as_it_was(row)
     person = drift.person_of(row)

@@ -37,8 +37,7 @@ def add(
 
     Raises NotAllowed, BadInput (until), and StateConflict if the person is a member already or cannot be one.
     """
-    people.lock(person)  # they may just be merged into another account
-    lock(namespace)
+    lock_to_let_in(namespace, person)
     if not may_grant(people.as_stored(by), role, namespace):
         raise NotAllowed(_("Only the admins of this namespace add members."))
     if by.pk == person.pk and not by.is_operator:
@@ -159,9 +158,8 @@ def restore(*, membership: Membership, by: User) -> Membership:
     Raises NotAllowed, and StateConflict where they left by themselves, it is too late, or they are in again; also where
     they would be out by now: nobody gets more by this than they had.
     """
-    people.lock(membership.person)
     namespace = membership.namespace
-    lock(namespace)
+    lock_to_let_in(namespace, membership.person)
     ended = Membership.objects.select_related("person").get(pk=membership.pk)
     if not may_grant(people.as_stored(by), Role(ended.role), namespace):
         raise NotAllowed(_("Only the admins of this namespace add members."))
@@ -266,6 +264,14 @@ def lock(namespace: Namespace) -> None:
     `no_key`: rows that only point at the namespace are not held up, nor can they and we wait for each other.
     """
     Namespace.objects.select_for_update(no_key=True).filter(pk=namespace.pk).values("pk").get()
+
+
+def lock_to_let_in(namespace: Namespace, *joining: User) -> None:
+    """Hold people who join, who may just be merged into another account, and the namespace; with every other one that a
+    guest among them is in: being vouched for concerns them all, and they are taken in the same order."""
+    people.lock(*joining)
+    guests = Membership.objects.current().filter(person__in=joining, person__level=Level.GUEST)
+    lock_all({namespace.pk, *guests.values_list("namespace", flat=True)})
 
 
 def lock_all(namespaces: Iterable[UUID]) -> None:

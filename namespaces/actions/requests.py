@@ -20,7 +20,7 @@ from clusters.models import Cluster
 from namespaces import messages, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import ladder, namespaces
-from namespaces.actions.members import end_membership, grant_membership, lock
+from namespaces.actions.members import end_membership, grant_membership, lock, lock_to_let_in
 from namespaces.models import Membership, Namespace, Request
 from namespaces.policy import may_ask_for_namespace, may_decide, may_take_back, permits
 from namespaces.roster import UNDO_WITHIN
@@ -102,7 +102,7 @@ def approve(
         return _make_namespace(request, note, changed, by)
     if request.namespace is None:
         return _promote(request, note, by)
-    lock(request.namespace)
+    lock_to_let_in(request.namespace, request.person)
     _may_decide(request, by)
     if request.role not in Role.values:
         raise StateConflict(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.actions import merging, people
@@ -19,7 +20,7 @@ from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
 from namespaces import desired_state, reconciliation, sweeping
 from namespaces.access import Role
-from namespaces.actions import drift, ladder, members, namespaces, requests, succession
+from namespaces.actions import adding, drift, ends, ladder, members, namespaces, requests, succession
 from namespaces.actions.namespaces import Page
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
@@ -600,3 +601,193 @@ def test_two_who_demote_each_others_successor_do_not_wait_for_each_other(cluster
         finishes = race(chance, demote(one, olga, labs[0], two), demote(two, oskar, labs[1], one))
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert [admins_of(namespace) for namespace in labs] == [1, 1]
+
+
+def undo(request: Request, by: User) -> Act:
+    return lambda: requests.undo(
+        request=Request.objects.select_related("namespace").get(pk=request.pk), by=fresh(by)
+    )
+
+
+def restore(membership: Membership, by: User) -> Act:
+    return lambda: members.restore(membership=Membership.objects.get(pk=membership.pk), by=fresh(by))
+
+
+def set_end(membership: Membership, days: float | None, by: User) -> Act:
+    ends_at = None if days is None else timezone.now() + timedelta(days=days)
+    return lambda: members.set_end(
+        membership=Membership.objects.get(pk=membership.pk), ends_at=ends_at, by=fresh(by)
+    )
+
+
+def add_many(namespace: Namespace, people: list[User], by: User) -> Act:
+    entries = [adding.Entry(number, each.email, Role.VIEWER) for number, each in enumerate(people, 1)]
+    return lambda: adding.add(namespace=namespace, entries=entries, together=False, by=fresh(by))
+
+
+def is_member(namespace: Namespace, person: User) -> bool:
+    return Membership.objects.current().filter(namespace=namespace, person=person).exists()
+
+
+@pytest.mark.parametrize("level", [Level.GUEST, Level.USER])
+def test_one_of_two_who_take_a_yes_back_does(
+    admins: tuple[User, User], lab: Callable[[], Namespace], level: Level
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker", level=level)
+        request = factories.RequestFactory.create(namespace=namespace, person=asker, role=Role.EDITOR)
+        approve(request, fresh(admins[0]))()
+        finishes = race(chance, undo(request, admins[0]), undo(request, admins[1]))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        request.refresh_from_db()
+        assert (request.state, is_member(namespace, asker)) == ("pending", False)
+        assert fresh(asker).level == level
+        assert Event.objects.filter(act="request.undone", object_id=str(request.pk)).count() == 1
+
+
+@pytest.mark.parametrize("decide", [approve, deny])
+def test_no_that_is_taken_back_while_somebody_decides_ends_in_one_of_both(
+    admins: tuple[User, User], lab: Callable[[], Namespace], decide: Callable[[Request, User], Act]
+) -> None:
+    namespace = lab()
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.RequestFactory.create(namespace=namespace, person=asker, role=Role.EDITOR)
+        deny(request, fresh(admins[0]))()
+        finishes = race(chance, undo(request, admins[0]), decide(request, fresh(admins[1])))
+        assert finishes[0].won
+        request.refresh_from_db()
+        assert request.is_pending is not finishes[1].won
+        assert is_member(namespace, asker) is (request.state == "approved")
+
+
+@pytest.mark.parametrize("what", ["remove", "role", "leave", "suspended level"])
+def test_yes_that_is_taken_back_while_the_membership_changes(
+    admins: tuple[User, User], lab: Callable[[], Namespace], what: str
+) -> None:
+    namespace = lab()
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    for chance in rounds():
+        asker = factories.person("Asker", level=Level.GUEST)
+        request = factories.RequestFactory.create(namespace=namespace, person=asker, role=Role.EDITOR)
+        approve(request, fresh(admins[0]))()
+        made = current(namespace, asker)
+        other = {
+            "remove": remove(made, admins[1]),
+            "role": step_down(made, admins[1]),
+            "leave": remove(made, asker),
+            "suspended level": set_level(asker, Level.GUEST, olga),
+        }[what]
+        finishes = race(chance, undo(request, admins[0]), other)
+        request.refresh_from_db()
+        assert any(finish.won for finish in finishes)
+        assert request.is_pending is finishes[0].won
+        assert Membership.objects.filter(namespace=namespace, person=asker).count() == 1
+        if finishes[0].won:
+            assert not is_member(namespace, asker)
+
+
+@pytest.mark.parametrize("what", ["longer", "remove", "role", "last admins"])
+def test_end_that_comes_while_somebody_changes_it(
+    admins: tuple[User, User], lab: Callable[[], Namespace], what: str
+) -> None:
+    one, two = admins
+    for chance in rounds():
+        namespace = lab()
+        person = two if what == "last admins" else factories.person("Somebody")
+        if what != "last admins":
+            factories.MembershipFactory.create(namespace=namespace, person=person, role=Role.EDITOR)
+        membership = current(namespace, person)
+        left = timedelta(seconds=chance.uniform(-0.005, 0.01))
+        Membership.objects.filter(pk=membership.pk).update(ends_at=Now() + left)
+        other = {
+            "longer": set_end(membership, 30, one),
+            "remove": remove(membership, one),
+            "role": step_down(membership, one),
+            "last admins": remove(current(namespace, one), one),
+        }[what]
+        finishes = race(chance, ends.end_due, other)
+        ends.end_due()
+        membership.refresh_from_db()
+        assert admins_of(namespace) >= 1
+        endings = Event.objects.filter(
+            object_id=str(membership.pk), act__in=("member.ended", "member.removed")
+        )
+        assert endings.count() == (membership.ended_at is not None)
+        if what == "longer":
+            assert (membership.ended_at is None) is finishes[1].won
+
+
+def test_two_workers_who_end_and_warn_do_it_once(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    for chance in rounds():
+        namespace = lab()
+        gone, soon = (factories.MembershipFactory.create(namespace=namespace) for _index in range(2))
+        Membership.objects.filter(pk=gone.pk).update(ends_at=Now())
+        Membership.objects.filter(pk=soon.pk).update(ends_at=Now() + timedelta(hours=5))
+        finishes = race(chance, ends.end_due, ends.end_due, ends.warn, ends.warn)
+        assert sorted(str(finish.value) for finish in finishes) == ["0", "0", "1", "1"]
+        assert Event.objects.filter(object_id=str(gone.pk), act="member.ended").count() == 1
+
+
+@pytest.mark.parametrize("what", ["restore", "add", "many"])
+def test_removal_that_is_undone_while_they_are_added_lets_them_in_once(
+    admins: tuple[User, User], lab: Callable[[], Namespace], what: str
+) -> None:
+    one, two = admins
+    for chance in rounds():
+        namespace = lab()
+        person = factories.person("Somebody")
+        factories.MembershipFactory.create(namespace=namespace, person=person, role=Role.EDITOR)
+        removed = current(namespace, person)
+        remove(removed, one)()
+        User.objects.filter(pk=person.pk).update(email=f"{person.pk}@ou.example")
+        other = {
+            "restore": restore(removed, two), "add": add(namespace, person, two),
+            "many": add_many(namespace, [fresh(person)], two),
+        }[what]  # fmt: skip
+        finishes = race(chance, restore(removed, one), other)
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert Membership.objects.current().filter(namespace=namespace, person=person).count() == 1
+
+
+def test_lists_with_the_same_people_in_another_order_add_each_once(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, two = admins
+    for chance in rounds(20):
+        here, there = lab(), lab()
+        guests = [factories.person("Guest", level=Level.GUEST) for _index in range(6)]
+        for guest in guests:
+            User.objects.filter(pk=guest.pk).update(email=f"{guest.pk}@ou.example")
+        people_ = [fresh(guest) for guest in guests]
+        race(
+            chance, add_many(here, people_, one), add_many(here, people_[::-1], two),
+            add_many(there, people_[::-1], two), add(here, people_[3], one),
+        )  # fmt: skip
+        for namespace in (here, there):
+            assert Membership.objects.current().filter(namespace=namespace, person__in=guests).count() == 6
+        assert LevelChange.objects.filter(person__in=guests).count() == 6
+
+
+@pytest.mark.parametrize("what", ["lists", "one", "requests"])
+def test_guests_who_are_in_the_other_namespace_are_let_in_at_once(
+    admins: tuple[User, User], lab: Callable[[], Namespace], what: str
+) -> None:
+    def let_in(namespace: Namespace, guest: User, by: User) -> Act:
+        if what == "requests":
+            return approve(factories.RequestFactory.create(namespace=namespace, person=guest), fresh(by))
+        return add(namespace, guest, by) if what == "one" else add_many(namespace, [fresh(guest)], by)
+
+    one, two = admins
+    for chance in rounds():
+        here, there = lab(), lab()
+        first, second = (factories.person("Guest", level=Level.GUEST) for _index in range(2))
+        for guest, namespace in ((first, there), (second, here)):
+            User.objects.filter(pk=guest.pk).update(email=f"{guest.pk}@ou.example")
+            factories.MembershipFactory.create(namespace=namespace, person=guest)
+        finishes = race(chance, let_in(here, first, one), let_in(there, second, two))
+        assert all(finish.won for finish in finishes)
