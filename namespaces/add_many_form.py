@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from email.utils import parseaddr
 from typing import Any
 
 from django import forms
@@ -63,7 +62,7 @@ class AddManyForm(RoleForm, UntilForm):
 
     def _entry(self, number: int, cells: list[str]) -> Entry:
         address, role, day, *more = [*cells, "", ""]
-        who = parseaddr(address)[1] if "<" in address else address
+        who = address.rpartition("<")[2].partition(">")[0].strip()
         usual = Entry(number, who, Role(self.cleaned_data["role"]), self.cleaned_data["until"])
         if not who:
             return replace(usual, problem=_("No address."))

@@ -385,6 +385,9 @@ class TestAddMany:
             ("a@example.org, viewer, 2100-02-24, x", "More than address, role and last day."),
             (", viewer", "No address."),
             ("=cmd|' /C calc'!A0", "has logged in here yet"),
+            ("<" + "(" * 5000, "has logged in here yet"),
+            ("(" * 5000 + "<a@example.org>", "has logged in here yet"),
+            ("Ana <>", "No address."),
         ],
     )
     def test_line_that_cannot_be_read_says_why(
