@@ -164,7 +164,10 @@ def restore(*, membership: Membership, by: User) -> Membership:
     if not may_grant(people.as_stored(by), Role(ended.role), namespace):
         raise NotAllowed(_("Only the admins of this namespace add members."))
     recent = Membership.objects.filter(pk=ended.pk, ended_at__gt=Now() - UNDO_WITHIN)
-    if ended.ended_by_id in (None, ended.person_id) or not recent.exists():
+    is_newest = not Membership.objects.filter(
+        namespace=namespace, person=ended.person, created_at__gt=ended.created_at, ended_at__isnull=False
+    ).exists()
+    if ended.ended_by_id in (None, ended.person_id) or not recent.exists() or not is_newest:
         raise StateConflict(_("Only a removal can be undone, for a day. Add them again."))
     if ended.ends_at and ended.ends_at <= timezone.now():
         raise StateConflict(_("It has come to its end since. Add them again."))

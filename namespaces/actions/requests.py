@@ -253,8 +253,9 @@ def can_be_undone(request: Request, now: datetime) -> bool:
     takes_back = (
         [Request.State.DENIED] if request.is_for_namespace else [Request.State.DENIED, Request.State.APPROVED]
     )
-    decided = request.state in takes_back and request.decided_by_id
-    return bool(decided and request.decided_at and now < request.decided_at + UNDO_WITHIN)
+    if request.state not in takes_back or not request.decided_by_id or request.decided_at is None:
+        return False
+    return now < min(request.decided_at + UNDO_WITHIN, request.expires_at)
 
 
 def _take_back(approved: Request, by: User) -> None:

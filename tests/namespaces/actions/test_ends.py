@@ -238,6 +238,17 @@ class TestEnding:
         edas.refresh_from_db()
         assert edas.ended_at is not None
 
+    @pytest.mark.parametrize("visibility", ["listed", "members"])
+    def test_link_is_one_that_who_is_out_may_open(
+        self, cast: Cast, edas: Membership, visibility: str
+    ) -> None:
+        Namespace.objects.filter(pk=edas.namespace_id).update(visibility=visibility)
+        let_end(edas, -timedelta(seconds=1))
+        ends.end_due()
+        told = Delivery.objects.get(channel="inbox", person=cast.eda)
+        assert (told.link == edas.namespace.get_absolute_url()) is (visibility == "listed")
+        assert ("ask to join" in told.text) is (visibility == "listed")
+
     def test_second_worker_does_nothing(self, edas: Membership) -> None:
         due = Membership.objects.filter(pk=let_end(edas, -timedelta(seconds=1)).pk)
         assert ends.end_due() == 1
@@ -322,6 +333,12 @@ class TestRestoring:
         members.remove(membership=edas, by=cast.eda)
         with Unchanged(), pytest.raises(StateConflict, match="Only a removal"):
             members.restore(membership=edas, by=cast.nils)
+
+    def test_not_who_was_in_again_and_left(self, cast: Cast, fire: Namespace, removed: Membership) -> None:
+        again = members.add(namespace=fire, person=cast.eda, role=Role.VIEWER, by=cast.nils)
+        members.remove(membership=again, by=cast.eda)
+        with Unchanged(), pytest.raises(StateConflict, match="Only a removal"):
+            members.restore(membership=removed, by=cast.nils)
 
     def test_not_who_is_in_again(self, cast: Cast, removed: Membership) -> None:
         members.restore(membership=removed, by=cast.nils)

@@ -341,6 +341,13 @@ class TestLadder:
         assert "Take the decision back" not in client.get(path(ottos)).content.decode()
         assert client.post(path(ottos, "undo/")).status_code == 409
 
+    def test_not_offered_where_the_request_has_run_out(
+        self, browse: Browse, cast: Cast, ottos: Request
+    ) -> None:
+        actions.deny(request=ottos, note="No room.", by=cast.nils)
+        Request.objects.filter(pk=ottos.pk).update(created_at=Now() - timedelta(days=31))
+        assert "Take the decision back" not in browse(cast.nils).get(path(ottos)).content.decode()
+
 
 class TestAbsence:
     def test_deputy_is_named_and_ended(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
