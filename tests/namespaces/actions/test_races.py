@@ -25,7 +25,7 @@ from namespaces.actions.namespaces import Page
 from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
 from tests.fake_cluster import FakeCluster
-from tests.racing import Act, race, rounds
+from tests.racing import MANY, Act, race, rounds
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -98,6 +98,10 @@ def step_down(membership: Membership, by: User) -> Act:
     return lambda: members.set_role(membership=membership, role=Role.VIEWER, by=fresh(by))
 
 
+def promote(membership: Membership, by: User) -> Act:
+    return lambda: members.set_role(membership=membership, role=Role.ADMIN, by=fresh(by))
+
+
 def add(namespace: Namespace, person: User, by: User) -> Act:
     return lambda: members.add(namespace=namespace, person=fresh(person), role=Role.VIEWER, by=fresh(by))
 
@@ -130,7 +134,7 @@ def test_first_of_two_deciders_wins_and_the_second_is_told(
     pair: tuple[Callable[[Request, User], Act], Callable[[Request, User], Act]],
 ) -> None:  # fmt: skip
     namespace = lab()
-    for chance in rounds():
+    for chance in rounds(MANY):
         asker = factories.person("Asker", level=Level.GUEST)
         request = factories.RequestFactory.create(namespace=namespace, person=asker, role=Role.EDITOR)
         finishes = race(chance, pair[0](request, admins[0]), pair[1](request, admins[1]))
@@ -235,12 +239,32 @@ def test_last_two_admins_who_remove_each_other_leave_one(
     admins: tuple[User, User], lab: Callable[[], Namespace]
 ) -> None:
     one, two = admins
-    for chance in rounds():
+    for chance in rounds(MANY):
         namespace = lab()
         finishes = race(chance, remove(current(namespace, two), one), remove(current(namespace, one), two))
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert admins_of(namespace) == 1
         assert Event.objects.filter(act="member.removed", namespace_id=str(namespace.pk)).count() == 1
+
+
+def test_last_admin_who_leaves_while_they_make_somebody_else_one_or_become_one_elsewhere_leaves_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, two = admins
+    for chance in rounds(MANY):
+        here, elsewhere = lab(), lab()
+        members.set_role(membership=current(here, two), role=Role.EDITOR, by=one)
+        members.set_role(membership=current(elsewhere, one), role=Role.EDITOR, by=two)
+        finishes = race(
+            chance,
+            remove(current(here, one), one),
+            promote(current(here, two), one),
+            promote(current(elsewhere, one), two),
+        )
+        assert finishes[2].won
+        assert admins_of(here) >= 1
+        assert finishes[0].won or finishes[1].won
+        assert admins_of(elsewhere) == 2
 
 
 def test_last_two_admins_who_leave_at_once_leave_one(
