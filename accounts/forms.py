@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from accounts.actions import second_factor
+from accounts.audience import Audience
 from accounts.models import Level
 from accounts.redirects import is_own_path
 from accounts.text import Text
@@ -35,6 +36,27 @@ class LevelForm(forms.Form):
         error_messages={
             "required": gettext_lazy("Choose a level."),
             "invalid_choice": gettext_lazy("There is no such level."),
+        },
+    )
+
+
+class NamedToForm(forms.Form):
+    """Who reads the name of somebody who is admin of a namespace."""
+
+    named_to = forms.ChoiceField(
+        label=gettext_lazy("Who reads there that you are one of its admins"),
+        choices=(
+            (Audience.PUBLIC, gettext_lazy("everybody, also in search engines")),
+            (Audience.SIGNED_IN, gettext_lazy("people who are logged in here")),
+            (Audience.MEMBERS, gettext_lazy("the members of that namespace")),
+        ),
+        widget=forms.RadioSelect,
+        help_text=gettext_lazy(
+            "Operators see it in any case. Your e-mail address is shown to nobody by this."
+        ),
+        error_messages={
+            "required": gettext_lazy("Choose who reads your name."),
+            "invalid_choice": gettext_lazy("There is no such choice."),
         },
     )
 

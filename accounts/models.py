@@ -13,6 +13,7 @@ from django.db.models.functions import Length, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts import devices
+from accounts.audience import Audience
 from accounts.wishes import EXPIRES_AFTER
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class User(AbstractBaseUser):
     """A person. `is_superuser` marks an operator, which is not a level. `merged_into` is the account that took over
     everything of this one, which stays, empty, for what refers to it. `last_seen_at` is the last login with any of the
     identities, `warned_at` when they were last told that it was long ago. `deleted_at` is when everything that told who
-    this was had been taken out.
+    this was had been taken out. `named_to` is who reads the name where this person is admin of a namespace.
 
     Name, e-mail and institution are for display and for writing to; they identify nobody and grant nothing.
     """
@@ -72,6 +73,9 @@ class User(AbstractBaseUser):
     )
     warned_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    named_to = models.CharField(
+        max_length=10, choices=Audience, default=Audience.SIGNED_IN, db_default=Audience.SIGNED_IN
+    )
 
     objects = PersonManager()
 
@@ -91,6 +95,9 @@ class User(AbstractBaseUser):
             models.CheckConstraint(
                 name="accounts_user_merged",
                 condition=models.Q(merged_into=None) | models.Q(is_active=False, is_superuser=False),
+            ),
+            models.CheckConstraint(
+                name="accounts_user_named_to", condition=models.Q(named_to__in=Audience.values)
             ),
         )
 

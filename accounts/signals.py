@@ -10,6 +10,9 @@ person_changed = Signal()
 `counts_as_before` where it takes no level away and keeps nobody out: then no namespace loses an admin by it. Namespaces
 ask for reconciliation of every namespace concerned."""
 
+name_changed = Signal()
+"""What others read of a person has changed: the name, the institution, or who reads the name. Argument: person."""
+
 identity_changed = Signal()
 """Somebody linked an identity, or retired one, which its state says. Argument: identity."""
 

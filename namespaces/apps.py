@@ -6,6 +6,7 @@ from accounts.signals import (
     account_in_use,
     accounts_merged,
     identity_changed,
+    name_changed,
     person_changed,
     person_leaves,
 )
@@ -21,6 +22,7 @@ class NamespacesConfig(AppConfig):
 
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
+        name_changed.connect(members.on_name_changed, dispatch_uid="namespaces.members")
         identity_changed.connect(messages.on_identity_changed, dispatch_uid="namespaces.messages")
         person_leaves.connect(absences.on_person_leaves, dispatch_uid="namespaces.absences")
         person_leaves.connect(members.on_person_leaves, dispatch_uid="namespaces.members")

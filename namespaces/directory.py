@@ -1,68 +1,38 @@
 """The public directory: finding namespaces by words and facets.
 
-The cards of all namespaces are kept in memory and made again when something that they show has changed. Whether it has
-is asked of the database with each request (`_stamp`): every change of a namespace, its members or its page counts up
-`generation` or `page_version`. Only people's names may be old, for `NAMES_MAX_AGE` seconds: they change at login,
-which touches no namespace. The same cards serve everybody; what the reader may not know of is filtered out.
-Answers made from the cards are kept with them, and dropped with them.
+The cards of all namespaces are kept in memory, for each audience, and made again when something that they show has
+changed. Whether it has is asked of the database with each request (`_stamp`): every change of a namespace, its members,
+its page or the name of somebody in it counts up `generation`, `page_version` or `shown_version`. Answers made from the
+cards are kept with them, and dropped with them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
-from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
-from accounts.models import Level
-from namespaces.access import Role
-from namespaces.models import Membership, Namespace, Publication, Software, Visibility
+from accounts.audience import Audience
+from namespaces import showing
+from namespaces.models import Namespace
+from namespaces.showing import Card, Cards
 
 T = TypeVar("T")
-NAMES_MAX_AGE = 60.0
 PAGE_SIZE = 24
 ANSWERS_KEPT = 200
-DESCRIPTION_LENGTH = 220
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the directory says of one namespace. `words` is what the search looks at."""
-
-    id: UUID
-    cluster: str
-    cluster_title: str
-    name: str
-    title: str
-    description: str
-    pi_name: str
-    institution: str
-    field: str
-    is_listed: bool
-    created_at: datetime
-    software: tuple[str, ...]
-    publications: int
-    institutions: tuple[str, ...]
-    admins: tuple[str, ...]
-    words: str = dataclasses.field(repr=False)
-    fragments: dict[str, SafeString] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
 
 SORTS: dict[str, Callable[[Card], tuple[object, ...]]] = {
     "name": lambda card: (card.name, card.cluster),
     "newest": lambda card: (-card.created_at.timestamp(), card.name),
-    "publications": lambda card: (-card.publications, card.name),
+    "publications": lambda card: (-len(card.publications), card.name),
 }
 FACETS: dict[str, Callable[[Card], tuple[str, ...]]] = {
     "institution": lambda card: (card.institution,) if card.institution else (),
@@ -102,13 +72,31 @@ class Directory:
     """The cards of all namespaces as of one moment, and what was made from them since."""
 
     stamp: tuple[object, ...]
-    made_at: float
-    by_id: dict[UUID, Card]
+    by_id: dict[UUID, Cards]
     answers: dict[object, Any] = dataclasses.field(default_factory=dict, repr=False)
 
-    def cards(self, *, hidden: Collection[UUID] = (), everything: bool = False) -> list[Card]:
-        """Return the public cards, and of the others those that the reader may see: `hidden`, or all of them."""
-        return [card for card in self.by_id.values() if card.is_listed or everything or card.id in hidden]
+    def cards(self, audience: Audience = Audience.PUBLIC, own: Collection[UUID] = ()) -> list[Card]:
+        """Return what is listed as this audience reads it, and of the reader's own namespaces all that members read.
+
+        Operators read all as members do, also what is not listed.
+        """
+        everything = audience == Audience.MEMBERS
+        return [
+            cards[Audience.MEMBERS if key in own else audience]
+            for key, cards in self.by_id.items()
+            if everything or key in own or cards[audience].is_listed
+        ]
+
+    def telling(self, own: Collection[UUID], audience: Audience) -> frozenset[UUID]:
+        """Return which of these namespaces tell their members more than others: mostly none, and then all readers get
+        the same answers."""
+        found = (key for key in own if key in self.by_id)
+        return frozenset(
+            key
+            for key in found
+            if not (cards := self.by_id[key])[audience].is_listed
+            or cards[audience] is not cards[Audience.MEMBERS]
+        )
 
     def remember(self, key: object, make: Callable[[], T]) -> T:
         """Return what `make` returned for this key. What the answer depends on, beside the cards, is in the key."""
@@ -123,23 +111,24 @@ class Directory:
 
 
 _STAMP = (
-    "SELECT COUNT(*), SUM(generation), SUM(page_version), MAX(created_at), MAX(changed_at)"  # noqa: S608
-    f" FROM {Namespace._meta.db_table}"
+    "SELECT COUNT(*), SUM(generation), SUM(page_version), SUM(shown_version),"  # noqa: S608
+    f" MAX(created_at), MAX(changed_at) FROM {Namespace._meta.db_table}"
 )
 _lock = threading.Lock()
 _directory: Directory | None = None
 
 
 def current() -> Directory:
-    """Return the directory as it is now; in one query, or six when something has changed."""
+    """Return the directory as it is now; in one query, or five when something has changed."""
     global _directory  # noqa: PLW0603  (the one cache of this module)
     stamp = _stamp()
-    if _is_fresh(_directory, stamp):
-        return cast(Directory, _directory)
+    if _directory is not None and _directory.stamp == stamp:
+        return _directory
     with _lock:
-        if not _is_fresh(_directory, stamp):
-            _directory = Directory(stamp, time.monotonic(), {card.id: card for card in _make_cards()})
-        return cast(Directory, _directory)
+        if _directory is None or _directory.stamp != stamp:
+            made = showing.cards(Namespace.objects.all())
+            _directory = Directory(stamp, {cards[Audience.PUBLIC].id: cards for cards in made})
+        return _directory
 
 
 def forget() -> None:
@@ -152,7 +141,7 @@ def find(query: Query, among: Iterable[Card]) -> Found:
     """Return the cards that the query asks for. A page after the last is empty."""
     words = fold(query.q).split()
     chosen = query.chosen()
-    matching = [card for card in among if all(word in card.words for word in words)]
+    matching = [card for card in among if all(word in _words(card) for word in words)]
     found = [card for card in matching if _fits(card, chosen)]
     found.sort(key=SORTS[query.sort])
     start = (query.page - 1) * PAGE_SIZE
@@ -170,6 +159,14 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
+def _words(card: Card) -> str:
+    texts = (
+        card.name, card.title, card.pi_name, card.institution, card.field, card.description,
+        *card.software, *card.admins,
+    )  # fmt: skip
+    return fold("\n".join(texts))
+
+
 def _fits(card: Card, chosen: dict[str, str]) -> bool:
     return all(value in FACETS[name](card) for name, value in chosen.items())
 
@@ -181,10 +178,6 @@ def _counts(name: str, matching: list[Card], chosen: dict[str, str]) -> list[tup
     return sorted(counter.items(), key=lambda item: (-item[1], item[0].casefold()))
 
 
-def _is_fresh(known: Directory | None, stamp: tuple[object, ...]) -> bool:
-    return known is not None and known.stamp == stamp and time.monotonic() - known.made_at < NAMES_MAX_AGE
-
-
 def _stamp() -> tuple[object, ...]:
     """Return what differs after every change to what cards show; the counters only ever grow.
 
@@ -194,60 +187,3 @@ def _stamp() -> tuple[object, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_STAMP)
         return tuple(cursor.fetchone())
-
-
-def _make_cards() -> Iterable[Card]:
-    """Make the cards of all namespaces, in four queries."""
-    software: dict[UUID, list[str]] = defaultdict(list)
-    for namespace_id, name in Software.objects.values_list("namespace", "name").order_by("name"):
-        software[namespace_id].append(name)
-    publications = dict(Publication.objects.order_by().values_list("namespace").annotate(Count("pk")))
-    admins: dict[UUID, list[str]] = defaultdict(list)
-    institutions: dict[UUID, set[str]] = defaultdict(set)
-    members = Membership.objects.current().filter(person__is_active=True).exclude(person__level=Level.GUEST)
-    for membership in members.select_related("person").only(
-        "role", "namespace", "person__name", "person__institution"
-    ):
-        institutions[membership.namespace_id].add(membership.person.institution)
-        if membership.role == Role.ADMIN:
-            admins[membership.namespace_id].append(membership.person.name)
-    for namespace in Namespace.objects.select_related("cluster"):
-        yield _card(
-            namespace,
-            software=tuple(software[namespace.pk]),
-            publications=publications.get(namespace.pk, 0),
-            institutions=tuple(sorted(institutions[namespace.pk] - {""})),
-            admins=tuple(sorted(filter(None, admins[namespace.pk]))),
-        )
-
-
-def _card(
-    namespace: Namespace,
-    *,
-    software: tuple[str, ...],
-    publications: int,
-    institutions: tuple[str, ...],
-    admins: tuple[str, ...],
-) -> Card:
-    texts = (
-        namespace.name, namespace.title, namespace.pi_name, namespace.institution, namespace.field,
-        namespace.description, *software, *admins,
-    )  # fmt: skip
-    return Card(
-        id=namespace.pk,
-        cluster=namespace.cluster.name,
-        cluster_title=namespace.cluster.title,
-        name=namespace.name,
-        title=namespace.title,
-        description=Truncator(" ".join(namespace.description.split())).chars(DESCRIPTION_LENGTH),
-        pi_name=namespace.pi_name,
-        institution=namespace.institution,
-        field=namespace.field,
-        is_listed=namespace.visibility == Visibility.LISTED,
-        created_at=namespace.created_at,
-        software=software,
-        publications=publications,
-        institutions=institutions,
-        admins=admins,
-        words=fold("\n".join(texts)),
-    )

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.audience import Audience
 from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
@@ -24,7 +25,7 @@ from namespaces.actions.absences import candidates as deputies
 from namespaces.actions.members import without_another_admin
 from namespaces.actions.namespaces import Page, PublicationEntry, Wanted
 from namespaces.actions.succession import candidates
-from namespaces.models import Namespace, Visibility
+from namespaces.models import PARTS, Namespace, Visibility
 from namespaces.validators import validate_link
 from notifications.kinds import Kind, Way
 
@@ -425,6 +426,29 @@ class NamespaceWishForm(PlaceForm):
     field_order = ("cluster", "name", "reason", "pi_name", "institution", "size")
 
 
+PART_LABELS = {
+    "title": gettext_lazy("Title"),
+    "description": gettext_lazy("Description"),
+    "pi_name": gettext_lazy("PI"),
+    "institution": gettext_lazy("Institution"),
+    "field": gettext_lazy("Field of science"),
+    "software": gettext_lazy("Software"),
+    "publications": gettext_lazy("Publications"),
+    "institutions": gettext_lazy("Institutions of the members"),
+}
+
+
+def _readers_of(part: str) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=PART_LABELS[part],
+        choices=Audience.choices,
+        error_messages={
+            "required": gettext_lazy("Choose who reads this."),
+            "invalid_choice": gettext_lazy("There is no such choice."),
+        },
+    )
+
+
 class PageForm(PageFields):
     """Editing a namespace's page. `version` is the one that the form was made from."""
 
@@ -437,6 +461,14 @@ class PageForm(PageFields):
         label=gettext_lazy("Who may know of this namespace"), choices=Visibility.choices, widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Choose who may know of this namespace.")},
     )  # fmt: skip
+    title_to = _readers_of("title")
+    description_to = _readers_of("description")
+    pi_name_to = _readers_of("pi_name")
+    institution_to = _readers_of("institution")
+    field_to = _readers_of("field")
+    software_to = _readers_of("software")
+    publications_to = _readers_of("publications")
+    institutions_to = _readers_of("institutions")
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
     field_order = (
         "title",
@@ -448,6 +480,19 @@ class PageForm(PageFields):
         "visibility",
         "version",
     )
+
+    @property
+    def audience_fields(self) -> list[forms.BoundField]:
+        """The fields that say who reads each part."""
+        return [self[f"{part}_to"] for part in PARTS]
+
+    def readers(self) -> list[tuple[Audience, list[str]]]:
+        """Return each audience with the parts that it reads and those before it do not, as typed so far."""
+        chosen = {part: self[f"{part}_to"].value() for part in PARTS}
+        return [
+            (audience, [str(PART_LABELS[part]) for part in PARTS if chosen[part] == audience])
+            for audience in Audience
+        ]
 
     def clean_software(self) -> tuple[str, ...]:
         """Return the lines that say something, each once."""
@@ -468,7 +513,10 @@ class PageForm(PageFields):
         names = ("title", "description", "pi_name", "institution", "field", "software")
         values = {name: self.cleaned_data[name] for name in names}
         return Page(
-            **values, visibility=Visibility(self.cleaned_data["visibility"]), publications=publications
+            **values,
+            visibility=Visibility(self.cleaned_data["visibility"]),
+            publications=publications,
+            audiences={part: Audience(self.cleaned_data[f"{part}_to"]) for part in PARTS},
         )
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.actions import dormancy
+from accounts.audience import Audience
 from accounts.models import Level, User
 from accounts.policy import may_vouch
 from namespaces.access import Role
@@ -72,16 +73,22 @@ def of_namespace(namespace: Namespace) -> RequestQuerySet:
 def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, list[User] | None]:
     """Return the admins of each namespace, by its id, sorted by name, in two queries.
 
-    None where the reader may not know who they are: the namespace was hidden since they asked to join it.
+    None where the reader may not know who they are: the namespace was hidden since they asked to join it, or none of
+    them is named to others.
     """
     visible = visible_namespaces(reader).filter(pk__in=[namespace.pk for namespace in namespaces])
+    unnamed: set[object] = set()
     found: dict[object, list[User] | None] = {namespace.pk: None for namespace in namespaces}
     found |= {key: [] for key in visible.values_list("pk", flat=True)}
     for membership in effective_admins().filter(namespace__in=namespaces).order_by("person__name", "pk"):
         admins = found[membership.namespace_id]
-        if admins is not None:
+        if admins is None:
+            continue
+        if Audience.SIGNED_IN.reads(membership.person.named_to):
             admins.append(membership.person)
-    return found
+        else:
+            unnamed.add(membership.namespace_id)
+    return found | {key: None for key in unnamed if not found[key]}
 
 
 def with_admins(requests: Sequence[Request], reader: User) -> list[tuple[Request, list[User] | None]]:

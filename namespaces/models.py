@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audience import Audience
 from accounts.models import Identity, Level, User
 from accounts.wishes import EXPIRES_AFTER
 from clusters.models import Cluster
@@ -28,11 +29,38 @@ class Visibility(models.TextChoices):
     """Who may know that a namespace exists."""
 
     LISTED = "listed", _("everybody: listed in the public directory")
+    UNLISTED = "unlisted", _("whoever has its address: not listed, and not in search engines")
     MEMBERS = "members", _("its members only")
 
 
+PARTS = (
+    "title", "description", "pi_name", "institution", "field", "software", "publications", "institutions",
+)  # fmt: skip
+"""The parts of a page that are written for an audience; `institutions` are those of the members."""
+
+
+def _audience() -> models.CharField:
+    return models.CharField(
+        max_length=10, choices=Audience, default=Audience.PUBLIC, db_default=Audience.PUBLIC
+    )
+
+
+def _for_audiences() -> models.Q:
+    condition = models.Q()
+    for part in PARTS:
+        condition &= models.Q((f"{part}_to__in", Audience.values))
+    return condition
+
+
+REACHABLE = (Visibility.LISTED, Visibility.UNLISTED)
+
+
 class Namespace(models.Model):
-    """A namespace of a cluster and its page. Keys are (cluster, name) and the uid in its status, never a bare name."""
+    """A namespace of a cluster and its page. Keys are (cluster, name) and the uid in its status, never a bare name.
+
+    Each of PARTS has its audience in the column with `_to`. `shown_version` counts the changes of what the directory
+    says of it, also by what becomes of its people.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="namespaces")
@@ -45,7 +73,16 @@ class Namespace(models.Model):
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.LISTED)
     generation = models.PositiveBigIntegerField(default=1)
     changed_at = models.DateTimeField(db_default=Now())
+    title_to = _audience()
+    description_to = _audience()
+    pi_name_to = _audience()
+    institution_to = _audience()
+    field_to = _audience()
+    software_to = _audience()
+    publications_to = _audience()
+    institutions_to = _audience()
     page_version = models.PositiveIntegerField(default=1)
+    shown_version = models.PositiveIntegerField(default=1, db_default=1)
     limits_version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -57,6 +94,7 @@ class Namespace(models.Model):
             models.CheckConstraint(
                 name="namespaces_namespace_visibility", condition=models.Q(visibility__in=Visibility.values)
             ),
+            models.CheckConstraint(name="namespaces_namespace_audiences", condition=_for_audiences()),
         )
 
     def __str__(self) -> str:
@@ -68,6 +106,11 @@ class Namespace(models.Model):
     @property
     def audit_text(self) -> str:
         return f"{self.cluster.name}/{self.name}"
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether everybody who has the address may open the page."""
+        return self.visibility in REACHABLE
 
     @property
     def missing_on_page(self) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
+from accounts.audience import Audience
 from accounts.models import Level, User
 from accounts.policy import Reader, is_known, is_operator, may_give_level, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
-from namespaces.models import Absence, Membership, Namespace, Request, Visibility
+from namespaces.models import REACHABLE, Absence, Membership, Namespace, Request
 
 DEPUTY_ROLES = (Role.VIEWER, Role.EDITOR)
 """What the deputy of an admin who is away may let people in as: nobody gives more than they have themselves."""
@@ -30,16 +33,16 @@ def permissions(reader: Reader, namespace: Namespace) -> frozenset[Permission]:
     granted: frozenset[Permission] = BY_ROLE[role] if role else frozenset()
     if isinstance(reader, User) and reader.is_operator:
         granted |= OPERATOR
-    if granted or namespace.visibility == Visibility.LISTED:
+    if granted or namespace.is_reachable:
         granted |= LOGGED_IN if is_known(reader) else ANYBODY
     return granted
 
 
 def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
-    """Return the namespaces the reader may know of."""
+    """Return the namespaces the reader may know of. Those that are not listed are among them: they are no secret."""
     namespaces = Namespace.objects.select_related("cluster")
     if not is_known(reader):
-        return namespaces.filter(visibility=Visibility.LISTED)
+        return namespaces.filter(visibility__in=REACHABLE)
     if reader.is_superuser:
         return namespaces
     own = (
@@ -47,7 +50,14 @@ def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
         .filter(person=reader.pk, role__in=Role.values)
         .exclude(person__level="guest")
     )
-    return namespaces.filter(Q(visibility=Visibility.LISTED) | Q(pk__in=own.values("namespace")))
+    return namespaces.filter(Q(visibility__in=REACHABLE) | Q(pk__in=own.values("namespace")))
+
+
+def audience_of(reader: Reader, granted: Collection[str]) -> Audience:
+    """Return what the reader is to the page of a namespace; `granted` are the names of what they may do there."""
+    if Permission.SEE_PEOPLE.name in granted:
+        return Audience.MEMBERS
+    return Audience.SIGNED_IN if is_known(reader) else Audience.PUBLIC
 
 
 def permits(reader: Reader, permission: Permission, namespace: Namespace) -> bool:

@@ -30,6 +30,7 @@ WORDS: dict[str, str | Promise] = {
     "person.level": _("level set"),
     "person.suspended": _("suspended"),
     "person.suspension_ended": _("suspension over"),
+    "person.named_to": _("chose who reads their name"),
     "person.merged": _("took over another account"),
     "operator.first": _("became the first operator"),
     "operator.made": _("became an operator"),

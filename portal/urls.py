@@ -18,6 +18,7 @@ urlpatterns = [
     path("terms/accept/", terms.accept, name="terms_accept"),
     path("terms/publish/", terms.publish, name="terms_publish"),
     path("profile/", profile.profile, name="profile"),
+    path("profile/name/", profile.named_to, name="named_to"),
     path("profile/sessions/end/", profile.end_other_sessions, name="sessions_end"),
     path("profile/sessions/<slug:handle>/end/", profile.end_session, name="session_end"),
     path("accounts/", include("accounts.urls")),

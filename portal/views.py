@@ -18,6 +18,7 @@ from accounts.submissions import repeatable
 from accounts.terms import before_terms
 from namespaces import checklist, directory, inbox
 from namespaces.models import Membership, Namespace
+from namespaces.showing import Card
 from namespaces.views import state
 from portal.context import THEME_COOKIE, THEMES
 
@@ -35,9 +36,9 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/welcome.html", counts)
 
 
-def _counts(cards: list[directory.Card]) -> dict[str, int]:
+def _counts(cards: list[Card]) -> dict[str, int]:
     """Return how many namespaces are public, and of how many institutions."""
-    institutions = {name for card in cards for name in (card.institution, *card.institutions) if name}
+    institutions = {name for card in cards for name in (card.institution, *dict(card.institutions)) if name}
     return {"namespaces": len(cards), "institutions": len(institutions)}
 
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import messages, policy
+from accounts.audience import Audience
 from accounts.claims import Claims
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import BreakGlass, Identity, Level, LevelChange, User
-from accounts.signals import person_changed
+from accounts.signals import name_changed, person_changed
 from audit.record import record
 
 FIRST_OPERATOR = "operator.first"
@@ -60,11 +61,27 @@ def welcome_back(*, identity: Identity, claims: Claims) -> None:
         pk=identity.pk, subject=identity.subject
     )  # or they were deleted meanwhile
     known.update(last_login_at=now, **values)
-    User.objects.filter(pk=identity.person_id, deleted_at=None).update(
-        name=claims.name, email=claims.email, institution=claims.institution, last_seen_at=now
-    )
+    person = User.objects.filter(pk=identity.person_id, deleted_at=None)
+    same = person.filter(name=claims.name, institution=claims.institution).exists()
+    person.update(name=claims.name, email=claims.email, institution=claims.institution, last_seen_at=now)
+    if not same:
+        name_changed.send(sender=User, person=identity.person)
     if changed:
         record("identity.refreshed", by=identity.person, about=identity, after={"changed": changed})
+
+
+@transaction.atomic
+def set_named_to(*, person: User, audience: Audience, by: User) -> None:
+    """Set who reads the name of a person who is admin of a namespace. Raises NotAllowed for anybody but themselves."""
+    if by.pk != person.pk:
+        raise NotAllowed(_("Everybody chooses this for themselves."))
+    lock(person)
+    before = User.objects.values_list("named_to", flat=True).get(pk=person.pk)
+    if before == audience:
+        return
+    User.objects.filter(pk=person.pk).update(named_to=audience)
+    record("person.named_to", by=by, about=person, before={"named_to": before}, after={"named_to": audience})
+    name_changed.send(sender=User, person=person)
 
 
 def lock(*people: User) -> None:

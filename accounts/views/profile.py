@@ -1,4 +1,4 @@
-"""The reader's own page: who Berth takes them for, and where they are logged in."""
+"""The reader's own page: who Berth takes them for, who reads their name, and where they are logged in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import second_factor, sessions
+from accounts.actions import people
 from accounts.actions import sessions as actions
+from accounts.audience import Audience
+from accounts.forms import NamedToForm
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import Merge
 from accounts.terms import before_terms
@@ -23,10 +26,30 @@ from accounts.terms import before_terms
 @login_needed
 @require_safe
 def profile(request: KnownRequest) -> HttpResponse:
-    """Show name, institution, level, identities and sessions; all but the last come from the institution, and nothing
-    is edited here.
+    """Show name, institution, level, identities and sessions: what comes from the institution, and is not edited here;
+    and who reads the name.
     """
+    return _profile(request, NamedToForm(initial={"named_to": request.user.named_to}))
+
+
+@before_terms
+@login_needed
+@require_POST
+def named_to(request: KnownRequest) -> HttpResponse:
+    """Let the reader choose who reads their name where they are admin of a namespace."""
+    form = NamedToForm(request.POST)
+    if not form.is_valid():
+        return _profile(request, form)
+    people.set_named_to(
+        person=request.user, audience=Audience(form.cleaned_data["named_to"]), by=request.user
+    )
+    messages.success(request, _("Your choice counts from now on."))
+    return redirect("profile")
+
+
+def _profile(request: KnownRequest, form: NamedToForm) -> HttpResponse:
     context = {
+        "form": form,
         "identities": request.user.identities.order_by("created_at"),
         "merges": request.user.merges.exclude(state=Merge.State.WITHDRAWN).select_related(
             "shown", "decided_by"
@@ -37,7 +60,7 @@ def profile(request: KnownRequest) -> HttpResponse:
         "idle_hours": settings.SESSION_IDLE // timedelta(hours=1),
         "longest_days": settings.SESSION_LONGEST.days,
     }
-    return render(request, "accounts/profile.html", context)
+    return render(request, "accounts/profile.html", context, status=400 if form.errors else 200)
 
 
 @before_terms

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.timezone import localtime
@@ -252,6 +253,13 @@ def on_person_changed(
     if not counts and (orphans := without_another_admin(person)):
         raise last_admin(person, orphans)
     request_reconcile(*concerned, lane=REVOCATIONS)
+
+
+def on_name_changed(sender: type[User], person: User, **_kwargs: object) -> None:
+    """What others read of a person changed: so do the pages of the namespaces they are in, in the same transaction."""
+    concerned = list(Membership.objects.current().filter(person=person).values_list("namespace", flat=True))
+    lock_all(concerned)
+    Namespace.objects.filter(pk__in=concerned).update(shown_version=F("shown_version") + 1)
 
 
 def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
+from accounts.audience import Audience
 from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import User
 from accounts.policy import may_create_namespaces
@@ -19,7 +21,7 @@ from clusters.models import Cluster
 from clusters.names import NEVER_MANAGED
 from namespaces.access import Permission, Role
 from namespaces.actions import limits
-from namespaces.models import Membership, Namespace, Publication, Software, Visibility
+from namespaces.models import PARTS, Membership, Namespace, Publication, Software, Visibility
 from namespaces.policy import permits
 from namespaces.profiles import configured_profiles
 from namespaces.tasks import request_reconcile
@@ -39,7 +41,7 @@ class PublicationEntry:
 
 @dataclass(frozen=True)
 class Page:
-    """What a namespace's page says; validated by the form."""
+    """What a namespace's page says; validated by the form. `audiences` has those of parts that are not for all."""
 
     title: str = ""
     description: str = ""
@@ -49,6 +51,12 @@ class Page:
     visibility: Visibility = Visibility.LISTED
     software: Sequence[str] = ()
     publications: Sequence[PublicationEntry] = ()
+    audiences: Mapping[str, Audience] = dataclasses.field(default_factory=dict)
+
+    def values(self) -> dict[str, object]:
+        """Return what the row of the namespace keeps of it."""
+        audiences = {f"{part}_to": self.audiences.get(part, Audience.PUBLIC) for part in PARTS}
+        return {name: getattr(self, name) for name in PAGE_FIELDS} | audiences
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def create(
                 cluster=cluster,
                 name=name,
                 created_by=by,
-                **{field: getattr(page, field) for field in PAGE_FIELDS},
+                **page.values(),
             )
     except IntegrityError:
         raise StateConflict(_("A namespace of this name exists already.")) from None
@@ -116,7 +124,7 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
         raise NotAllowed(_("Only the admins of this namespace edit its page."))
     before = _content(namespace)
     won = Namespace.objects.filter(pk=namespace.pk, page_version=version).update(
-        page_version=F("page_version") + 1, **{field: getattr(page, field) for field in PAGE_FIELDS}
+        page_version=F("page_version") + 1, **page.values()
     )
     if not won:
         raise StateConflict(
@@ -138,7 +146,8 @@ def problems_of_name(name: str, *, override_style: bool = False) -> list[str]:
 
 def _content(namespace: Namespace) -> dict[str, object]:
     """Return what the page says as stored now, for telling what an edit changed."""
-    fields = Namespace.objects.filter(pk=namespace.pk).values(*PAGE_FIELDS).get()
+    columns = (*PAGE_FIELDS, *(f"{part}_to" for part in PARTS))
+    fields = Namespace.objects.filter(pk=namespace.pk).values(*columns).get()
     return {
         **fields,
         "software": set(namespace.software.values_list("name")),

@@ -16,12 +16,14 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.audience import Audience
 from accounts.models import User
-from accounts.policy import Reader, is_operator
+from accounts.policy import Reader, is_known, is_operator
 from accounts.terms import before_terms
 from namespaces.access import Role
-from namespaces.directory import FACETS, SORTS, Card, Found, Query, current, find
-from namespaces.models import Membership, Visibility
+from namespaces.directory import FACETS, SORTS, Found, Query, current, find
+from namespaces.models import Membership
+from namespaces.showing import Card
 from namespaces.views import parameters
 
 _PARAMETERS = {
@@ -48,19 +50,26 @@ _VALUES_SHOWN = 6
 def directory(request: HttpRequest) -> HttpResponse:
     """Search the namespaces that the reader may know of."""
     query = Query(**parameters.read(request.GET, _PARAMETERS))
-    known, hidden, everything = current(), _hidden_of(request.user), is_operator(request.user)
-    key = (query, hidden, everything, get_language())
-    results = known.remember(key, lambda: _results(query, known.cards(hidden=hidden, everything=everything)))
+    known, audience = current(), _audience(request.user)
+    own = known.telling(_own_of(request.user), audience)
+    key = (query, audience, own, get_language())
+    results = known.remember(key, lambda: _results(query, known.cards(audience, own)))
     return render(request, "namespaces/directory.html", {"query": query, "results": results})
 
 
-def _hidden_of(reader: Reader) -> frozenset[UUID]:
-    """Return the namespaces that are not listed, but that this reader is a member of."""
+def _audience(reader: Reader) -> Audience:
+    """Return what the reader is to namespaces that are not their own; operators read everywhere what members do."""
+    if is_operator(reader):
+        return Audience.MEMBERS
+    return Audience.SIGNED_IN if is_known(reader) else Audience.PUBLIC
+
+
+def _own_of(reader: Reader) -> list[UUID]:
+    """Return the namespaces that this reader is a member of."""
     if not isinstance(reader, User) or reader.is_guest:
-        return frozenset()
+        return []
     own = Membership.objects.current().filter(person=reader, role__in=Role.values)
-    memberships = own.filter(namespace__visibility=Visibility.MEMBERS)
-    return frozenset(memberships.values_list("namespace", flat=True))
+    return list(own.values_list("namespace", flat=True))
 
 
 def _results(query: Query, among: list[Card]) -> SafeString:

@@ -19,6 +19,7 @@ from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
 from namespaces.models import Namespace
+from namespaces.policy import audience_of
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
@@ -39,9 +40,9 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         return state.answer(request, line, seen)
     context = head(request.user, found) | {
         "line": line,
-        "card": directory.current().by_id[found.pk],
         "own_request": inbox.asked_by(reader).filter(namespace=found).first() if reader else None,
     }
+    context["card"] = directory.current().by_id[found.pk][audience_of(request.user, context["may"])]
     if Permission.SEE_PEOPLE.name in context["may"]:
         context["roster"] = roster.of(found, now=timezone.now())
     if Permission.SEE_LIMITS.name in context["may"]:
@@ -51,7 +52,10 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         context["residual"] = drift.residual([found])
     if request.htmx:  # type: ignore[attr-defined]
         return page(request, "namespaces/_use.html", context)
-    return page(request, "namespaces/namespace.html", context)
+    response = page(request, "namespaces/namespace.html", context)
+    if not context["card"].is_listed:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
 @login_needed

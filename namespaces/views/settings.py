@@ -15,7 +15,7 @@ from accounts.guards import KnownRequest, login_needed
 from namespaces.access import Permission
 from namespaces.actions import namespaces as actions
 from namespaces.forms import PageForm, PublicationFormSet, PublicationRows
-from namespaces.models import Namespace
+from namespaces.models import PARTS, Namespace, Visibility
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views.answers import blame, page, start_from_now
 from namespaces.views.head import head
@@ -24,16 +24,19 @@ from namespaces.views.head import head
 @login_needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
-    """Show the form with what the page says (GET), store what is typed (POST)."""
+    """Show the form with what the page says (GET), store what is typed (POST), or only say who would read it."""
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.EDIT_PAGE)
     if request.method == "POST":
         form, rows = PageForm(request.POST), PublicationFormSet(request.POST, prefix="publications")
-        if form.is_valid() and rows.is_valid():
+        if form.is_valid() and rows.is_valid() and "preview" not in request.POST:
             return _save(request, namespace, form, rows)
     else:
         form, rows = _forms_of(namespace)
     return page(
-        request, "namespaces/settings.html", _context(request, namespace, form, rows), invalid=form.is_bound
+        request,
+        "namespaces/settings.html",
+        _context(request, namespace, form, rows),
+        invalid=bool(form.errors) or not _is_valid(rows),
     )
 
 
@@ -57,7 +60,7 @@ def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: Pub
 
 def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationRows]:
     """Return the forms filled with what the page says now."""
-    names = ("title", "description", "pi_name", "institution", "field", "visibility")
+    names = (*actions.PAGE_FIELDS, *(f"{part}_to" for part in PARTS))
     values = {name: getattr(namespace, name) for name in names}
     software = "\n".join(namespace.software.values_list("name", flat=True))
     rows = list(namespace.publications.values("title", "link", "year"))
@@ -70,4 +73,15 @@ def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationRows]:
 def _context(
     request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationRows
 ) -> dict[str, Any]:
-    return head(request.user, namespace) | {"form": form, "rows": rows}
+    visibility = form["visibility"].value()
+    return head(request.user, namespace) | {
+        "form": form,
+        "rows": rows,
+        "readers": form.readers(),
+        "is_hidden": visibility == Visibility.MEMBERS,
+        "is_listed": visibility == Visibility.LISTED,
+    }
+
+
+def _is_valid(rows: PublicationRows) -> bool:
+    return not rows.is_bound or rows.is_valid()

@@ -155,6 +155,7 @@ NO_PAGES = {
     "mfa_generate_recovery_codes": "takes a form, and leads to the codes",
     "show_again": "leads to the identity provider",
     "session_end": "takes a form, and leads to the profile",
+    "named_to": "takes a form, and leads to the profile",
     "sessions_end": "takes a form, and leads to the profile",
     "person_operator": "takes a form, and leads to the person",
     "deletion_withdraw": "takes a form, and leads to the profile",

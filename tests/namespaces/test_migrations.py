@@ -38,6 +38,21 @@ def test_way_back_from_promotions_keeps_what_the_earlier_version_can_read(
     for state in ("expired", "denied", "pending"):
         factories.RequestFactory.create(namespace=fire, person=cast.otto, state=state)
     call_command("migrate", "namespaces", "0006", verbosity=0)
-    call_command("migrate", "namespaces", verbosity=0)
+    call_command("migrate", verbosity=0)
     states = Request.objects.order_by("state").values_list("kind", "state", "namespace", "level")
     assert list(states) == [("join", state, fire.pk, "") for state in ("denied", "pending", "withdrawn")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_way_back_from_audiences_hides_whatever_is_not_for_everybody(cast: Cast, fire: Namespace) -> None:
+    for name, changes in (
+        ("a-unlisted", {"visibility": "unlisted"}),
+        ("a-partly", {"pi_name_to": "members"}),
+    ):
+        factories.NamespaceFactory.create(cluster=fire.cluster, name=name, **changes)
+    call_command("migrate", "namespaces", "0010", verbosity=0)
+    call_command("migrate", verbosity=0)
+    assert dict(Namespace.objects.values_list("name", "visibility")) == {
+        "avis-fire": "listed", "a-unlisted": "members", "a-partly": "members",
+    }  # fmt: skip
+    assert set(Namespace.objects.values_list("pi_name_to", flat=True)) == {"public"}

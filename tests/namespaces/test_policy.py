@@ -89,7 +89,7 @@ def test_everybody_may_exactly_what_the_table_says(who: str, visibility: Visibil
     namespace = factories.NamespaceFactory.create(visibility=visibility)
     make, if_listed, if_hidden = MATRIX[who]
     reader = make(namespace)
-    expected = if_listed if visibility == Visibility.LISTED else if_hidden
+    expected = if_hidden if visibility == Visibility.MEMBERS else if_listed
     assert policy.permissions(reader, namespace) == expected
     for permission in Permission:
         assert policy.permits(reader, permission, namespace) is (permission in expected), permission

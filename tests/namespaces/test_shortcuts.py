@@ -25,7 +25,7 @@ def test_answer_follows_from_what_the_reader_may(who: str, visibility: Visibilit
     namespace = factories.NamespaceFactory.create(visibility=visibility)
     make, if_listed, if_hidden = MATRIX[who]
     reader = make(namespace)
-    allowed = if_listed if visibility == Visibility.LISTED else if_hidden
+    allowed = if_hidden if visibility == Visibility.MEMBERS else if_listed
     for permission in Permission:
         if permission in allowed:
             assert (

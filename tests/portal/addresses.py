@@ -235,6 +235,7 @@ TABLE: dict[str, Row] = {
     # --- The reader's own ----------------------------------------------------------------------------------------
     "terms_accept": Row(NOTHING, post=all_(400), before_terms=True),
     "profile": Row(NOTHING, get=all_(200), before_terms=True),
+    "named_to": Row(NOTHING, post=all_(400), before_terms=True),
     "sessions_end": Row(NOTHING, post=all_(302), before_terms=True),
     "session_end": Row(SESSIONS, post=all_(302), before_terms=True),
     "identity": Row(IDENTITIES, get=all_(200)),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Terms, User
 from namespaces.access import Role
+from namespaces.models import PARTS
 from notifications.models import Delivery
 
 WHY = "We work on the same fires, and Paula knows me."
@@ -19,6 +20,7 @@ _ROWS = {
     "publications-TOTAL_FORMS": "1", "publications-INITIAL_FORMS": "0", "publications-0-title": "Plumes",
     "publications-0-link": "https://example.org/plumes", "publications-0-year": "2022",
 }  # fmt: skip
+_READERS = {f"{part}_to": "public" for part in PARTS}
 _LEAVE = {"reason": WHY, "until": "{soon}"}
 _ADOPT = {"reason": WHY, "role": Role.VIEWER}
 
@@ -57,6 +59,7 @@ FORMS: dict[str, Form] = {
         "without terms", fields={"version": "{terms}", "agree": "on", "next": "/"}, right=False
     ),
     "terms_publish": Form("operator", fields={"text": "Be kind to each other.", "day": ""}),
+    "named_to": Form("outsider", fields={"named_to": "public"}, right=False),
     "sessions_end": Form("outsider", right=False),
     "session_end": Form("outsider", "own", right=False),
     "identity_link": Form("outsider", fields={"issuer": "cilogon"}, status=503, right=False),
@@ -94,7 +97,10 @@ FORMS: dict[str, Form] = {
     "member_remove": Form(ADMIN, "fire"),
     "settings": Form(
         ADMIN, "fire",
-        {**_PAGE, **_ROWS, "field": "Ecology", "software": "Python", "visibility": "listed", "version": "1"},
+        {
+            **_PAGE, **_ROWS, **_READERS, "field": "Ecology", "software": "Python", "visibility": "listed",
+            "version": "1",
+        },
     ),
     "limits": Form("operator", "fire", {"pods": "20", "more": "", "version": "1", "save": "1"}),
     "create": Form("level admin", fields={**_PAGE, "cluster": "nautilus", "name": "river-watch"}),

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import claims, terms
 from accounts.actions import people
 from accounts.actions import terms as terms_actions
+from accounts.audience import Audience
 from accounts.issuers import Issuer
 from accounts.models import Identity, Level, User
 from audit.models import Event
@@ -108,6 +109,7 @@ def _operator(issuer: Issuer) -> User:
     identity = _identity(issuer, OLGA)
     if Event.objects.filter(act=people.FIRST_OPERATOR).exists():
         return identity.person
+    people.set_named_to(person=identity.person, audience=Audience.PUBLIC, by=identity.person)
     return people.make_first_operator(identity=identity)
 
 
@@ -117,6 +119,7 @@ def _make_person(issuer: Issuer, person: DemoPerson, level: Level, *, by: User) 
     identity = _identity(issuer, person)
     if existed:
         return identity.person
+    people.set_named_to(person=identity.person, audience=Audience.PUBLIC, by=identity.person)
     return people.set_level(person=identity.person, level=level, by=by)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +43,26 @@ def test_person_without_name_address_and_institution_has_a_page(login: Login, ca
 
 def test_nothing_is_changed_here(login: Login, cast: Cast) -> None:
     assert login(cast.eda).post("/profile/", {"level": "admin"}).status_code == 405
+
+
+def test_chooses_who_reads_ones_name(login: Login, cast: Cast) -> None:
+    client = login(cast.eda)
+    assert client.post("/profile/name/", {"named_to": "public"}).headers["Location"] == "/profile/"
+    cast.eda.refresh_from_db()
+    assert cast.eda.named_to == "public"
+    page = client.get("/profile/").content.decode()
+    assert re.search(r'value="public"\s+id="[^"]*" checked', page)
+    event = Event.objects.filter(act="person.named_to").get()
+    assert (event.actor, event.before, event.after) == (
+        str(cast.eda.pk), {"named_to": "signed_in"}, {"named_to": "public"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["", "friends"])
+def test_impossible_choice_of_who_reads_ones_name_is_told(login: Login, cast: Cast, value: str) -> None:
+    answer = login(cast.eda).post("/profile/name/", {"named_to": value})
+    assert answer.status_code == 400
+    assert 'href="#id_named_to"' in answer.content.decode()
 
 
 class TestSessions:

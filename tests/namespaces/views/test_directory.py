@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Level
+from accounts.models import Level, User
 from namespaces.access import Role
 from namespaces.directory import PAGE_SIZE
 from namespaces.models import Namespace, Publication, Software
@@ -29,6 +29,12 @@ def text(browse: Browse, query: str = "") -> str:
 
 
 @pytest.fixture
+def named(cast: Cast) -> None:
+    """Everybody agreed to be named."""
+    User.objects.update(named_to="public")
+
+
+@pytest.fixture
 def rip(fire: Namespace) -> Namespace:
     made = factories.NamespaceFactory.create(
         name="avis-rip", cluster=fire.cluster, description="Finding rip currents", field="Oceanography",
@@ -39,7 +45,7 @@ def rip(fire: Namespace) -> Namespace:
     return made
 
 
-def test_card_says_what_is_public(browse: Browse, fire: Namespace, rip: Namespace) -> None:
+def test_card_says_what_is_public(browse: Browse, named: None, fire: Namespace, rip: Namespace) -> None:
     page = text(browse)
     for word in ("avis-fire", "Alex Pang", "UC Santa Cruz", "Nils Berg", "Paula Ilić", "Tensorflow"):
         assert word in page
@@ -63,7 +69,9 @@ def test_every_word_finds_in_every_field(browse: Browse, rip: Namespace, query: 
     assert names(browse, f"?q={query}") == ["avis-rip"]
 
 
-def test_admin_is_found_by_name(browse: Browse, fire: Namespace, rip: Namespace) -> None:
+def test_admin_who_agreed_is_found_by_name(
+    browse: Browse, named: None, fire: Namespace, rip: Namespace
+) -> None:
     assert names(browse, "?q=nils") == ["avis-fire"]
 
 
@@ -165,3 +173,31 @@ def test_text_of_a_page_is_escaped(browse: Browse, fire: Namespace) -> None:
     page = text(browse)
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
+
+
+def test_admin_who_did_not_agree_is_neither_named_nor_found_without_a_login(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    assert "Nils Berg" not in text(browse)
+    assert names(browse, "?q=nils") == []
+    assert b"Nils Berg" in browse(cast.ana).get("/namespaces/?q=nils").content
+
+
+def test_member_reads_of_their_own_what_others_do_not(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    Namespace.objects.filter(pk=fire.pk).update(pi_name_to="members")
+    seen = {
+        who: b"Alex Pang" in browse(getattr(cast, who)).get("/namespaces/").content
+        for who in ("otto", "vera", "olga")
+    }
+    assert seen == {"otto": False, "vera": True, "olga": True}
+
+
+def test_namespace_that_is_not_listed_is_for_its_members_and_operators(
+    browse: Browse, cast: Cast, hidden: Namespace
+) -> None:
+    Namespace.objects.filter(pk=hidden.pk).update(visibility="unlisted")
+    seen = {
+        who: b"quiet-lab" in browse(getattr(cast, who) if who else None).get("/namespaces/").content
+        for who in ("", "otto", "paula", "olga")
+    }
+    assert seen == {"": False, "otto": False, "paula": True, "olga": True}

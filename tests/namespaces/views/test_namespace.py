@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import User
 from clusters.models import Cluster
 from namespaces.access import Role
-from namespaces.models import Grant, Membership, Namespace, Publication, Request, Software
+from namespaces.models import PARTS, Grant, Membership, Namespace, Publication, Request, Software
 from tests import factories
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
@@ -25,6 +26,7 @@ REASON = "I work with the group on smoke plumes."
 def test_public_part_is_for_everybody(browse: Browse, cast: Cast, fire: Namespace, who: str) -> None:
     Software.objects.create(namespace=fire, name="Tensorflow")
     Publication.objects.create(namespace=fire, title="Smoke plumes", link="https://doi.org/10.1/x", year=2022)
+    User.objects.update(named_to="public")
     page = browse(getattr(cast, who) if who else None).get(FIRE).content.decode()
     for text in ("What we do here.", "Alex Pang", "UC Santa Cruz", "Tensorflow", "Smoke plumes", "Nils Berg"):
         assert text in page
@@ -290,3 +292,49 @@ class TestJoin:
         assert answer.status_code == 429
         assert answer.headers["Retry-After"].isdigit()
         assert REASON in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("written_for", "readers"),
+    [
+        ("public", ["", "ana", "otto", "vera", "olga"]),
+        ("signed_in", ["ana", "otto", "vera", "olga"]),
+        ("members", ["vera", "olga"]),
+    ],
+)
+def test_part_is_read_by_whom_it_was_written_for(
+    browse: Browse, cast: Cast, fire: Namespace, written_for: str, readers: list[str]
+) -> None:
+    Publication.objects.create(namespace=fire, title="Smoke plumes")
+    Software.objects.create(namespace=fire, name="Tensorflow")
+    Namespace.objects.filter(pk=fire.pk).update(
+        title="Fires",
+        field="Ecology",
+        institution="Some Place",
+        **{f"{part}_to": written_for for part in PARTS},
+    )
+    parts = (
+        "Fires", "What we do here.", "Alex Pang", "Some Place", "Ecology", "Tensorflow", "Smoke plumes", "Members from",
+    )  # fmt: skip
+    for who in ("", "ana", "otto", "vera", "olga"):
+        page = browse(getattr(cast, who) if who else None).get(FIRE).content.decode()
+        assert [part in page for part in parts] == [who in readers] * len(parts)
+
+
+def test_page_that_is_not_listed_is_open_and_asks_not_to_be_indexed(browse: Browse, fire: Namespace) -> None:
+    assert "X-Robots-Tag" not in browse(None).get(FIRE).headers
+    Namespace.objects.filter(pk=fire.pk).update(visibility="unlisted", page_version=2)
+    answer = browse(None).get(FIRE)
+    assert answer.status_code == 200
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert '<meta name="robots" content="noindex">' in answer.content.decode()
+
+
+def test_who_asks_to_join_is_not_told_an_admin_who_is_named_to_members_only(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    assert "Nils Berg and Paula Ilić" in browse(cast.otto).get(f"{FIRE}join/").content.decode()
+    User.objects.filter(pk=cast.nils.pk).update(named_to="members")
+    assert "Nils Berg" not in browse(cast.otto).get(f"{FIRE}join/").content.decode()
+    User.objects.update(named_to="members")
+    assert "Decided by its admins." in browse(cast.otto).get(f"{FIRE}join/").content.decode()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from namespaces.models import Namespace, Publication, Software
+from namespaces.models import PARTS, Namespace, Publication, Software
 from tests.conftest import Cast
 from tests.namespaces.views.conftest import Browse
 
@@ -18,7 +20,7 @@ def form(*rows: dict[str, str], **changes: str) -> dict[str, str]:
     given = {
         "title": "Wildfire", "description": "We look at smoke.\r\nAnd at fire.", "pi_name": "Alex Pang",
         "institution": "UC Santa Cruz", "field": "Environment", "software": "Python\r\n\r\n GDAL \r\nPython",
-        "visibility": "listed", "version": "1",
+        "visibility": "listed", "version": "1", **{f"{part}_to": "public" for part in PARTS},
         "publications-TOTAL_FORMS": str(len(rows)), "publications-INITIAL_FORMS": "0",
     }  # fmt: skip
     for number, row in enumerate(rows):
@@ -47,6 +49,46 @@ def test_what_is_typed_is_stored(browse: Browse, cast: Cast, fire: Namespace) ->
     )  # fmt: skip
 
 
+def test_who_reads_each_part_is_stored_and_shown_again(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    client = browse(cast.nils)
+    client.post(ADDRESS, form(description_to="members", pi_name_to="signed_in", visibility="unlisted"))
+    fire.refresh_from_db()
+    assert (fire.description_to, fire.pi_name_to, fire.title_to) == ("members", "signed_in", "public")
+    assert fire.visibility == "unlisted"
+    page = client.get(ADDRESS).content.decode()
+    assert '<option value="members" selected>' in page
+    assert "Whoever has the address reads" in page
+
+
+def test_part_without_an_audience_is_refused_and_not_made_public(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    typed = form()
+    del typed["description_to"]
+    assert browse(cast.nils).post(ADDRESS, typed).status_code == 400
+
+
+def test_preview_says_who_would_read_what_and_stores_nothing(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    typed = form(description_to="members", pi_name_to="signed_in", title="Kept", preview="1")
+    answer = browse(cast.nils).post(ADDRESS, typed)
+    said = " ".join(re.sub("<[^>]+>", " ", answer.content.decode().split('id="readers"')[1]).split())
+    assert answer.status_code == 200
+    assert "Everybody reads name of the namespace, Title, Institution, Field of science, Software," in said
+    assert "Who is logged in reads also PI Only members and operators read Description It is listed" in said
+    assert 'value="Kept"' in answer.content.decode()
+    fire.refresh_from_db()
+    assert (fire.title, fire.page_version) == ("", 1)
+
+
+def test_preview_of_a_hidden_page_says_that_nobody_else_reads_it(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    answer = browse(cast.nils).post(ADDRESS, form(visibility="members", preview="1"))
+    assert "To everybody else this namespace does not exist." in answer.content.decode()
+
+
 def test_form_shows_what_the_page_says_and_two_rows_more(browse: Browse, cast: Cast, fire: Namespace) -> None:
     Publication.objects.create(namespace=fire, title="Plumes", link="https://example.org/p", year=2022)
     Software.objects.create(namespace=fire, name="GDAL")
@@ -68,7 +110,7 @@ def test_emptied_row_is_removed(browse: Browse, cast: Cast, fire: Namespace) -> 
         ("title", "x" * 121), ("description", "x" * 4001), ("pi_name", "x" * 201), ("institution", "a\nb"),
         ("field", "x" * 121), ("software", "x" * 61), ("software", "\n".join(f"s{n}" for n in range(51))),
         ("description", "a\0b"), ("title", "a\u202eb"), ("visibility", "secret"), ("visibility", ""),
-        ("version", "x"), ("version", ""),
+        ("version", "x"), ("version", ""), ("description_to", ""), ("pi_name_to", "friends"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named_and_nothing_is_lost_or_stored(

@@ -1,0 +1,134 @@
+"""What is said of a namespace, and to whom: the one place that leaves out what a reader may not read.
+
+The directory, the page of a namespace, what programs read and the search are all made from these cards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from accounts.audience import Audience
+from accounts.models import Level
+from namespaces.access import Role
+from namespaces.models import PARTS, Membership, Namespace, Publication, Software, Visibility
+
+SUMMARY_LENGTH = 220
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A publication."""
+
+    title: str
+    link: str
+    year: int | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one audience reads of a namespace; a part that is not for them is empty.
+
+    `institutions` are those of the members, with how many come from each, the most first; `admins` are the names of
+    those who are named to this audience, `has_admins` whether there are any at all.
+    """
+
+    id: UUID
+    cluster: str
+    cluster_title: str
+    name: str
+    visibility: str
+    created_at: datetime
+    title: str
+    description: str
+    pi_name: str
+    institution: str
+    field: str
+    software: tuple[str, ...]
+    publications: tuple[Paper, ...]
+    institutions: tuple[tuple[str, int], ...]
+    admins: tuple[str, ...]
+    has_admins: bool
+    fragments: dict[str, SafeString] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_listed(self) -> bool:
+        return self.visibility == Visibility.LISTED
+
+    @property
+    def summary(self) -> str:
+        """The beginning of the description, in one line."""
+        return Truncator(" ".join(self.description.split())).chars(SUMMARY_LENGTH)
+
+
+Cards = dict[Audience, Card]
+
+
+def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
+    """Yield for each namespace what each audience reads of it, in four queries. Who reads the same has one card."""
+    chosen = namespaces.order_by().values("pk")
+    software: dict[UUID, list[str]] = defaultdict(list)
+    for namespace_id, name in (
+        Software.objects.filter(namespace__in=chosen).order_by("name").values_list("namespace", "name")
+    ):
+        software[namespace_id].append(name)
+    papers: dict[UUID, list[Paper]] = defaultdict(list)
+    for namespace_id, title, link, year in Publication.objects.filter(namespace__in=chosen).values_list(
+        "namespace", "title", "link", "year"
+    ):
+        papers[namespace_id].append(Paper(title, link, year))
+    admins: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
+    institutions: dict[UUID, Counter[str]] = defaultdict(Counter)
+    members = Membership.objects.current().filter(namespace__in=chosen, person__is_active=True)
+    for namespace_id, role, name, institution, named_to in members.exclude(
+        person__level=Level.GUEST
+    ).values_list("namespace", "role", "person__name", "person__institution", "person__named_to"):
+        if institution:
+            institutions[namespace_id][institution] += 1
+        if role == Role.ADMIN and name:
+            admins[namespace_id].append((name, named_to))
+    for namespace in namespaces.select_related("cluster"):
+        key = namespace.pk
+        yield _for_each(
+            namespace,
+            named=sorted(admins[key]),
+            software=tuple(software[key]),
+            publications=tuple(papers[key]),
+            institutions=tuple(sorted(institutions[key].items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+
+def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tuple[Any, ...]) -> Cards:
+    values = {part: getattr(namespace, part) for part in PARTS if part not in lists} | lists
+    whole = Card(
+        id=namespace.pk,
+        cluster=namespace.cluster.name,
+        cluster_title=namespace.cluster.title,
+        name=namespace.name,
+        visibility=namespace.visibility,
+        created_at=namespace.created_at,
+        admins=tuple(name for name, _named_to in named),
+        has_admins=bool(named),
+        **values,
+    )
+    found = {Audience.MEMBERS: whole}
+    above = whole
+    for audience in (Audience.SIGNED_IN, Audience.PUBLIC):
+        kept_back: dict[str, Any] = {
+            part: type(values[part])()
+            for part in PARTS
+            if not audience.reads(getattr(namespace, f"{part}_to"))
+        }
+        kept_back["admins"] = tuple(name for name, named_to in named if audience.reads(named_to))
+        card = dataclasses.replace(whole, fragments={}, **kept_back)
+        above = found[audience] = above if card == above else card
+    return found
