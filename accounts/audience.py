@@ -15,5 +15,7 @@ class Audience(models.TextChoices):
 
     def reads(self, written_for: str) -> bool:
         """Whether these may read what was written for those; nobody reads what only a newer version of Berth knows."""
-        order = list(Audience)
-        return written_for in Audience.values and order.index(Audience(written_for)) <= order.index(self)
+        return _RANK.get(written_for, len(_RANK)) <= _RANK[self.value]
+
+
+_RANK = {audience.value: rank for rank, audience in enumerate(Audience)}

@@ -9,18 +9,19 @@ cards are kept with them, and dropped with them.
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
-import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
 
 from accounts.audience import Audience
-from namespaces import showing
+from namespaces import search, showing
 from namespaces.models import Namespace
 from namespaces.showing import Card, Cards
 
@@ -29,16 +30,37 @@ PAGE_SIZE = 24
 ANSWERS_KEPT = 200
 
 
-SORTS: dict[str, Callable[[Card], tuple[object, ...]]] = {
-    "name": lambda card: (card.name, card.cluster),
-    "newest": lambda card: (-card.created_at.timestamp(), card.name),
-    "publications": lambda card: (-len(card.publications), card.name),
+SORTS: dict[str, Callable[[Card, float], float]] = {
+    "relevance": lambda _card, rank: -rank,
+    "name": lambda _card, _rank: 0.0,
+    "newest": lambda card, _rank: -card.created_at.timestamp(),
+    "publications": lambda card, _rank: float(-len(card.publications)),
 }
+"""What comes first by each, from how well a card was found; then comes the name."""
 FACETS: dict[str, Callable[[Card], tuple[str, ...]]] = {
     "institution": lambda card: (card.institution,) if card.institution else (),
     "software": lambda card: card.software,
     "field": lambda card: (card.field,) if card.field else (),
 }
+
+
+class Key(NamedTuple):
+    """A place in a list: of the card that a page begins after, or ends before. It stays when others come and go."""
+
+    value: float
+    name: str
+    id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.value!r}~{self.name}~{self.id.hex}"
+
+    @classmethod
+    def read(cls, text: str) -> Key:
+        """Return the key that was written so. Raises ValueError for what is none."""
+        value, name, key = text.split("~")
+        if not math.isfinite(number := float(value)):
+            raise ValueError(text)
+        return cls(number, name, UUID(key))
 
 
 @dataclass(frozen=True)
@@ -49,22 +71,38 @@ class Query:
     institution: str = ""
     software: str = ""
     field: str = ""
-    sort: str = "name"
-    page: int = 1
+    sort: str = ""
+    after: Key | None = None
+    before: Key | None = None
 
     def chosen(self) -> dict[str, str]:
         """Return the facets that are chosen, with their values."""
         return {name: getattr(self, name) for name in FACETS if getattr(self, name)}
 
+    @property
+    def order(self) -> str:
+        """What the cards are sorted by: what was asked for, else how well they were found."""
+        if self.sort and (self.q or self.sort != "relevance"):
+            return self.sort
+        return "relevance" if self.q else "name"
+
 
 @dataclass(frozen=True)
 class Found:
-    """One page of the cards found, how many there are in all, and how many each value of each facet would leave."""
+    """One page of the cards found, where it begins, how many there are in all, the keys for the page before and the one
+    after, and how many each value of each facet would leave."""
 
     cards: tuple[Card, ...]
+    start: int
     total: int
-    pages: int
+    before: Key | None
+    after: Key | None
     facets: dict[str, list[tuple[str, int]]]
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The number of the first and of the last card."""
+        return self.start + 1, self.start + len(self.cards)
 
 
 @dataclass(frozen=True)
@@ -72,6 +110,7 @@ class Directory:
     """The cards of all namespaces as of one moment, and what was made from them since."""
 
     stamp: tuple[object, ...]
+    versions: dict[UUID, tuple[object, ...]]
     by_id: dict[UUID, Cards]
     answers: dict[object, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -119,52 +158,75 @@ _directory: Directory | None = None
 
 
 def current() -> Directory:
-    """Return the directory as it is now; in one query, or five when something has changed."""
+    """Return the directory as it is now; in one query, or six when something has changed."""
     global _directory  # noqa: PLW0603  (the one cache of this module)
     stamp = _stamp()
     if _directory is not None and _directory.stamp == stamp:
         return _directory
     with _lock:
         if _directory is None or _directory.stamp != stamp:
-            made = showing.cards(Namespace.objects.all())
-            _directory = Directory(stamp, {cards[Audience.PUBLIC].id: cards for cards in made})
+            _directory = _renewed(_directory, stamp)
         return _directory
+
+
+def _renewed(known: Directory | None, stamp: tuple[object, ...]) -> Directory:
+    """Return the directory with new cards of the namespaces that have changed: to make all takes a second."""
+    rows = Namespace.objects.order_by().values_list("pk", "generation", "page_version", "shown_version")
+    versions: dict[UUID, tuple[object, ...]] = {key: tuple(counts) for key, *counts in rows}
+    kept = (
+        {key: cards for key, cards in known.by_id.items() if versions.get(key) == known.versions[key]}
+        if known
+        else {}
+    )
+    changed = versions.keys() - kept.keys()
+    wanted = (
+        Namespace.objects.filter(pk__in=changed) if len(changed) <= showing.FEW else Namespace.objects.all()
+    )
+    made = {cards[Audience.PUBLIC].id: cards for cards in showing.cards(wanted)} if changed else {}
+    return Directory(
+        stamp, {key: versions[key] for key in versions if key in kept or key in made}, kept | made
+    )
 
 
 def forget() -> None:
     """Drop what is kept in memory: for tests, whose database changes under it."""
     global _directory  # noqa: PLW0603  (the one cache of this module)
     _directory = None
+    search.forget()
 
 
-def find(query: Query, among: Iterable[Card]) -> Found:
-    """Return the cards that the query asks for. A page after the last is empty."""
-    words = fold(query.q).split()
+def find(query: Query, among: Iterable[Card], ranks: Mapping[UUID, float] | None = None) -> Found:
+    """Return the cards that the query asks for; of a query with words those that have a rank (`search.matching`)."""
     chosen = query.chosen()
-    matching = [card for card in among if all(word in _words(card) for word in words)]
-    found = [card for card in matching if _fits(card, chosen)]
-    found.sort(key=SORTS[query.sort])
-    start = (query.page - 1) * PAGE_SIZE
+    matching = [card for card in among if ranks is None or card.id in ranks]
+    found = {_key(query, card, ranks or {}): card for card in matching if _fits(card, chosen)}
+    keys = sorted(found)
+    start = _start(query, keys)
+    end = min(start + PAGE_SIZE, len(keys))
+    if query.before:
+        start, end = max(0, start - PAGE_SIZE), start
     return Found(
-        cards=tuple(found[start : start + PAGE_SIZE]),
-        total=len(found),
-        pages=max(1, -(-len(found) // PAGE_SIZE)),
+        cards=tuple(found[key] for key in keys[start:end]),
+        start=start,
+        total=len(keys),
+        before=keys[start] if 0 < start < len(keys) else None,
+        after=keys[end - 1] if 0 < end < len(keys) else None,
         facets={name: _counts(name, matching, chosen) for name in FACETS},
     )
 
 
-def fold(text: str) -> str:
-    """Return the text as the search compares it: without case and without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+def _key(query: Query, card: Card, ranks: Mapping[UUID, float]) -> Key:
+    return Key(SORTS[query.order](card, ranks.get(card.id, 0.0)), card.name, card.id)
 
 
-def _words(card: Card) -> str:
-    texts = (
-        card.name, card.title, card.pi_name, card.institution, card.field, card.description,
-        *card.software, *card.admins,
-    )  # fmt: skip
-    return fold("\n".join(texts))
+def _start(query: Query, keys: list[Key]) -> int:
+    """Return where the page begins that comes after a key, or where the one ends that comes before it."""
+    place = query.after or query.before
+    if place is None:
+        return 0
+    if query.order == "relevance":  # where SQLite ranks, each new document changes the ranks of all
+        place = next((key for key in keys if key.id == place.id), place)
+    return bisect_right(keys, place) if query.after else bisect_left(keys, place)
 
 
 def _fits(card: Card, chosen: dict[str, str]) -> bool:

@@ -156,6 +156,36 @@ class Publication(models.Model):
         return self.title
 
 
+class SearchDocument(models.Model):
+    """What one audience finds a namespace by: words, in four columns that count less and less (`search`).
+
+    Rows are added and removed, never changed. Beside the columns PostgreSQL has one of its own, and SQLite a table that
+    triggers keep: whoever changes this table on SQLite makes them anew.
+    """
+
+    TEXTS = ("heading", "people", "papers", "text")
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="documents")
+    audience = models.CharField(max_length=10, choices=Audience)
+    heading = models.TextField()
+    people = models.TextField()
+    papers = models.TextField()
+    text = models.TextField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "audience"), name="namespaces_searchdocument_namespace_audience"
+            ),
+            models.CheckConstraint(
+                name="namespaces_searchdocument_audience", condition=models.Q(audience__in=Audience.values)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.heading} ({self.audience})"
+
+
 class Limit(models.Model):
     """How much a namespace, or one container in it, may use of a resource. No amount: the limit was taken away.
 

@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import sessions
 from accounts.actions import dormancy, suspensions
-from namespaces import departures, sweeping
+from namespaces import departures, search, sweeping
 from namespaces.lanes import CHANGES, REVOCATIONS
 from namespaces.models import Namespace
 from namespaces.sweeping import Waiting
@@ -34,7 +34,8 @@ MOST_MESSAGES = 1000
 
 
 def request_reconcile(*namespace_ids: UUID, lane: str = CHANGES) -> None:
-    """Mark namespaces as changed, in the caller's transaction, and knock once it is committed.
+    """Mark namespaces as changed, in the caller's transaction, and knock once it is committed. The search follows: who
+    is in them is part of what they are found by.
 
     Whatever may end a right says `lane=REVOCATIONS`.
     """
@@ -42,6 +43,7 @@ def request_reconcile(*namespace_ids: UUID, lane: str = CHANGES) -> None:
     if not ids:
         return
     Namespace.objects.filter(pk__in=ids).update(generation=F("generation") + 1, changed_at=Now())
+    search.write(*ids)
     transaction.on_commit(lambda: knock(ids, lane), robust=True)
 
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.timezone import localtime
@@ -18,7 +17,7 @@ from accounts.errors import BadInput, NotAllowed, StateConflict
 from accounts.models import Level, User
 from accounts.policy import may_vouch
 from audit.record import record
-from namespaces import messages
+from namespaces import messages, search
 from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, Namespace
@@ -258,8 +257,7 @@ def on_person_changed(
 def on_name_changed(sender: type[User], person: User, **_kwargs: object) -> None:
     """What others read of a person changed: so do the pages of the namespaces they are in, in the same transaction."""
     concerned = list(Membership.objects.current().filter(person=person).values_list("namespace", flat=True))
-    lock_all(concerned)
-    Namespace.objects.filter(pk__in=concerned).update(shown_version=F("shown_version") + 1)
+    search.write(*concerned)
 
 
 def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:

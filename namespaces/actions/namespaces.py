@@ -19,6 +19,7 @@ from accounts.policy import may_create_namespaces
 from audit.record import record
 from clusters.models import Cluster
 from clusters.names import NEVER_MANAGED
+from namespaces import search
 from namespaces.access import Permission, Role
 from namespaces.actions import limits
 from namespaces.models import PARTS, Membership, Namespace, Publication, Software, Visibility
@@ -131,6 +132,7 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
             _("Somebody else changed this page meanwhile. Look at it again before you save yours.")
         )
     _store_lists(namespace, page)
+    search.write(namespace.pk)
     namespace.refresh_from_db()
     after = _content(namespace)
     changed = sorted(part for part in after if before[part] != after[part])

@@ -20,17 +20,30 @@ from accounts.audience import Audience
 from accounts.models import User
 from accounts.policy import Reader, is_known, is_operator
 from accounts.terms import before_terms
+from namespaces import search
 from namespaces.access import Role
-from namespaces.directory import FACETS, SORTS, Found, Query, current, find
+from namespaces.directory import FACETS, SORTS, Directory, Found, Key, Query, current, find
 from namespaces.models import Membership
 from namespaces.showing import Card
 from namespaces.views import parameters
+
+
+def _place(name: str, value: str) -> Key:
+    try:
+        return Key.read(value)
+    except ValueError:
+        raise BadRequest(
+            _("The parameter “%(name)s” is no place in this list. Begin with its first page.")
+            % {"name": name}
+        ) from None
+
 
 _PARAMETERS = {
     "q": parameters.text(),
     **{name: parameters.text() for name in FACETS},
     "sort": parameters.one_of(SORTS),
-    "page": parameters.page_number,
+    "after": _place,
+    "before": _place,
 }
 _FACET_LABELS = {
     "institution": gettext_lazy("Institution"),
@@ -38,6 +51,7 @@ _FACET_LABELS = {
     "field": gettext_lazy("Field"),
 }
 _SORT_LABELS = {
+    "relevance": gettext_lazy("Relevance"),
     "name": gettext_lazy("Name"),
     "newest": gettext_lazy("Newest"),
     "publications": gettext_lazy("Publications"),
@@ -49,12 +63,24 @@ _VALUES_SHOWN = 6
 @require_safe
 def directory(request: HttpRequest) -> HttpResponse:
     """Search the namespaces that the reader may know of."""
-    query = Query(**parameters.read(request.GET, _PARAMETERS))
+    query = _query(request)
     known, audience = current(), _audience(request.user)
     own = known.telling(_own_of(request.user), audience)
     key = (query, audience, own, get_language())
-    results = known.remember(key, lambda: _results(query, known.cards(audience, own)))
+    results = known.remember(key, lambda: _results(query, _found(query, known, audience, own)))
     return render(request, "namespaces/directory.html", {"query": query, "results": results})
+
+
+def _query(request: HttpRequest) -> Query:
+    query = Query(**parameters.read(request.GET, _PARAMETERS))
+    if query.after and query.before:
+        raise BadRequest(_("Give one of the parameters “after” and “before”, not both."))
+    return query
+
+
+def _found(query: Query, known: Directory, audience: Audience, own: frozenset[UUID]) -> Found:
+    ranks = search.matching(query.q, audience, own) if query.q else None
+    return find(query, known.cards(audience, own), ranks)
 
 
 def _audience(reader: Reader) -> Audience:
@@ -72,21 +98,20 @@ def _own_of(reader: Reader) -> list[UUID]:
     return list(own.values_list("namespace", flat=True))
 
 
-def _results(query: Query, among: list[Card]) -> SafeString:
+def _results(query: Query, found: Found) -> SafeString:
     """Return what was found as HTML: the same for all readers who may see the same cards."""
-    found = find(query, among)
-    if query.page > found.pages:
-        raise BadRequest(_("The parameter “page” goes from 1 to %(pages)d here.") % {"pages": found.pages})
     context = {
         "query": query,
         "found": found,
         "cards": [_render(card) for card in found.cards],
         "facets": [_facet(name, query, found) for name in FACETS],
         "sorts": [
-            (label, _address(query, sort=name), query.sort == name) for name, label in _SORT_LABELS.items()
+            (label, _address(query, sort="" if name == Query(q=query.q).order else name), query.order == name)
+            for name, label in _SORT_LABELS.items()
+            if query.q or name != "relevance"
         ],
-        "previous": _address(query, page=query.page - 1) if query.page > 1 else "",
-        "next": _address(query, page=query.page + 1) if query.page < found.pages else "",
+        "previous": _address(query, before=found.before) if found.before else "",
+        "next": _address(query, after=found.after) if found.after else "",
     }
     return render_to_string("namespaces/_results.html", context)
 
@@ -100,10 +125,9 @@ def _render(card: Card) -> SafeString:
 
 
 def _address(query: Query, **changes: Any) -> str:
-    """Return the address of this search with some values changed; any change but of the page begins at page 1."""
-    values = {name: getattr(query, name) for name in ("q", *FACETS, "sort")} | {"page": 1} | changes
-    default = Query()
-    given = {name: value for name, value in values.items() if value != getattr(default, name)}
+    """Return the address of this search with some values changed; any change but of the place begins at the start."""
+    values = {name: getattr(query, name) for name in ("q", *FACETS, "sort")} | changes
+    given = {name: str(value) for name, value in values.items() if value}
     return f"{reverse('directory')}?{urlencode(given)}" if given else reverse("directory")
 
 

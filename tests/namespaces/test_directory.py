@@ -15,7 +15,7 @@ from namespaces import directory
 from namespaces.access import Role
 from namespaces.actions import members, namespaces
 from namespaces.actions.namespaces import Page, PublicationEntry
-from namespaces.directory import Query, find, fold
+from namespaces.directory import PAGE_SIZE, Key, Query, find
 from namespaces.models import PARTS, Membership, Namespace, Visibility
 from namespaces.showing import Card
 from tests import factories
@@ -38,6 +38,16 @@ def test_card_is_kept_while_nothing_changes(fire: Namespace) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert directory.current() is first
     assert len(queries) == 1
+
+
+def test_only_the_cards_of_what_changed_are_made_again(
+    cast: Cast, fire: Namespace, hidden: Namespace
+) -> None:
+    before = directory.current().by_id
+    namespaces.edit_page(namespace=fire, page=Page(title="New"), version=1, by=cast.nils)
+    after = directory.current().by_id
+    assert after[hidden.pk] is before[hidden.pk]
+    assert after[fire.pk] is not before[fire.pk]
 
 
 def test_edited_page_is_shown_at_once(cast: Cast, fire: Namespace) -> None:
@@ -178,10 +188,57 @@ def test_kept_answers_do_not_pile_up(fire: Namespace) -> None:
 def test_cards_are_sorted_newest_first_when_asked(cast: Cast, fire: Namespace) -> None:
     older = factories.NamespaceFactory.create(cluster=fire.cluster, name="a-older")
     Namespace.objects.filter(pk=older.pk).update(created_at="2020-01-01T00:00Z")
+    assert shown(Query()) == ["a-older", "avis-fire"]
+    assert shown(Query(sort="newest")) == ["avis-fire", "a-older"]
+
+
+def shown(query: Query) -> list[str]:
+    return [each.name for each in find(query, directory.current().cards()).cards]
+
+
+@pytest.mark.parametrize("sort", ["name", "newest", "publications"])
+def test_page_keeps_its_place_when_namespaces_come_and_go(cast: Cast, fire: Namespace, sort: str) -> None:
+    factories.NamespaceFactory.create_batch(3 * PAGE_SIZE, cluster=fire.cluster)
+    first = find(Query(sort=sort), directory.current().cards())
+    second = find(Query(sort=sort, after=first.after), directory.current().cards())
+    assert first.before is None
+    assert second.numbers == (PAGE_SIZE + 1, 2 * PAGE_SIZE)
+    assert find(Query(sort=sort, before=second.before), directory.current().cards()).cards == first.cards
+    name = "a-first" if sort != "newest" else "zz-newest"
+    factories.NamespaceFactory.create(cluster=fire.cluster, name=name)
+    Namespace.objects.filter(pk=first.cards[-1].id).update(visibility="members", page_version=2)
+    again = find(Query(sort=sort, after=first.after), directory.current().cards())
+    assert again.cards == second.cards
+
+
+def test_pages_together_hold_everything_once(fire: Namespace) -> None:
+    factories.NamespaceFactory.create_batch(2 * PAGE_SIZE + 5, cluster=fire.cluster)
     known = directory.current().cards()
-    assert [each.name for each in find(Query(), known).cards] == ["a-older", "avis-fire"]
-    assert [each.name for each in find(Query(sort="newest"), known).cards] == ["avis-fire", "a-older"]
+    seen: list[Card] = []
+    page = find(Query(), known)
+    while page.after:
+        seen += page.cards
+        page = find(Query(after=page.after), known)
+    assert sorted((*seen, *page.cards), key=lambda card: card.name) == sorted(
+        known, key=lambda card: card.name
+    )
+    assert page.numbers == (2 * PAGE_SIZE + 1, 2 * PAGE_SIZE + 6)
 
 
-def test_search_ignores_case_and_accents() -> None:
-    assert fold("Ilić MÜLLER") == "ilic muller"
+def test_place_after_the_end_is_an_empty_page_and_before_it_the_last(fire: Namespace) -> None:
+    known, end = directory.current().cards(), Key(1.0, "zz", fire.pk)
+    assert find(Query(after=end), known).cards == ()
+    assert find(Query(before=end), known).cards == tuple(known)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "~", "1~a~b", "x~a~" + "0" * 32, "nan~a~" + "0" * 32, "1~a~" + "0" * 32 + "~"]
+)
+def test_what_is_no_key_is_no_place(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Key.read(text)
+
+
+def test_key_is_read_as_it_was_written(fire: Namespace) -> None:
+    key = Key(-1764338400.123456, "avis-fire", fire.pk)
+    assert Key.read(str(key)) == key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Level, User
+from namespaces import search
 from namespaces.access import Role
 from namespaces.directory import PAGE_SIZE
 from namespaces.models import Namespace, Publication, Software
@@ -29,9 +31,10 @@ def text(browse: Browse, query: str = "") -> str:
 
 
 @pytest.fixture
-def named(cast: Cast) -> None:
+def named(fire: Namespace) -> None:
     """Everybody agreed to be named."""
     User.objects.update(named_to="public")
+    search.write_all()
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ def rip(fire: Namespace) -> Namespace:
     )  # fmt: skip
     Software.objects.create(namespace=made, name="Tensorflow")
     Publication.objects.create(namespace=made, title="Rip currents", year=2022)
+    search.write_all()
     return made
 
 
@@ -105,21 +109,33 @@ def test_sort_by_publications_puts_the_most_first(browse: Browse, fire: Namespac
 def test_pages_hold_few_and_the_last_page_the_rest(browse: Browse, fire: Namespace) -> None:
     factories.NamespaceFactory.create_batch(PAGE_SIZE, cluster=fire.cluster)
     assert len(names(browse)) == PAGE_SIZE
-    assert len(names(browse, "?page=2")) == 1
+    [following] = re.findall(r'rel="next" href="/namespaces/([^"]+)"', text(browse))
+    assert len(names(browse, html.unescape(following))) == 1
+    assert "25 to 25" in text(browse, html.unescape(following))
+
+
+def test_search_is_sorted_by_relevance_until_asked_otherwise(
+    browse: Browse, fire: Namespace, rip: Namespace
+) -> None:
+    Namespace.objects.filter(pk=fire.pk).update(description="No rip currents here")
+    search.write_all()
+    assert names(browse, "?q=rip") == ["avis-rip", "avis-fire"]
+    assert names(browse, "?q=rip&sort=name") == ["avis-fire", "avis-rip"]
+    assert names(browse, "?sort=relevance") == ["avis-fire", "avis-rip"]
 
 
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("?x=1", "x"), ("?q=a&q=b", "q"), ("?page=0", "page"), ("?page=2", "page"), ("?page=-1", "page"),
-        ("?page=%D9%A3", "page"), ("?page=1e3", "page"), ("?sort=rank", "sort"), ("?q=" + "a" * 201, "q"),
+        ("?x=1", "x"), ("?q=a&q=b", "q"), ("?page=2", "page"), ("?after=x", "after"), ("?before=1~a~b", "before"),
+        ("?after=1~a~{id}&before=1~a~{id}", "after"), ("?sort=rank", "sort"), ("?q=" + "a" * 201, "q"),
         ("?software=%00", "software"), ("?field=%E2%80%AE", "field"), ("?institution=a&institution=b", "institution"),
     ],
 )  # fmt: skip
 def test_impossible_parameter_is_refused_by_its_name(
     browse: Browse, fire: Namespace, query: str, named: str
 ) -> None:
-    answer = browse(None).get(f"/namespaces/{query}")
+    answer = browse(None).get(f"/namespaces/{query.replace('{id}', fire.pk.hex)}")
     assert answer.status_code == 400
     assert f"“{named}”" in answer.content.decode()
 
@@ -158,12 +174,22 @@ def test_number_of_queries_does_not_grow_with_the_directory(
     for namespace in factories.NamespaceFactory.create_batch(count, cluster=fire.cluster):
         factories.MembershipFactory.create(namespace=namespace, role=Role.ADMIN)
         Software.objects.create(namespace=namespace, name="Python")
+    search.write_all()
     with CaptureQueriesContext(connection) as cold:
         text(browse)
     with CaptureQueriesContext(connection) as warm:
         text(browse)
-    assert len(cold) == 6  # the stamp, four for the cards, the banners
+    assert len(cold) == 7  # the stamp, the versions, four for the cards, the banners
     assert len(warm) == 2
+    with CaptureQueriesContext(connection) as searched:
+        text(browse, "?q=python")
+    assert len(searched) == 3  # the stamp, the search, the banners
+    with CaptureQueriesContext(connection) as mistyped:
+        text(browse, "?q=pythonn")
+    assert len(mistyped) in {
+        5,
+        6,
+    }  # the words that there are, if others have changed them, and the search again
 
 
 def test_text_of_a_page_is_escaped(browse: Browse, fire: Namespace) -> None:
@@ -178,6 +204,7 @@ def test_text_of_a_page_is_escaped(browse: Browse, fire: Namespace) -> None:
 def test_admin_who_did_not_agree_is_neither_named_nor_found_without_a_login(
     browse: Browse, cast: Cast, fire: Namespace
 ) -> None:
+    search.write_all()
     assert "Nils Berg" not in text(browse)
     assert names(browse, "?q=nils") == []
     assert b"Nils Berg" in browse(cast.ana).get("/namespaces/?q=nils").content
