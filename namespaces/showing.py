@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -20,7 +21,8 @@ from django.utils.text import Truncator
 from accounts.audience import Audience
 from accounts.models import Level
 from namespaces.access import Role
-from namespaces.models import PARTS, Membership, Namespace, Publication, Software, Visibility
+from namespaces.models import PARTS, REACHABLE, Membership, Namespace, Publication, Software, Visibility
+from namespaces.validators import validate_link
 
 SUMMARY_LENGTH = 220
 FEW = 200  # so many namespaces are asked for by their ids: databases read the rows of all otherwise
@@ -66,6 +68,10 @@ class Card:
         return self.visibility == Visibility.LISTED
 
     @property
+    def is_reachable(self) -> bool:
+        return self.visibility in REACHABLE
+
+    @property
     def summary(self) -> str:
         """The beginning of the description, in one line."""
         return Truncator(" ".join(self.description.split())).chars(SUMMARY_LENGTH)
@@ -87,7 +93,7 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
     for namespace_id, title, link, year in Publication.objects.filter(namespace__in=chosen).values_list(
         "namespace", "title", "link", "year"
     ):
-        papers[namespace_id].append(Paper(title, link, year))
+        papers[namespace_id].append(Paper(title, link if is_web_link(link) else "", year))
     admins: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
     institutions: dict[UUID, Counter[str]] = defaultdict(Counter)
     members = Membership.objects.current().filter(namespace__in=chosen, person__is_active=True)
@@ -107,6 +113,15 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
             publications=tuple(papers[key]),
             institutions=tuple(sorted(institutions[key].items(), key=lambda item: (-item[1], item[0]))),
         )
+
+
+def is_web_link(address: str) -> bool:
+    """Whether the address may become a link: asked again where it is shown, whatever was stored."""
+    try:
+        validate_link(address)
+    except ValidationError:
+        return False
+    return True
 
 
 def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tuple[Any, ...]) -> Cards:

@@ -17,6 +17,7 @@ from namespaces.views import (
     namespace,
     people,
     promotion,
+    public,
     requests,
     settings,
 )
@@ -40,6 +41,10 @@ one_namespace = [
 
 urlpatterns = [
     path("namespaces/", directory.directory, name="directory"),
+    path("namespaces/new.atom", public.feed, name="feed"),
+    path("namespaces/all.json", public.listing, name="directory_json"),
+    path("sitemap.xml", public.sitemap, name="sitemap"),
+    path("robots.txt", public.robots, name="robots"),
     path("namespaces/<slug:cluster>/<slug:name>/", include(one_namespace)),
     path("drift/", drift.overview, name="drift"),
     path("drift/bindings/<int:row_id>/adopt/", drift.adopt, name="drift_adopt"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
@@ -23,6 +25,10 @@ from namespaces.views import state
 from portal.context import THEME_COOKIE, THEMES
 
 _YEAR = timedelta(days=365)
+_SOCIAL = {
+    "title": settings.SITE_NAME,
+    "about": gettext_lazy("Find your group’s namespace, ask to join, and work with kubectl."),
+}
 _RECENT_REQUESTS, _FIRST_TO_DECIDE = 5, 5
 
 
@@ -33,7 +39,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "portal/home.html", _mine(request.user))
     known = directory.current()
     counts = known.remember("welcome", lambda: _counts(known.cards()))
-    return render(request, "portal/welcome.html", counts)
+    context = {**counts, "social": _SOCIAL, "address": f"{settings.BASE_URL}/", "structured": ""}
+    return render(request, "portal/welcome.html", context)
 
 
 def _counts(cards: list[Card]) -> dict[str, int]:

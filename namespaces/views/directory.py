@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,7 +21,7 @@ from accounts.audience import Audience
 from accounts.models import User
 from accounts.policy import Reader, is_known, is_operator
 from accounts.terms import before_terms
-from namespaces import search
+from namespaces import search, structured
 from namespaces.access import Role
 from namespaces.directory import FACETS, SORTS, Directory, Found, Key, Query, current, find
 from namespaces.models import Membership
@@ -57,28 +58,45 @@ _SORT_LABELS = {
     "publications": gettext_lazy("Publications"),
 }
 _VALUES_SHOWN = 6
+_SOCIAL = {
+    "title": gettext_lazy("Namespaces"),
+    "about": gettext_lazy("Who works on what on this cluster, with which software and which publications."),
+}
 
 
 @before_terms
 @require_safe
 def directory(request: HttpRequest) -> HttpResponse:
     """Search the namespaces that the reader may know of."""
-    query = _query(request)
+    query = read_query(request)
     known, audience = current(), _audience(request.user)
     own = known.telling(_own_of(request.user), audience)
     key = (query, audience, own, get_language())
-    results = known.remember(key, lambda: _results(query, _found(query, known, audience, own)))
-    return render(request, "namespaces/directory.html", {"query": query, "results": results})
+    results = known.remember(key, lambda: _results(query, found(query, known, audience, own)))
+    context = {
+        "query": query,
+        "results": results,
+        "social": _SOCIAL,
+        "address": settings.BASE_URL + reverse("directory"),
+        "structured": known.remember("structured", lambda: structured.collection(_first(known))),
+    }
+    return render(request, "namespaces/directory.html", context)
 
 
-def _query(request: HttpRequest) -> Query:
+def _first(known: Directory) -> tuple[Card, ...]:
+    return find(Query(), known.cards()).cards
+
+
+def read_query(request: HttpRequest) -> Query:
+    """Return what is asked for. Raises BadRequest that names the parameter that cannot be."""
     query = Query(**parameters.read(request.GET, _PARAMETERS))
     if query.after and query.before:
         raise BadRequest(_("Give one of the parameters “after” and “before”, not both."))
     return query
 
 
-def _found(query: Query, known: Directory, audience: Audience, own: frozenset[UUID]) -> Found:
+def found(query: Query, known: Directory, audience: Audience, own: frozenset[UUID]) -> Found:
+    """Return what this audience finds, with `own` read as members do."""
     ranks = search.matching(query.q, audience, own) if query.q else None
     return find(query, known.cards(audience, own), ranks)
 

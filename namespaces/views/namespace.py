@@ -11,16 +11,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.audience import Audience
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, drift, inbox, roster, seen_limits, waiting
+from namespaces import directory, drift, inbox, roster, seen_limits, structured, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
 from namespaces.models import Namespace
 from namespaces.policy import audience_of
 from namespaces.shortcuts import get_namespace_or_404
+from namespaces.showing import Card
 from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
@@ -42,7 +44,8 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         "line": line,
         "own_request": inbox.asked_by(reader).filter(namespace=found).first() if reader else None,
     }
-    context["card"] = directory.current().by_id[found.pk][audience_of(request.user, context["may"])]
+    cards = directory.current().by_id[found.pk]
+    context |= _preview(cards[Audience.PUBLIC]) | {"card": cards[audience_of(request.user, context["may"])]}
     if Permission.SEE_PEOPLE.name in context["may"]:
         context["roster"] = roster.of(found, now=timezone.now())
     if Permission.SEE_LIMITS.name in context["may"]:
@@ -56,6 +59,24 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     if not context["card"].is_listed:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _preview(card: Card) -> dict[str, Any]:
+    """Return what the page says to programs, which is what everybody may read; nothing where that is nothing."""
+    if not card.is_reachable:
+        return {"social": None}
+    if "structured" not in card.fragments:
+        card.fragments["structured"] = structured.project(card)
+    about = (
+        card.summary
+        or card.title
+        or _("A namespace of the cluster %(cluster)s.") % {"cluster": card.cluster_title}
+    )
+    return {
+        "structured": card.fragments["structured"],
+        "address": structured.address_of(card),
+        "social": {"title": f"{card.name}: {card.title}" if card.title else card.name, "about": about},
+    }
 
 
 @login_needed

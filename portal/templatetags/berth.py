@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django import forms, template
-from django.core.exceptions import ValidationError
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +18,7 @@ from django.utils.translation import ngettext
 
 from accounts import issuers
 from accounts.models import Identity
-from namespaces.validators import validate_link
+from namespaces.showing import is_web_link
 from portal.icons import ICONS
 
 register = template.Library()
@@ -96,14 +95,7 @@ def together(names: Iterable[object]) -> str:
     return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last}
 
 
-@register.filter
-def is_web_link(address: str) -> bool:
-    """Whether the address may become a link: asked again where it is shown, whatever was stored."""
-    try:
-        validate_link(address)
-    except ValidationError:
-        return False
-    return True
+register.filter(is_web_link)
 
 
 @register.filter

@@ -162,6 +162,10 @@ NO_PAGES = {
     "person_lift": "takes a form, and leads to the person",
     "openid_connect_login": "leads to the identity provider",
     "socialaccount_connections": "leads to the profile",
+    "feed": "for programs",
+    "directory_json": "for programs",
+    "sitemap": "for search engines",
+    "robots": "for search engines",
     "livez": "answers probes",
     "readyz": "answers probes",
 }
