@@ -6,6 +6,7 @@ The directory, the page of a namespace, what programs read and the search are al
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 
 from accounts.audience import Audience
 from accounts.models import Level
@@ -25,6 +27,8 @@ from namespaces.models import PARTS, REACHABLE, Membership, Namespace, Publicati
 from namespaces.validators import validate_link
 
 SUMMARY_LENGTH = 220
+_TEXTS = ("title", "description", "pi_name", "institution", "field")
+_ADDRESS = re.compile(r"[^\s@<>(),;:\"'/]+@[^\s@<>(),;:\"'/]+\.[^\s@<>(),;:\"'/]+")
 FEW = 200  # so many namespaces are asked for by their ids: databases read the rows of all otherwise
 
 
@@ -115,6 +119,29 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
         )
 
 
+def _without_addresses(card: Card) -> Card:
+    """Return the card without the e-mail addresses that somebody wrote into a text: no robot is to collect them."""
+    if "@" not in repr(card):
+        return card
+    texts: dict[str, Any] = {name: _masked(getattr(card, name)) for name in _TEXTS}
+    return dataclasses.replace(
+        card,
+        fragments={},
+        software=tuple(map(_masked, card.software)),
+        publications=tuple(
+            Paper(_masked(paper.title), "" if _ADDRESS.search(paper.link) else paper.link, paper.year)
+            for paper in card.publications
+        ),
+        institutions=tuple((_masked(name), members) for name, members in card.institutions),
+        admins=tuple(map(_masked, card.admins)),
+        **texts,
+    )
+
+
+def _masked(text: str) -> str:
+    return _ADDRESS.sub(_("[address for who is logged in]"), text)
+
+
 def is_web_link(address: str) -> bool:
     """Whether the address may become a link: asked again where it is shown, whatever was stored."""
     try:
@@ -133,7 +160,7 @@ def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tu
         name=namespace.name,
         visibility=namespace.visibility,
         created_at=namespace.created_at,
-        admins=tuple(name for name, _named_to in named),
+        admins=tuple(name for name, _audience in named),
         has_admins=bool(named),
         **values,
     )
@@ -147,5 +174,7 @@ def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tu
         }
         kept_back["admins"] = tuple(name for name, named_to in named if audience.reads(named_to))
         card = dataclasses.replace(whole, fragments={}, **kept_back)
+        if audience == Audience.PUBLIC:
+            card = _without_addresses(card)
         above = found[audience] = above if card == above else card
     return found
