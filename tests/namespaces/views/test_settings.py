@@ -75,7 +75,7 @@ def test_preview_says_who_would_read_what_and_stores_nothing(
     answer = browse(cast.nils).post(ADDRESS, typed)
     said = " ".join(re.sub("<[^>]+>", " ", answer.content.decode().split('id="readers"')[1]).split())
     assert answer.status_code == 200
-    assert "Everybody reads name of the namespace, Title, Institution, Field of science, Software," in said
+    assert "Everybody reads Name, Title, Institution, Field of science, Software," in said
     assert "Who is logged in reads also PI Only members and operators read Description It is listed" in said
     assert 'value="Kept"' in answer.content.decode()
     fire.refresh_from_db()
