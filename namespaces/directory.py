@@ -199,7 +199,8 @@ def find(query: Query, among: Iterable[Card], ranks: Mapping[UUID, float] | None
     """Return the cards that the query asks for; of a query with words those that have a rank (`search.matching`)."""
     chosen = query.chosen()
     matching = [card for card in among if ranks is None or card.id in ranks]
-    found = {_key(query, card, ranks or {}): card for card in matching if _fits(card, chosen)}
+    fitting = [card for card in matching if _fits(card, chosen)] if chosen else matching
+    found = {_key(query, card, ranks or {}): card for card in fitting}
     keys = sorted(found)
     start = _start(query, keys)
     end = min(start + PAGE_SIZE, len(keys))
@@ -236,7 +237,8 @@ def _fits(card: Card, chosen: dict[str, str]) -> bool:
 def _counts(name: str, matching: list[Card], chosen: dict[str, str]) -> list[tuple[str, int]]:
     """Count the values of a facet among what the search and the *other* facets leave, most frequent first."""
     others = {other: value for other, value in chosen.items() if other != name}
-    counter = Counter(value for card in matching if _fits(card, others) for value in FACETS[name](card))
+    fitting = [card for card in matching if _fits(card, others)] if others else matching
+    counter = Counter(value for card in fitting for value in FACETS[name](card))
     return sorted(counter.items(), key=lambda item: (-item[1], item[0].casefold()))
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -58,6 +59,7 @@ _SORT_LABELS = {
     "publications": gettext_lazy("Publications"),
 }
 _VALUES_SHOWN = 6
+_VALUE = '<li><a href="{}"><span>{}</span><span class="quiet">{}</span></a></li>'
 _SOCIAL = {
     "title": gettext_lazy("Namespaces"),
     "about": gettext_lazy("Who works on what on this cluster, with which software and which publications."),
@@ -153,14 +155,16 @@ def _facet(name: str, query: Query, found: Found) -> dict[str, Any]:
     """Return a facet: its values with their counts and links, the frequent ones first."""
     chosen = getattr(query, name)
     values = [
-        {"value": value, "count": count, "address": _address(query, **{name: value})}
+        (_address(query, **{name: value}), value, count)
         for value, count in found.facets[name]
         if value != chosen
     ]
+    shown = 0 if chosen else _VALUES_SHOWN
     return {
         "label": _FACET_LABELS[name],
         "chosen": chosen,
         "without": _address(query, **{name: ""}),
-        "shown": [] if chosen else values[:_VALUES_SHOWN],
-        "more": values if chosen else values[_VALUES_SHOWN:],
+        "shown": format_html_join("", _VALUE, values[:shown]),
+        "more": format_html_join("", _VALUE, values[shown:]),
+        "number": len(values) - shown,
     }

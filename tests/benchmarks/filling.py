@@ -15,7 +15,7 @@ from clusters import kube
 from clusters.api import NAMESPACE, ROLE_BINDING
 from clusters.models import Cluster
 from clusters.registry import configured_clusters
-from namespaces import desired_state
+from namespaces import desired_state, search
 from namespaces.access import Role
 from namespaces.actions import namespaces as acts
 from namespaces.actions import requests as asking
@@ -101,8 +101,18 @@ def make_requests(namespaces: int) -> list[tuple[str, str, str]]:
     return made
 
 
-def make_many(namespaces: int, members: int, first: int = 0) -> int:
-    """Make many namespaces with many memberships, in bulk: only their number matters.
+def make_directory(namespaces: int, members: int, people: int) -> int:
+    """Make as many, and let the search find them."""
+    made = make_many(namespaces, members, people=people)
+    search.write_all()
+    if connection.vendor == "postgresql":  # by itself it would a minute later
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    return made
+
+
+def make_many(namespaces: int, members: int, first: int = 0, people: int = 0) -> int:
+    """Make many namespaces with many memberships, in bulk: only their number matters. As many people, unless said.
 
     Who made some before says how many: `first` is the number that counting goes on from.
     """
@@ -111,31 +121,31 @@ def make_many(namespaces: int, members: int, first: int = 0) -> int:
     Cluster.objects.sync(configured)
     cluster = Cluster.objects.get()
     issuer = configured[cluster.name].issuers[0].issuer
-    people = User.objects.bulk_create(
+    persons = User.objects.bulk_create(
         User(
             name=f"Person Number{first + n}",
             level=Level.USER,
             institution=f"University {n % 40}",
             password="!",
         )
-        for n in range(namespaces)
+        for n in range(people or namespaces)
     )
     Identity.objects.bulk_create(
         Identity(person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{500000 + first + n}",
-                 institution=person.institution) for n, person in enumerate(people)
+                 institution=person.institution) for n, person in enumerate(persons)
     )  # fmt: skip
     rows = Namespace.objects.bulk_create(
         Namespace(
             cluster=cluster, name=f"{WORDS[n % 10]}-project{first + n}", pi_name=f"PI {n % 200}",
             institution=f"University {n % 40}",
             field=WORDS[n % 7], description="What this group works on, in two or three sentences. " * 4,
-            created_by=people[n % len(people)],
+            created_by=persons[n % len(persons)],
         ) for n in range(namespaces)
     )  # fmt: skip
     Membership.objects.bulk_create(
         (
             Membership(
-                namespace=row, person=people[(n * 7 + k) % namespaces],
+                namespace=row, person=persons[(n * 7 + k) % len(persons)],
                 role=Role.ADMIN if k < 2 else Role.EDITOR,
             )
             for n, row in enumerate(rows) for k in range(members)
