@@ -56,3 +56,4 @@ def test_way_back_from_audiences_hides_whatever_is_not_for_everybody(cast: Cast,
         "avis-fire": "listed", "a-unlisted": "members", "a-partly": "members",
     }  # fmt: skip
     assert set(Namespace.objects.values_list("pi_name_to", flat=True)) == {"public"}
+    assert fire.documents.count() == 3  # what was there already is found
