@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -160,6 +160,13 @@ def absences(request: Request) -> list[Absence]:
     away = Absence.objects.current().filter(person__in=admins).select_related("person", "deputy")
     found = away.order_by("person__name", "pk")
     return [absence for absence in found if may_decide(absence.deputy, request)]
+
+
+def absences_told(request: Request, admins: Collection[User]) -> list[Absence]:
+    """Return of which of these admins, whom the reader may know, it is said that they are away: where the deputy is
+    named to others as well."""
+    told = [absence for absence in absences(request) if absence.person in admins]
+    return [absence for absence in told if Audience.SIGNED_IN.reads(absence.deputy.named_to)]
 
 
 def _pending_for_others(person: User) -> RequestQuerySet:

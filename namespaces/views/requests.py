@@ -240,7 +240,7 @@ def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict
         "role": wish.get_role_display(),
         "can": Role(wish.role).can if wish.role in Role.values else "",  # a newer version may have others
         "admins": admins,
-        "absences": inbox.absences(wish) if wish.is_pending and admins is not None else (),
+        "absences": inbox.absences_told(wish, admins or ()) if wish.is_pending else (),
         "may_ask_again": policy.permits(request.user, Permission.ASK_TO_JOIN, namespace),
     }
     if wish.is_pending and policy.may_decide(request.user, wish):

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Level, User
+from namespaces.actions import absences
 from namespaces.actions import requests as actions
 from namespaces.models import Absence, Membership, Namespace, Request
 from tests import factories
@@ -350,6 +351,17 @@ class TestLadder:
 
 
 class TestAbsence:
+    @pytest.mark.parametrize("silent", ["", "nils", "eda"])
+    def test_asker_reads_who_decides_where_both_are_named_to_others(
+        self, browse: Browse, cast: Cast, fire: Namespace, ottos: Request, silent: str
+    ) -> None:
+        absences.begin(deputy=cast.eda, until=timezone.now() + timedelta(days=3), by=cast.nils)
+        if silent:
+            User.objects.filter(pk=getattr(cast, silent).pk).update(named_to="members")
+        page = browse(cast.otto).get(path(ottos)).content.decode()
+        assert ("Eda Kaya decides for them" in page) is not bool(silent)
+        assert ("Nils Berg" in page) is (silent != "nils")
+
     def test_deputy_is_named_and_ended(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
         client = browse(cast.nils)
         assert "Are you away for a while?" in client.get("/requests/").content.decode()
