@@ -79,6 +79,18 @@ def test_address_that_is_a_script_is_found(address: str) -> None:
     assert scripts_in(f'<a href="{address}">x</a>')
 
 
+@pytest.mark.parametrize("text", ["</script><script>canary()</script>", "<!--<script>canary()", '"canary'])
+def test_text_that_leaves_a_block_of_data_is_found(text: str) -> None:
+    block = '<script type="application/ld+json">{"name": "%s"}</script>'
+    assert scripts_in(block % text)
+    escaped = text.replace("<", "\\u003C").replace('"', '\\"')
+    assert scripts_in(block % escaped) == []
+
+
+def test_script_of_another_type_is_found() -> None:
+    assert scripts_in('<script type="module">"canary"</script>')
+
+
 @pytest.mark.parametrize("text", corpus.MARKUP)
 def test_text_that_is_escaped_is_none(text: str) -> None:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import traceback
@@ -65,6 +66,9 @@ class Hostile:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+_DATA = ("type", "application/ld+json")
+
+
 class _Scripts(HTMLParser):
     """Finds what of a page would run, or lead or load from elsewhere, and comes from the corpus."""
 
@@ -74,7 +78,7 @@ class _Scripts(HTMLParser):
         self.inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.inside = tag
+        self.inside = "data" if (tag, *attrs) == ("script", _DATA) else tag
         for name, value in attrs:
             runs = name.startswith(("on", "hx-", "srcdoc")) or (name in _ADDRESSES and _runs(value or ""))
             if ("canary" in name or "canary" in (value or "")) and runs:
@@ -86,6 +90,17 @@ class _Scripts(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.inside in ("script", "style") and "canary" in data:
             self.found.append(f"<{self.inside}>{data}")
+        if self.inside == "data" and not _is_only_data(data):
+            self.found.append(f"<{self.inside}>{data}")
+
+
+def _is_only_data(text: str) -> bool:
+    """Whether a block that no browser runs is whole: a text that is not escaped ends it, or what comes after it."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return "<" not in text
 
 
 def _runs(address: str) -> bool:
