@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client, override_settings
 from pytest_django import Settings
 
@@ -186,7 +187,8 @@ class TestUnknownRole:
     @pytest.fixture
     def curated(self, cast: Cast, made: Namespace, newer: None) -> Namespace:
         Membership.objects.filter(namespace=made, person=cast.eda).update(role=CURATOR)
-        request_reconcile(made.pk, lane=REVOCATIONS)
+        with transaction.atomic():
+            request_reconcile(made.pk, lane=REVOCATIONS)
         return made
 
     @pytest.fixture
