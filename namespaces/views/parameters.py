@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from accounts.text import clean_text
 
 Reader = Callable[[str, str], Any]
-PAGES = 10_000
 
 
 def read(query: QueryDict, readers: Mapping[str, Reader]) -> dict[str, Any]:
@@ -65,11 +64,3 @@ def one_of(values: Collection[str]) -> Reader:
 def as_given(_name: str, value: str) -> str:
     """Leave the value to whoever can judge it: a key depends on what a list is sorted by."""
     return value
-
-
-def page_number(name: str, value: str) -> int:
-    """Read the number of a page."""
-    number = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
-    if not 1 <= number <= PAGES:
-        raise BadRequest(_("The parameter “%(name)s” is the number of a page, from 1 on.") % {"name": name})
-    return number

@@ -282,7 +282,7 @@ def test_page_that_is_not_there_or_not_allowed_says_so_in_the_frame(windows: Win
     error_page(page, "/manage/create/", 403, "You may not do this")
     expect(page.locator("main")).to_contain_text("People of level admin and operators create namespaces.")
     error_page(page, "/namespaces/?page=0", 400, "This address or form cannot be used")
-    expect(page.locator("main")).to_contain_text("The parameter “page” is the number of a page, from 1 on.")
+    expect(page.locator("main")).to_contain_text("This page knows no parameter “page”.")
 
 
 def test_form_of_another_session_changes_nothing(windows: Windows) -> None:
