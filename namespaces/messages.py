@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from accounts.messages import to, to_operators
 from accounts.models import Identity, User
 from namespaces import access, inbox, waiting
-from namespaces.models import Absence, Membership, Namespace, Request, Rung, Visibility
+from namespaces.models import Absence, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
 from notifications.telling import Message, Recipient, tell
 
@@ -195,7 +195,7 @@ def ended(membership: Membership) -> None:
     """Tell a member and the admins that a membership has come to its end."""
     subject = _("Your membership of %(namespace)s has ended")
     text = _("It was to end on %(day)s. If you need it again, ask to join.")
-    if membership.namespace.visibility != Visibility.LISTED:  # they may not know of it any more
+    if not membership.namespace.is_reachable:  # they may not know of it any more
         text = _("It was to end on %(day)s. If you need it again, write to an admin.")
     admins = _("The membership of %(person)s in %(namespace)s has ended")
     _tell_both(membership, (subject, text), (admins, _("It was to end on %(day)s.")))
@@ -220,7 +220,7 @@ def _tell_both(membership: Membership, own: tuple[str, str], admins: tuple[str, 
     """Tell the member and, in other words, the admins."""
     words = _words(membership)
     if membership.person.is_active:
-        is_known = membership.ended_at is None or membership.namespace.visibility == Visibility.LISTED
+        is_known = membership.ended_at is None or membership.namespace.is_reachable
         link = membership.namespace.get_absolute_url() if is_known else ""
         tell(Message(Kind.MEMBERSHIPS, own[0] % words, own[1] % words, link), to([membership.person]))
     others = (

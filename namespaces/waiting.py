@@ -60,14 +60,17 @@ def may_climb() -> Q:
 def usual(request: Request) -> timedelta | None:
     """Return how long half of the requests like this one waited for a yes or no; None where too few were answered.
 
-    Like it are those to the same namespace, else all to join one; or those for the same level. The latest count.
+    Like it are those to the same namespace, else all to join one; those for the same level; those for a namespace. The
+    latest count.
     """
     answered = Request.objects.filter(
         state__in=(Request.State.APPROVED, Request.State.DENIED),
         kind=request.kind, level=request.level, decided_at__gt=Now() - _LOOKED_BACK,
     )  # fmt: skip
-    waits = _waits(answered.filter(namespace=request.namespace_id))
-    if len(waits) < _FEWEST and request.namespace_id:
+    waits: list[float] = []
+    if request.kind == Request.Kind.JOIN:
+        waits = _waits(answered.filter(namespace=request.namespace_id))
+    if len(waits) < _FEWEST:
         waits = _waits(answered)
     return timedelta(seconds=median(waits)) if len(waits) >= _FEWEST else None
 

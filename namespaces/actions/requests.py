@@ -97,9 +97,12 @@ def approve(
     Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows; for a namespace as
     `namespaces.create`.
     """
-    _lock_asker(request)
     if request.is_for_namespace:
+        _lock_asker(
+            request, by
+        )  # who makes a namespace is held as well: of two who do it for each other, none waits
         return _make_namespace(request, note, changed, by)
+    _lock_asker(request)
     if request.namespace is None:
         return _promote(request, note, by)
     lock_to_let_in(request.namespace, request.person)
@@ -307,10 +310,10 @@ def _could_be_approved(denied: Request) -> None:
         raise StateConflict(_("%(person)s is a member of %(namespace)s already.") % texts)
 
 
-def _lock_asker(request: Request) -> None:
-    """Hold who asked. It comes first, or it could wait for the asker while the asker waits for us. Raises StateConflict
-    where that is somebody else by now."""
-    people.lock(request.person)
+def _lock_asker(request: Request, *others: User) -> None:
+    """Hold who asked, and others in the same order. It comes first, or it could wait for the asker while the asker
+    waits for us. Raises StateConflict where that is somebody else by now."""
+    people.lock(request.person, *others)
     if not Request.objects.filter(pk=request.pk, person=request.person).exists():
         raise StateConflict(_("The account that asked was merged into another. Look at the request again."))
 

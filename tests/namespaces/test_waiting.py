@@ -73,6 +73,17 @@ class TestUsual:
         request = factories.RequestFactory.create(namespace=fire, person=cast.otto)
         assert waiting.usual(request) is None
 
+    def test_requests_for_a_namespace_are_compared_with_each_other(
+        self, cast: Cast, fire: Namespace, hidden: Namespace
+    ) -> None:
+        asked = {"kind": "namespace", "role": "", "cluster": fire.cluster, "pi_name": "A", "institution": "B"}
+        for hours, made in ((2, fire), (4, hidden), (6, None)):
+            state = "approved" if made else "denied"
+            self.answered(hours, namespace=made, name=f"lab-{hours}", state=state, **asked)
+            self.answered(50, namespace=fire)
+        request = factories.RequestFactory.create(namespace=None, name="lab-new", person=cast.otto, **asked)
+        assert waiting.usual(request) == timedelta(hours=4)
+
     def test_promotions_are_compared_with_those_for_the_same_level(self, cast: Cast, fire: Namespace) -> None:
         now = timezone.now()
         for hours, level in ((2, "admin"), (4, "admin"), (6, "admin"), (9, "user"), (9, "user"), (9, "user")):

@@ -249,6 +249,19 @@ class TestEnding:
         assert (told.link == edas.namespace.get_absolute_url()) is (visibility == "listed")
         assert ("ask to join" in told.text) is (visibility == "listed")
 
+    @pytest.mark.parametrize(
+        ("visibility", "is_known"), [("listed", True), ("unlisted", True), ("members", False)]
+    )
+    def test_who_was_in_is_sent_where_they_may_still_go(
+        self, edas: Membership, visibility: str, *, is_known: bool
+    ) -> None:
+        Namespace.objects.filter(pk=edas.namespace_id).update(visibility=visibility)
+        let_end(edas, -timedelta(seconds=1))
+        ends.end_due()
+        told = Delivery.objects.get(person=edas.person, channel="inbox")
+        assert bool(told.link) is is_known
+        assert ("ask to join" in told.text) is is_known
+
     def test_second_worker_does_nothing(self, edas: Membership) -> None:
         due = Membership.objects.filter(pk=let_end(edas, -timedelta(seconds=1)).pk)
         assert ends.end_due() == 1

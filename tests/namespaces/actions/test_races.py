@@ -247,6 +247,20 @@ def test_last_two_admins_who_remove_each_other_leave_one(
         assert Event.objects.filter(act="member.removed", namespace_id=str(namespace.pk)).count() == 1
 
 
+def test_two_operators_who_give_each_other_a_namespace_do_not_wait_for_each_other(cluster: Cluster) -> None:
+    olga, oskar = (factories.person("Operator", level=Level.ADMIN, is_superuser=True) for _index in range(2))
+    for chance in rounds():
+        wishes = [
+            factories.RequestFactory.create(
+                person=person, kind="namespace", namespace=None, role="", cluster=cluster,
+                name=f"lab-{chance.getrandbits(40):x}x", pi_name="Olga", institution="UC Merced",
+            )
+            for person in (olga, oskar)
+        ]  # fmt: skip
+        finishes = race(chance, approve(wishes[0], fresh(oskar)), approve(wishes[1], fresh(olga)))
+        assert all(finish.won for finish in finishes)
+
+
 def test_last_admin_who_leaves_while_they_make_somebody_else_one_or_become_one_elsewhere_leaves_one(
     admins: tuple[User, User], lab: Callable[[], Namespace]
 ) -> None:
