@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.days import in_words
 from accounts.models import Identity, Level, Suspension, User
 from notifications.kinds import Kind
 from notifications.telling import Message, Recipient, tell
@@ -72,7 +72,7 @@ def suspended(suspension: Suspension) -> None:
         "reason": suspension.reason
     }
     text += "\n\n" + (
-        _("It ends by itself on %(day)s.") % {"day": _day(until)}
+        _("It ends by itself on %(day)s.") % {"day": in_words(until)}
         if until
         else _("The operators can end it, if you ask them.")
     )
@@ -166,7 +166,7 @@ def dormant(person: User, *, seen_at: datetime, day: datetime) -> None:
     text += " " + _(
         "If you do not log in before %(day)s, your account is suspended: your rights in the clusters end, also those"
         " that you use with kubectl. To keep them, log in once. If you do not need them any more, you need do nothing."
-    ) % {"day": _day(day)}
+    ) % {"day": in_words(day)}
     message = Message(Kind.ACCOUNT, _("Log in to keep your account"), text, reverse("home"))
     tell(message, [everywhere(person)], event=f"{DORMANT}{uuid.uuid4()}")
 
@@ -194,7 +194,3 @@ def _tell_about_account(
 def _tell_operators(subject: str, *, by: User, about: User) -> None:
     text, link = _("%(by)s decided it.") % {"by": by}, reverse("person", args=(about.pk,))
     tell(Message(Kind.OPERATION, subject, text, link, about=about.pk, by=by.pk), to_operators(but=by))
-
-
-def _day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y")

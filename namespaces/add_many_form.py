@@ -13,10 +13,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.days import end_of
 from accounts.text import Text
 from namespaces.access import Role
 from namespaces.actions.adding import MOST, Entry
-from namespaces.forms import RoleForm, UntilForm, end_of
+from namespaces.forms import RoleForm, UntilForm
 
 _HEADINGS = frozenset({"email", "e-mail", "mail", "address", "identity", "subject"})
 _SEPARATORS = "\t;,"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from accounts.models import Identity, Level
@@ -20,7 +20,15 @@ from clusters.config import ClusterConfig
 from clusters.models import ClusterStatus
 from clusters.roles import ROLES, binding_name
 from namespaces import epoch
-from namespaces.models import DriftDecision, Grant, Limit, Membership, Namespace, NamespaceStatus
+from namespaces.models import (
+    DriftDecision,
+    Grant,
+    Limit,
+    Membership,
+    MembershipQuerySet,
+    Namespace,
+    NamespaceStatus,
+)
 from namespaces.reconciler.spec import BindingSpec, KnownBinding, LimitSpec, NamespaceSpec
 
 AT_ONCE = 500
@@ -82,19 +90,16 @@ def wanted(
     return frozenset(bindings).intersection(now)
 
 
-def with_effect(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
-    """Narrow memberships to those that give rights: current, of active people who are not guests."""
-    return memberships.filter(ended_at__isnull=True, person__is_active=True).exclude(person__level="guest")
-
-
 def _bindings(
-    ids: list[UUID], config: ClusterConfig, among: QuerySet[Membership] | None = None
+    ids: list[UUID], config: ClusterConfig, among: MembershipQuerySet | None = None
 ) -> dict[UUID, list[BindingSpec]]:
     """Return what is wanted in each of these namespaces, by all memberships or those among some."""
     found: dict[UUID, list[BindingSpec]] = defaultdict(list)
     among = Membership.objects.all() if among is None else among
-    memberships = with_effect(among.filter(namespace__in=ids)).filter(
-        role__in=ROLES, person__identities__state=Identity.State.ACTIVE
+    memberships = (
+        among.filter(namespace__in=ids)
+        .with_effect()
+        .filter(role__in=ROLES, person__identities__state=Identity.State.ACTIVE)
     )
     columns = (
         "namespace",
@@ -115,7 +120,7 @@ def _bindings(
 def _unknown_roles(ids: list[UUID]) -> dict[UUID, set[str]]:
     """Return the roles that somebody was given and that only a newer version of Berth knows."""
     found: dict[UUID, set[str]] = defaultdict(set)
-    memberships = with_effect(Membership.objects.filter(namespace__in=ids)).exclude(role__in=ROLES)
+    memberships = Membership.objects.with_effect().filter(namespace__in=ids).exclude(role__in=ROLES)
     for namespace, role in memberships.values_list("namespace", "role"):
         found[namespace].add(role)
     return found

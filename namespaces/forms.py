@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.audience import Audience
+from accounts.days import LastDay
 from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
@@ -39,26 +39,6 @@ def role_choices() -> list[tuple[str, str]]:
     return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
 
 
-def last_day(label: Any, *, required: bool = False, **arguments: Any) -> forms.DateField:
-    """Return a field for the last day of something, as a browser's calendar sends it."""
-    errors = {
-        "required": gettext_lazy("Give the last day."),
-        "invalid": gettext_lazy("Give a day, such as 2027-02-24."),
-    }
-    calendar = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(
-        label=label, required=required, widget=calendar, input_formats=["%Y-%m-%d"], error_messages=errors,
-        **arguments,
-    )  # fmt: skip
-
-
-def end_of(day: date) -> datetime:
-    """Return the moment at which a day ends. Raises ValidationError for one that the calendar does not go on after."""
-    if day > date.max - timedelta(days=2):
-        raise ValidationError(_("Give a day that is nearer."))
-    return datetime.combine(day + timedelta(days=1), time.min, timezone.get_current_timezone())
-
-
 class SuspendForm(forms.Form):
     """Why somebody is suspended, and until when."""
 
@@ -70,19 +50,14 @@ class SuspendForm(forms.Form):
         help_text=gettext_lazy("Operators read this, nobody else. At least 20 characters."),
         error_messages={"required": gettext_lazy("Say why: others will ask.")},
     )
-    until = last_day(
-        gettext_lazy("Until the end of (optional)"),
+    until = LastDay(
+        label=gettext_lazy("Until the end of (optional)"), required=False,
         help_text=gettext_lazy("Without a day it lasts until an operator lifts it."),
-    )
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["until"].widget.attrs["min"] = str(timezone.localdate())
-
-    def clean_until(self) -> datetime | None:
-        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
-        day: date | None = self.cleaned_data["until"]
-        return None if day is None else end_of(day)
 
 
 class PersonField(forms.ModelChoiceField):
@@ -142,17 +117,13 @@ class AbsenceForm(forms.Form):
             "invalid_choice": gettext_lazy("This person cannot decide for you. Choose again."),
         },
     )
-    until = last_day(gettext_lazy("Until the end of"), required=True)
+    until = LastDay(label=gettext_lazy("Until the end of"))
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["deputy"].queryset = deputies(by)  # type: ignore[attr-defined]
         today = timezone.localdate()
         self.fields["until"].widget.attrs.update({"min": str(today), "max": str(today + LONGEST)})
-
-    def clean_until(self) -> datetime:
-        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
-        return end_of(self.cleaned_data["until"])
 
 
 class DeletionForm(forms.Form):
@@ -256,15 +227,10 @@ class PromotionForm(forms.Form):
 class UntilForm(forms.Form):
     """Until when somebody is a member."""
 
-    until = last_day(
-        gettext_lazy("Last day (optional)"),
+    until = LastDay(
+        label=gettext_lazy("Last day (optional)"), required=False,
         help_text=gettext_lazy("Without a day the membership does not end by itself."),
-    )
-
-    def clean_until(self) -> datetime | None:
-        """Return the moment at which the day ends. Raises ValidationError as `end_of`."""
-        day: date | None = self.cleaned_data["until"]
-        return None if day is None else end_of(day)
+    )  # fmt: skip
 
 
 class RoleForm(forms.Form):

@@ -145,11 +145,9 @@ def pi_of(namespace: Namespace) -> list[User]:
     that members may not know."""
     if not namespace.pi_name:
         return []
-    members = Membership.objects.current().filter(namespace=namespace, role__in=Role.values)
-    named = members.filter(person__name__iexact=namespace.pi_name, person__is_active=True)
-    return [
-        membership.person for membership in named.exclude(person__level=Level.GUEST).select_related("person")
-    ]
+    members = Membership.objects.with_effect().filter(namespace=namespace, role__in=Role.values)
+    named = members.filter(person__name__iexact=namespace.pi_name).select_related("person")
+    return [membership.person for membership in named]
 
 
 def absences(request: Request) -> list[Absence]:

@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import days
 from accounts.messages import to, to_operators
 from accounts.models import Identity, User
 from namespaces import access, inbox, waiting
@@ -69,11 +68,11 @@ def request_waits(request: Request) -> None:
         )
     else:
         recipients, why = to(inbox.deciders(request)), _("It has been waiting for %(days)d working days.")
-    days = {"days": waiting.WORKING_DAYS[Rung(request.rung)]}
+    waited = {"days": waiting.WORKING_DAYS[Rung(request.rung)]}
     event = f"request {request.pk} rung {request.rung}"
-    _remind(request, recipients, why % days, event=event)
+    _remind(request, recipients, why % waited, event=event)
     if request.rung == Rung.ADMINS and request.namespace is not None:
-        _tell_pi(request.namespace, why % days, but=recipients, event=event)
+        _tell_pi(request.namespace, why % waited, but=recipients, event=event)
 
 
 def _tell_pi(namespace: Namespace, why: str, *, but: list[Recipient], event: str) -> None:
@@ -92,7 +91,7 @@ def asker_reminds(request: Request) -> None:
 
 def _remind(request: Request, recipients: list[Recipient], why: str, *, event: str = "") -> None:
     text = _("%(why)s If nobody decides, it is over on %(day)s.") % {
-        "why": why, "day": date_format(localtime(request.expires_at), "j F Y"),
+        "why": why, "day": days.in_words(request.expires_at),
     }  # fmt: skip
     message = Message(
         Kind.REQUESTS, _waiting(request), text, request.get_absolute_url(), about=request.person_id
@@ -128,7 +127,7 @@ def request_reopened(request: Request, by: User) -> None:
 
 def deputy_named(absence: Absence) -> None:
     """Tell somebody that they decide requests for an admin who is away."""
-    names = {"person": absence.person, "day": date_format(localtime(absence.last_day), "j F Y")}
+    names = {"person": absence.person, "day": days.in_words(absence.last_day)}
     subject = _("You decide requests for %(person)s, who is away") % names
     text = (
         _("Until the end of %(day)s you can answer who asks to join their namespaces that you work in.")
@@ -138,13 +137,8 @@ def deputy_named(absence: Absence) -> None:
     tell(message, to([absence.deputy]))
 
 
-def member_added(membership: Membership, by: User) -> None:
-    """Tell somebody that they were let in without having asked."""
-    _tell_member(membership, by, _("You are a member of %(namespace)s now, as %(role)s"))
-
-
 def members_added(namespace: Namespace, memberships: Sequence[Membership], by: User) -> None:
-    """Tell many that they were let in, each with the role they have."""
+    """Tell people that they were let in without having asked, each with the role they have."""
     for role in {membership.role for membership in memberships}:
         names = {"namespace": namespace, "role": access.label(role)}
         subject = _("You are a member of %(namespace)s now, as %(role)s") % names
@@ -236,7 +230,7 @@ def _words(membership: Membership) -> dict[str, str]:
     namespace, last_day = membership.namespace, membership.last_day
     return {
         "person": str(membership.person), "namespace": str(namespace),
-        "day": date_format(localtime(last_day), "j F Y") if last_day else "",
+        "day": days.in_words(last_day) if last_day else "",
         "link": reverse("members", args=(namespace.cluster.name, namespace.name)),
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ them. Membership rows are never deleted: an ended one is the tombstone that allo
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import models
 from django.db.models.functions import Now
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audience import Audience
+from accounts.days import last_before
 from accounts.models import Identity, Level, User
 from accounts.wishes import EXPIRES_AFTER
 from clusters.models import Cluster
@@ -227,10 +228,13 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Memberships that have not ended."""
         return self.filter(ended_at__isnull=True)
 
+    def with_effect(self) -> MembershipQuerySet:
+        """Memberships that give rights: current, of people who are not guests and are not kept out."""
+        return self.current().filter(person__is_active=True).exclude(person__level=Level.GUEST)
+
     def admins(self) -> MembershipQuerySet:
-        """Memberships of admins who count: not of guests, and of nobody who is kept out."""
-        counting = self.current().filter(role=Role.ADMIN, person__is_active=True)
-        return counting.exclude(person__level=Level.GUEST)
+        """Memberships of admins who count."""
+        return self.with_effect().filter(role=Role.ADMIN)
 
 
 class Membership(models.Model):
@@ -278,7 +282,7 @@ class Membership(models.Model):
     @property
     def last_day(self) -> datetime | None:
         """A moment of the last day, where the membership ends on one."""
-        return self.ends_at and self.ends_at - timedelta(microseconds=1)
+        return self.ends_at and last_before(self.ends_at)
 
 
 class RequestQuerySet(models.QuerySet["Request"]):
@@ -488,7 +492,7 @@ class Absence(models.Model):
     @property
     def last_day(self) -> datetime:
         """A moment of the last day, which `until` ends."""
-        return self.until - timedelta(microseconds=1)
+        return last_before(self.until)
 
 
 class NamespaceStatus(models.Model):

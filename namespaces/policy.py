@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.db.models import Q, QuerySet
 
 from accounts.audience import Audience
-from accounts.models import Level, User
+from accounts.models import User
 from accounts.policy import Reader, is_known, is_operator, may_give_level, may_vouch
 from namespaces.access import ANYBODY, BY_ROLE, LOGGED_IN, OPERATOR, Permission, Role
 from namespaces.models import REACHABLE, Absence, Membership, Namespace, Request
@@ -45,11 +45,7 @@ def visible_namespaces(reader: Reader) -> QuerySet[Namespace]:
         return namespaces.filter(visibility__in=REACHABLE)
     if reader.is_superuser:
         return namespaces
-    own = (
-        Membership.objects.current()
-        .filter(person=reader.pk, role__in=Role.values)
-        .exclude(person__level="guest")
-    )
+    own = Membership.objects.with_effect().filter(person=reader.pk, role__in=Role.values)
     return namespaces.filter(Q(visibility__in=REACHABLE) | Q(pk__in=own.values("namespace")))
 
 
@@ -114,10 +110,8 @@ def kept_for_others(deputy: User) -> QuerySet[Membership]:
     where that admin counts."""
     away = Absence.objects.current().filter(deputy=deputy.pk).values("person")
     theirs = Membership.objects.admins().filter(person__in=away).values("namespace")
-    own = Membership.objects.current().filter(
-        person=deputy.pk, role=Role.EDITOR, person__is_active=True, namespace__in=theirs
-    )
-    return own.exclude(person__level=Level.GUEST)
+    own = Membership.objects.with_effect().filter(person=deputy.pk, role=Role.EDITOR)
+    return own.filter(namespace__in=theirs)
 
 
 def needs_voucher(reader: Reader, request: Request) -> bool:

@@ -16,7 +16,6 @@ from clusters.registry import configured_clusters
 from clusters.roles import ROLES, binding_name
 from namespaces import access, seen_limits
 from namespaces.access import Role
-from namespaces.desired_state import with_effect
 from namespaces.limits import Amounts, Key, Kind
 from namespaces.models import Limit, Membership, Namespace, Request
 from namespaces.policy import visible_namespaces
@@ -106,7 +105,7 @@ def of_identity(person: User, issuer: str, subject: str) -> list[Line]:
     """Return what this identity of the person gives them in the clusters, by namespace: made when it is linked, gone
     when it is retired.
     """
-    memberships = with_effect(Membership.objects.filter(person=person)).select_related("namespace__cluster")
+    memberships = Membership.objects.with_effect().filter(person=person).select_related("namespace__cluster")
     clusters = configured_clusters()
     lines = []
     for membership in memberships.order_by("namespace__cluster__name", "namespace__name"):

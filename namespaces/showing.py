@@ -21,7 +21,6 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from accounts.audience import Audience
-from accounts.models import Level
 from namespaces.access import Role
 from namespaces.models import PARTS, REACHABLE, Membership, Namespace, Publication, Software, Visibility
 from namespaces.validators import validate_link
@@ -100,10 +99,10 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
         papers[namespace_id].append(Paper(title, link if is_web_link(link) else "", year))
     admins: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
     institutions: dict[UUID, Counter[str]] = defaultdict(Counter)
-    members = Membership.objects.current().filter(namespace__in=chosen, person__is_active=True)
-    for namespace_id, role, name, institution, named_to in members.exclude(
-        person__level=Level.GUEST
-    ).values_list("namespace", "role", "person__name", "person__institution", "person__named_to"):
+    members = Membership.objects.with_effect().filter(namespace__in=chosen)
+    for namespace_id, role, name, institution, named_to in members.values_list(
+        "namespace", "role", "person__name", "person__institution", "person__named_to"
+    ):
         if institution:
             institutions[namespace_id][institution] += 1
         if role == Role.ADMIN and name:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actions import people
 from accounts.errors import BadInput, NotAllowed, StateConflict
-from accounts.models import Level, User
+from accounts.models import User
 from audit.record import record
 from namespaces import messages
 from namespaces.access import Role
@@ -26,9 +26,8 @@ def candidates(person: User) -> QuerySet[User]:
     """Return who may be the deputy of this person: other admins and editors of the namespaces that they are an admin
     of, as far as they count."""
     theirs = Membership.objects.admins().filter(person=person).values("namespace")
-    there = Membership.objects.current().filter(namespace__in=theirs, role__in=(Role.EDITOR, Role.ADMIN))
-    able = User.objects.filter(pk__in=there.values("person"), is_active=True).exclude(level=Level.GUEST)
-    return able.exclude(pk=person.pk).order_by("name", "pk")
+    there = Membership.objects.with_effect().filter(namespace__in=theirs, role__in=(Role.EDITOR, Role.ADMIN))
+    return User.objects.filter(pk__in=there.values("person")).exclude(pk=person.pk).order_by("name", "pk")
 
 
 def current(person: User) -> Absence | None:

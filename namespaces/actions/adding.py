@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
+from accounts.days import last_before
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Identity, User
 from accounts.policy import may_vouch
-from audit.record import draft, record_all
+from audit.record import record_all
 from namespaces import messages
 from namespaces.access import Role
-from namespaces.actions.members import lock_to_let_in, until
+from namespaces.actions.members import added_event, lock_to_let_in
 from namespaces.models import Membership, Namespace
 from namespaces.policy import may_grant
 from namespaces.tasks import request_reconcile
@@ -45,7 +46,7 @@ class Entry:
     @property
     def last_day(self) -> datetime | None:
         """A moment of the last day, where there is one."""
-        return self.ends_at and self.ends_at - timedelta(microseconds=1)
+        return self.ends_at and last_before(self.ends_at)
 
 
 @dataclass(frozen=True)
@@ -122,17 +123,7 @@ def add(*, namespace: Namespace, entries: Sequence[Entry], together: bool, by: U
             )
         )
     Membership.objects.bulk_create(made)
-    record_all(
-        [
-            draft(
-                "member.added", by=by, about=membership, namespace_id=namespace.pk,
-                after={
-                    "role": membership.role, "person": str(membership.person_id), **until(membership.ends_at),
-                },
-            )
-            for membership in made
-        ]
-    )  # fmt: skip
+    record_all([added_event(membership, by) for membership in made])
     request_reconcile(namespace.pk)
     messages.members_added(namespace, made, by)
     return lines

@@ -16,7 +16,8 @@ from accounts.actions import people
 from accounts.errors import BadInput, NotAllowed, StateConflict
 from accounts.models import Level, User
 from accounts.policy import may_vouch
-from audit.record import record
+from audit.models import Event
+from audit.record import draft, record, record_all
 from namespaces import messages, search
 from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
@@ -76,17 +77,17 @@ def grant_membership(
     membership = Membership.objects.create(
         namespace=namespace, person=person, role=role, ends_at=ends_at, added_by=by
     )
-    record(
-        "member.added",
-        by=by,
-        about=membership,
-        namespace_id=namespace.pk,
-        after={"role": role, "person": str(person.pk), **until(ends_at)},
-    )
+    record_all([added_event(membership, by)])
     request_reconcile(namespace.pk)
     if request_id is None:  # else they are told that what they asked for was approved
-        messages.member_added(membership, by)
+        messages.members_added(namespace, [membership], by)
     return membership
+
+
+def added_event(membership: Membership, by: User) -> Event:
+    """Return the event of a membership that was made, for `record_all`."""
+    after = {"role": membership.role, "person": str(membership.person_id), **_until(membership.ends_at)}
+    return draft("member.added", by=by, about=membership, namespace_id=membership.namespace_id, after=after)
 
 
 @transaction.atomic
@@ -203,7 +204,7 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
     current.save(update_fields=["ends_at"])
     record(
         "member.until", by=by, about=current, namespace_id=namespace.pk,
-        before=until(before), after={"person": str(current.person_id), **until(ends_at)},
+        before=_until(before), after={"person": str(current.person_id), **_until(ends_at)},
     )  # fmt: skip
     messages.end_set(current, by)
     return current
@@ -234,7 +235,7 @@ def _must_come(ends_at: datetime | None) -> None:
         raise BadInput("until", _("Give a day that is still to come."))
 
 
-def until(ends_at: datetime | None) -> dict[str, str]:
+def _until(ends_at: datetime | None) -> dict[str, str]:
     """Return an end as events say it."""
     return {"until": ends_at.isoformat()} if ends_at else {}
 
@@ -305,7 +306,7 @@ def _current(membership: Membership) -> Membership:
 def without_another_admin(person: User) -> list[Namespace]:
     """Return the namespaces in which nobody else is an admin who counts, by name."""
     admins = Membership.objects.current().filter(role=Role.ADMIN)
-    others = admins.exclude(person=person).filter(person__is_active=True).exclude(person__level=Level.GUEST)
+    others = Membership.objects.admins().exclude(person=person)
     own = admins.filter(person=person).exclude(namespace__in=others.values("namespace"))
     return list(
         Namespace.objects.filter(pk__in=own.values("namespace")).select_related("cluster").order_by("name")

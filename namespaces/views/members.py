@@ -11,11 +11,11 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.days import in_words
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
@@ -213,6 +213,7 @@ def _members(
         "roster": roster.of(namespace, now=timezone.now()),
         "roles": Role.choices,
         "default_role": Role.EDITOR,
+        "extension": actions.EXTENSION.days,
         "form": form,
         **_found(namespace, query, request.user),
     }
@@ -262,7 +263,7 @@ def _say_until(request: KnownRequest, membership: Membership) -> None:
         words = _("The membership of %(person)s does not end by itself.")
     else:
         words = _("%(person)s is a member until %(day)s.")
-    day = membership.last_day and date_format(timezone.localtime(membership.last_day), "j F Y")
+    day = membership.last_day and in_words(membership.last_day)
     messages.success(request, words % {"person": membership.person, "day": day})
 
 

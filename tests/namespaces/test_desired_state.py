@@ -315,7 +315,7 @@ def test_membership_with_effect_is_current_and_of_somebody_who_counts(
     lab: Namespace, change: dict[str, object], has_effect: bool
 ) -> None:
     made = factories.MembershipFactory.create(namespace=lab, **change)
-    assert (made in desired_state.with_effect(Membership.objects.all())) is has_effect
+    assert (made in Membership.objects.with_effect()) is has_effect
 
 
 def test_binding_of_an_earlier_membership_is_not_what_is_wanted_now(

@@ -18,7 +18,7 @@ from accounts.models import Level, LevelChange, User
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
-from namespaces import desired_state, reconciliation, sweeping
+from namespaces import reconciliation, sweeping
 from namespaces.access import Role
 from namespaces.actions import adding, drift, ends, ladder, members, namespaces, requests, succession
 from namespaces.actions.namespaces import Page
@@ -57,7 +57,7 @@ def fresh(person: User) -> User:
 
 def admins_of(namespace: Namespace) -> int:
     """Return how many admins with effect a namespace has."""
-    return desired_state.with_effect(Membership.objects.filter(namespace=namespace, role=Role.ADMIN)).count()
+    return Membership.objects.admins().filter(namespace=namespace).count()
 
 
 def current(namespace: Namespace, person: User) -> Membership:
