@@ -142,6 +142,20 @@ def ask_for_level(subject: str, level: str) -> str:
     return str(made.pk)
 
 
+def ask_for_namespace(subject: str, name: str) -> str:
+    """Let somebody ask for a namespace."""
+    made = requests.ask_for_namespace(
+        cluster=Cluster.objects.get(),
+        name=name,
+        pi_name="Alex Pang",
+        institution="UC Santa Cruz",
+        size="Six people, 20 cores, no GPU, 200 GB.",
+        reason="We count birds with everybody’s help, and train a model on the pictures.",
+        by=_person(subject),
+    )
+    return str(made.pk)
+
+
 def deny(request_id: str, by: str, note: str) -> str:
     """Let somebody say no."""
     found = Request.objects.select_related("namespace", "person").get(pk=request_id)
@@ -221,7 +235,20 @@ def _namespace(name: str) -> Namespace:
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
     *(membership, request),
-    *(create, add, remove, let_end, ask, ask_for_level, deny, vouch, suspend, make_operator, fail_mail),
+    *(
+        create,
+        add,
+        remove,
+        let_end,
+        ask,
+        ask_for_level,
+        ask_for_namespace,
+        deny,
+        vouch,
+        suspend,
+        make_operator,
+        fail_mail,
+    ),
     *(namespace, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}
