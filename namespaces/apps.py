@@ -10,6 +10,8 @@ from accounts.signals import (
     person_changed,
     person_leaves,
 )
+from notifications.kinds import Kind
+from notifications.links import register
 
 
 class NamespacesConfig(AppConfig):
@@ -17,9 +19,10 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from namespaces import checks, messages  # noqa: F401, PLC0415  (models are ready only now)
+        from namespaces import checks, links, messages  # noqa: F401, PLC0415  (models are ready only now)
         from namespaces.actions import absences, members, merging, requests  # noqa: PLC0415
 
+        register(Kind.INVITATIONS, links.complete)
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
         name_changed.connect(members.on_name_changed, dispatch_uid="namespaces.members")

@@ -9,18 +9,20 @@ from celery import shared_task
 from django.utils import timezone
 
 from namespaces import tasks
-from namespaces.actions import ends, ladder
+from namespaces.actions import ends, invitations, ladder
 
 
 @shared_task
 def remind() -> None:
-    """Remind who lets requests wait, write down which have run out, and warn of memberships that end soon.
+    """Remind who lets requests wait, write down which have run out, warn of memberships that end soon, and forget whom
+    nobody has heard of again after inviting them.
 
     Nothing waits for that: whoever decides or reads a request judges by the clock.
     """
     ladder.climb(timezone.now())
     ladder.expire()
     ends.warn()
+    invitations.forget()
 
 
 @shared_task

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy
 from accounts import days
 from accounts.messages import to, to_operators
 from accounts.models import Identity, User
-from namespaces import access, inbox, waiting
-from namespaces.models import Absence, Membership, Namespace, Request, Rung
+from namespaces import access, inbox, links, waiting
+from namespaces.models import Absence, Invitation, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
-from notifications.telling import Message, Recipient, tell
+from notifications.telling import Message, Recipient, tell, tell_addresses
 
 _GRANTED = {
     Request.Kind.JOIN: gettext_lazy("You are in: %(what)s"),
@@ -145,6 +145,42 @@ def members_added(namespace: Namespace, memberships: Sequence[Membership], by: U
         text, link = _("%(by)s decided it.") % {"by": by}, namespace.get_absolute_url()
         message = Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk)
         tell(message, to(each.person for each in memberships if each.role == role))
+
+
+def invited(invitation: Invitation) -> None:
+    """Send the link to the address of an invitation. Nothing is told in the page: who has it may have no account."""
+    names = {
+        "by": invitation.created_by,
+        "namespace": invitation.namespace,
+        "role": access.label(invitation.role),
+    }
+    subject = _("%(by)s invites you to %(namespace)s, as %(role)s") % names
+    text = _(
+        "Open the link and log in with your institution, which has to know you by this address; then you decide."
+        " It can be used once, until the end of %(day)s."
+    ) % {"day": days.in_words(invitation.last_day)}
+    link = links.unsigned_path(invitation)
+    message = Message(Kind.INVITATIONS, subject, text, link, by=invitation.created_by_id)
+    tell_addresses(message, [invitation.address])
+
+
+def invitation_accepted(invitation: Invitation, membership: Membership) -> None:
+    """Tell who invited somebody that they came."""
+    words = _words(membership)
+    subject = _("%(person)s accepted your invitation to %(namespace)s") % words
+    message = Message(Kind.MEMBERS, subject, "", words["link"], about=membership.person_id)
+    if invitation.created_by.is_active:
+        tell(message, to([invitation.created_by]))
+
+
+def course_ended(course: Invitation, ended: Sequence[Membership], by: User) -> None:
+    """Tell everybody of a course that they are out."""
+    names = {"namespace": course.namespace, "course": course.title}
+    subject = _("You are not a member of %(namespace)s any more") % names
+    text = _("The course is over: %(course)s") % names
+    link = course.namespace.get_absolute_url() if course.namespace.is_reachable else ""
+    message = Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk)
+    tell(message, to(each.person for each in ended if each.person.is_active))
 
 
 def role_changed(membership: Membership, by: User) -> None:

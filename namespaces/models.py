@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -240,7 +240,8 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 class Membership(models.Model):
     """A person has a role in a namespace, perhaps until a moment. Ended rows stay: they say that an end was decided.
 
-    `ended_by` is None where it ended because that moment had come, and in rows that are older than this column.
+    `invitation` is the one by which they came. `ended_by` is None where it ended because that moment had come, and in
+    rows that are older than this column.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -250,6 +251,9 @@ class Membership(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now())
     added_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    invitation = models.ForeignKey(
+        "Invitation", on_delete=models.PROTECT, null=True, blank=True, related_name="memberships"
+    )
     ends_at = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -283,6 +287,102 @@ class Membership(models.Model):
     def last_day(self) -> datetime | None:
         """A moment of the last day, where the membership ends on one."""
         return self.ends_at and last_before(self.ends_at)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> InvitationQuerySet:
+        """Invitations that can still be accepted, by the clock of the database, but for their places."""
+        has_time = models.Q(access_ends_at=None) | models.Q(access_ends_at__gt=Now())
+        return self.standing().filter(has_time, accepted_at=None, expires_at__gt=Now())
+
+    def standing(self) -> InvitationQuerySet:
+        """Invitations that nobody has taken back."""
+        return self.filter(ended_at__isnull=True)
+
+
+class Invitation(models.Model):
+    """Somebody is invited into a namespace by a link, or everybody of a course is: who accepts becomes a member.
+
+    For one person: bound to an `address`, to which the link is sent and which their institution must name as theirs,
+    or to whoever accepts first; `person` is who that was. For a course: as many as there are `places`, from the
+    `institutions` if any are given (entity ids), until `access_ends_at`, when all who came by it are out again.
+
+    The link is not stored, see `namespaces.links`: a new `serial` makes those before it worthless.
+    """
+
+    class Kind(models.TextChoices):
+        PERSON = "person", _("for one person")
+        COURSE = "course", _("for a course")
+
+    COURSE_ROLES = (Role.VIEWER, Role.EDITOR)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PERSON)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="invitations")
+    title = models.CharField(max_length=120, blank=True)
+    role = models.CharField(max_length=10, choices=Role)
+    address = models.EmailField(max_length=254, blank=True)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    places = models.PositiveSmallIntegerField(default=1)
+    institutions = models.JSONField(default=list, blank=True)
+    expires_at = models.DateTimeField()
+    access_ends_at = models.DateTimeField(null=True, blank=True)
+    serial = models.PositiveIntegerField(default=1)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    sent_at = models.DateTimeField(db_default=Now())
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "pk")
+        indexes = (models.Index(fields=("created_by", "sent_at"), name="namespaces_invitation_sent"),)
+        constraints = (
+            models.UniqueConstraint(
+                "namespace",
+                Lower("address"),
+                condition=models.Q(ended_at__isnull=True, accepted_at__isnull=True) & ~models.Q(address=""),
+                name="namespaces_invitation_one_for_address",
+            ),
+            models.CheckConstraint(
+                name="namespaces_invitation_role", condition=models.Q(role__in=Role.values)
+            ),
+            models.CheckConstraint(
+                name="namespaces_invitation_kind",
+                condition=models.Q(kind="person", places=1)
+                | models.Q(
+                    kind="course", address="", person=None, accepted_at=None, access_ends_at__isnull=False,
+                    role__in=("viewer", "editor"),
+                ),
+            ),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.title or self.address or str(self.pk)
+
+    @property
+    def is_course(self) -> bool:
+        return self.kind == self.Kind.COURSE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is up, by the clock of this process. Whether it can be accepted, an action asks the
+        database."""
+        now = timezone.now()
+        return self.expires_at <= now or (self.access_ends_at is not None and self.access_ends_at <= now)
+
+    @property
+    def last_day(self) -> datetime:
+        """A moment of the last day on which it can be accepted."""
+        return last_before(self.expires_at)
+
+    @property
+    def last_day_of_access(self) -> datetime | None:
+        """A moment of the last day of those who accept, if there is one."""
+        return self.access_ends_at and last_before(self.access_ends_at)
 
 
 class RequestQuerySet(models.QuerySet["Request"]):

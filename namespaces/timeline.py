@@ -52,6 +52,8 @@ WORDS: dict[str, str | Promise] = {
     "member.ended": _("membership came to its end"),
     "member.kept": _("stayed for now, as the last admin"),
     "member.merged": _("membership taken over from another account"),
+    "invitation.kept": _("invitation kept for them until they are a user"),
+    "invitation.accepted": _("accepted an invitation"),
     "request.made": _("asked"),
     "request.approved": _("request approved"),
     "request.denied": _("request denied"),

@@ -13,6 +13,8 @@ class Kind(models.TextChoices):
     ANSWERS = "answers", _("What became of what you asked for")
     MEMBERSHIPS = "memberships", _("Namespaces that you are let into, or out of")
     MEMBERS = "members", _("Members of your namespaces who leave, or change how they log in")
+    ANNOUNCEMENTS = "announcements", _("What the admins of your namespaces write to the members")
+    INVITATIONS = "invitations", _("Invitations to who may have no account")
 
 
 class Way(models.TextChoices):
@@ -23,8 +25,9 @@ class Way(models.TextChoices):
     OFF = "off", _("not by mail")
 
 
-ALWAYS_AT_ONCE = frozenset({Kind.ACCOUNT, Kind.OPERATION})
-"""Nobody chooses about these: who steals a login would turn off first what tells of it."""
+ALWAYS_AT_ONCE = frozenset({Kind.ACCOUNT, Kind.OPERATION, Kind.INVITATIONS})
+"""Nobody chooses about these: who steals a login would turn off first what tells of it, and who is invited has perhaps
+no account to choose with."""
 
 _DAILY = frozenset({Kind.MEMBERS})
 

@@ -83,6 +83,7 @@ def compose(deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
             "deliveries": deliveries,
             "base_url": settings.BASE_URL,
             "site_name": settings.SITE_NAME,
+            "has_account": any(row.person_id for row in deliveries),
             "may_choose": not {row.kind for row in deliveries} <= ALWAYS_AT_ONCE,
         }
         subject = deliveries[0].subject
@@ -96,6 +97,7 @@ def compose(deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
             body=render_to_string("notifications/mail.txt", context),
             from_email=settings.MAIL_FROM,
             to=[deliveries[0].address],
+            reply_to=[deliveries[0].reply_to] if len(deliveries) == 1 and deliveries[0].reply_to else None,
             headers={
                 "Message-ID": f"<{_id(deliveries)}@{urlsplit(settings.BASE_URL).hostname}>",
                 "Date": formatdate(deliveries[0].created_at.timestamp()),

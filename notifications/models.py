@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from notifications import links
 from notifications.kinds import Way
 
 
@@ -39,10 +40,12 @@ class Delivery(models.Model):
     """One thing told to one person in one way. Written in the transaction of what it tells of (`telling`), sent by
     workers (`sending`).
 
-    `event` is what is told: the same one reaches nobody twice. Subject and text are kept as they were said; `link` is
-    a path on this site. `about` and `by` are the other people whom the words name, if they do: what is told of somebody
-    goes when they do. A mail keeps its `address`: where it was sent stays true when the person's changes. `kind` is
-    one of `kinds.Kind`; a newer version may know more.
+    `event` is what is told: the same one reaches nobody twice. Subject and text are kept as they were said, with the
+    address that answers go to if anybody reads them; `link` is a path on this site, to which `links` may add what
+    proves that it was sent. `about` and `by` are the other people whom the words name, if they do: what is told of
+    somebody goes when they do. A mail keeps its `address`: where it was sent stays true when the person's changes; it
+    may be all that is known of the recipient, who has then no `person`. `kind` is one of `kinds.Kind`; a newer version
+    may know more.
     """
 
     class State(models.TextChoices):
@@ -54,7 +57,9 @@ class Delivery(models.Model):
     event = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
     channel = models.CharField(max_length=10, choices=Channel)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries"
+    )
     about = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
@@ -62,6 +67,7 @@ class Delivery(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
     address = models.EmailField(max_length=254, blank=True)
+    reply_to = models.EmailField(max_length=254, blank=True, default="", db_default="")
     subject = models.CharField(max_length=300)
     text = models.TextField(blank=True)
     link = models.CharField(max_length=300, blank=True)
@@ -85,6 +91,15 @@ class Delivery(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("event", "channel", "person", "address"), name="notifications_delivery_once"
+            ),
+            models.UniqueConstraint(
+                fields=("event", "address"),
+                condition=models.Q(person=None),
+                name="notifications_delivery_once_to_address",
+            ),
+            models.CheckConstraint(
+                name="notifications_delivery_person",
+                condition=models.Q(channel="mail") | ~models.Q(person=None),
             ),
             models.CheckConstraint(
                 name="notifications_delivery_channel", condition=models.Q(channel__in=("inbox", "mail"))
@@ -115,6 +130,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def complete_link(self) -> str:
+        """The path that a mail leads to."""
+        return links.complete(self.kind, self.link)
 
 
 class Choice(models.Model):

@@ -35,6 +35,8 @@ class Message:
     about: Any = None
     by: Any = None
     """The keys of the other people whom the words name: of whom it tells, and who did it."""
+    reply_to: str = ""
+    """Where answers to a mail go, where somebody reads them."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,33 @@ def tell(message: Message, to: Iterable[Recipient], *, event: str = "") -> None:
     # In one order for everybody: of two who tell the same event, none waits for the other while that waits for them.
     by_person = {str(recipient.person_id): recipient for recipient in to}
     recipients = [by_person[key] for key in sorted(by_person)]
-    event = event or str(uuid.uuid4())
-    with translation.override(settings.LANGUAGE_CODE):
-        told = {
-            "event": event, "kind": message.kind, "subject": _one_line(message.subject)[:300],
-            "text": str(message.text), "link": message.link, "about_id": message.about, "by_id": message.by,
-        }  # fmt: skip
+    told = _told(message, event)
     ways = ways_of([recipient.person_id for recipient in recipients], message.kind)
-    rows = [row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])]
+    _write([row for recipient in recipients for row in _rows(recipient, told, ways[recipient.person_id])])
+
+
+def tell_addresses(message: Message, addresses: Iterable[str], *, event: str = "") -> None:
+    """Write down that mails are to go to addresses of which nothing else is known; nothing where mails are not sent.
+
+    `event`, and where it may be called, as in `tell`.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a message must be written in the transaction of the change that it tells of")
+    told = _told(message, event)
+    if settings.MAIL_FROM:
+        _write([Delivery(channel=Channel.MAIL, address=each, **told) for each in sorted(set(addresses))])
+
+
+def _told(message: Message, event: str) -> dict[str, Any]:
+    with translation.override(settings.LANGUAGE_CODE):
+        return {
+            "event": event or str(uuid.uuid4()), "kind": message.kind, "subject": _one_line(message.subject)[:300],
+            "text": str(message.text), "link": message.link, "about_id": message.about, "by_id": message.by,
+            "reply_to": message.reply_to,
+        }  # fmt: skip
+
+
+def _write(rows: list[Delivery]) -> None:
     Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     if any(row.channel == Channel.MAIL and not row.is_digest for row in rows):
         _knock_once()

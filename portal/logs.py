@@ -15,6 +15,7 @@ _SECRET_KEYS = re.compile(
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _QUERY = re.compile(r"(?i)([?&](?:code|state|token|id_token|access_token)=)[^&\s\"']+")
+_INVITATION = re.compile(r"(?i)((?:/|%2F)invitations(?:/|%2F)[0-9a-f-]{36}(?:/|%2F)\d+(?:/|%2F))[\w-]+")
 _HIDDEN = "[hidden]"
 _MAX_VALUE = 256
 _MAX_TRACEBACK = 20_000
@@ -24,6 +25,7 @@ def hide_secrets(text: str) -> str:
     """Return the text without anything shaped like a token or a credential."""
     text = _JWT.sub(_HIDDEN, text)
     text = _BEARER.sub(lambda match: f"{match.group(1)} {_HIDDEN}", text)
+    text = _INVITATION.sub(lambda match: match.group(1) + _HIDDEN, text)
     return _QUERY.sub(lambda match: match.group(1) + _HIDDEN, text)
 
 

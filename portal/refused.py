@@ -18,7 +18,7 @@ from django.utils.deprecation import MiddlewareMixin
 from accounts.models import Identity, Merge, User
 from audit.models import Event
 from audit.record import record
-from namespaces.models import DriftDecision, Membership, Namespace, Request, SeenBinding, SeenKeys
+from namespaces.models import DriftDecision, Invitation, Membership, Namespace, Request, SeenBinding, SeenKeys
 from notifications.models import Delivery
 
 ACT = "form.refused"
@@ -27,6 +27,7 @@ LIMIT = "refused_form"
 
 _MODELS: dict[str, type[models.Model]] = {
     "membership_id": Membership,
+    "invitation_id": Invitation,
     "request_id": Request,
     "person_id": User,
     "merge_id": Merge,

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -21,6 +22,7 @@ from accounts.policy import may_vouch
 from audit.record import record_all
 from namespaces import messages
 from namespaces.access import Role
+from namespaces.actions import invitations
 from namespaces.actions.members import added_event, lock_to_let_in
 from namespaces.models import Membership, Namespace
 from namespaces.policy import may_grant
@@ -51,12 +53,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Line:
-    """What would become of an entry: a `person` is added, unless there is a `problem`, or they are in already."""
+    """What would become of an entry: a `person` is added, unless there is a `problem`, or they are in already; whoever
+    has not logged in yet may be invited."""
 
     entry: Entry
     person: User | None = None
     problem: str = ""
     is_member: bool = False
+    is_invited: bool = False
 
     @property
     def is_added(self) -> bool:
@@ -64,14 +68,16 @@ class Line:
         return self.person is not None and not self.problem and not self.is_member
 
 
-def judge(*, namespace: Namespace, entries: Sequence[Entry], by: User) -> list[Line]:
-    """Return what adding this list would do, in a constant number of queries."""
+def judge(*, namespace: Namespace, entries: Sequence[Entry], inviting: bool = False, by: User) -> list[Line]:
+    """Return what adding this list would do, in a constant number of queries; `inviting` invites by mail who has not
+    logged in yet."""
     known = _Known(entries)
     here = Membership.objects.current().filter(namespace=namespace, person__in=known.people)
     members = set(here.values_list("person", flat=True))
     vouching, now = may_vouch(by), timezone.now()
     lines: list[Line] = []
-    first: dict[UUID, int] = {}
+    first: dict[object, int] = {}
+    invited = _open_addresses(namespace) if inviting else set()
     for entry in entries:
         meant = known.of(entry)
         person = meant[0] if len(meant) == 1 else None
@@ -80,36 +86,60 @@ def judge(*, namespace: Namespace, entries: Sequence[Entry], by: User) -> list[L
             problem = problem or _("The last day is over.")
         elif len(meant) > 1:
             problem = _("Several people have this address. Write the identity of the one you mean.")
+        elif (key := person.pk if person else entry.who.casefold()) in first:
+            problem = _("The same person as in line %(number)d.") % {"number": first[key]}
         elif person is None:
-            problem = _("Nobody with this address or identity has logged in here yet.")
-        elif person.pk in first:
-            problem = _("The same person as in line %(number)d.") % {"number": first[person.pk]}
+            problem = (
+                _not_invited(entry, invited)
+                if inviting
+                else _("Nobody with this address or identity has logged in here yet.")
+            )
         elif person.pk == by.pk and not by.is_operator:
             problem = _("Nobody adds themselves.")
         elif person.is_guest and not vouching:
             problem = _("A guest: a person of level admin or an operator has to vouch for them first.")
-        if person is not None:
-            first.setdefault(person.pk, entry.number)
+        first.setdefault(person.pk if person else entry.who.casefold(), entry.number)
         is_member = person is not None and person.pk in members
-        lines.append(Line(entry, person, "" if is_member and not entry.problem else problem, is_member))
+        is_invited = inviting and not meant and not problem
+        lines.append(
+            Line(entry, person, "" if is_member and not entry.problem else problem, is_member, is_invited)
+        )
     return lines
 
 
-@transaction.atomic
-def add(*, namespace: Namespace, entries: Sequence[Entry], together: bool, by: User) -> list[Line]:
-    """Add everybody whose line can be done, vouching for guests; `together` adds nobody if one cannot.
+def _not_invited(entry: Entry, invited: set[str]) -> str:
+    """Return why somebody unknown cannot be invited by mail, or nothing."""
+    try:
+        EmailValidator()(entry.who)
+    except ValidationError:
+        return _("Nobody with this identity has logged in here yet, and only an address can be invited.")
+    return _("Invited already, and has not come yet.") if entry.who.casefold() in invited else ""
 
-    Returns what became of each line. Raises NotAllowed, and StateConflict where nobody is added.
+
+def _open_addresses(namespace: Namespace) -> set[str]:
+    standing = namespace.invitations.standing().filter(accepted_at=None).exclude(address="")
+    return {address.casefold() for address in standing.values_list("address", flat=True)}
+
+
+@transaction.atomic
+def add(
+    *, namespace: Namespace, entries: Sequence[Entry], together: bool, inviting: bool = False, by: User
+) -> list[Line]:
+    """Add everybody whose line can be done, vouching for guests; `together` adds nobody if one cannot, `inviting`
+    invites who has not logged in yet.
+
+    Returns what became of each line. Raises NotAllowed, StateConflict where nobody is added, and TooMany.
     """
     lock_to_let_in(namespace, *_Known(entries).people)
     people.as_stored(by)
     if not all(may_grant(by, role, namespace) for role in {entry.role for entry in entries}):
         raise NotAllowed(_("Only the admins of this namespace add members."))
-    lines = judge(namespace=namespace, entries=entries, by=by)
+    lines = judge(namespace=namespace, entries=entries, inviting=inviting, by=by)
     added = [line for line in lines if line.is_added]
+    strangers = [line.entry for line in lines if line.is_invited]
     if together and any(line.problem for line in lines):
         raise StateConflict(_("Nobody was added: not every line can be done."))
-    if not added:
+    if not added and not strangers:
         raise StateConflict(_("Nobody was added: no line can be done."))
     made = []
     for line in added:
@@ -124,8 +154,12 @@ def add(*, namespace: Namespace, entries: Sequence[Entry], together: bool, by: U
         )
     Membership.objects.bulk_create(made)
     record_all([added_event(membership, by) for membership in made])
-    request_reconcile(namespace.pk)
-    messages.members_added(namespace, made, by)
+    if made:
+        request_reconcile(namespace.pk)
+        messages.members_added(namespace, made, by)
+    invitations.invite_all(
+        namespace=namespace, entries=[(each.who, each.role, each.ends_at) for each in strangers], by=by
+    )
     return lines
 
 

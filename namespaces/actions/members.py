@@ -21,7 +21,7 @@ from audit.record import draft, record, record_all
 from namespaces import messages, search
 from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
-from namespaces.models import Membership, Namespace
+from namespaces.models import Invitation, Membership, Namespace
 from namespaces.policy import may_grant, permits
 from namespaces.roster import UNDO_WITHIN
 from namespaces.tasks import request_reconcile
@@ -55,10 +55,11 @@ def grant_membership(
     ends_at: datetime | None = None,
     by: User,
     request_id: UUID | None = None,
+    invitation: Invitation | None = None,
 ) -> Membership:
     """Make the membership, vouching if needed: for other actions, after their own checks, in their transaction.
 
-    `request_id` is that of the request which is approved by this.
+    `request_id` is that of the request which is approved by this, `invitation` what they accepted.
     """
     person.refresh_from_db()
     if not person.is_active:
@@ -75,11 +76,11 @@ def grant_membership(
             )
         people.vouch(person=person, by=by, request_id=request_id)
     membership = Membership.objects.create(
-        namespace=namespace, person=person, role=role, ends_at=ends_at, added_by=by
+        namespace=namespace, person=person, role=role, ends_at=ends_at, added_by=by, invitation=invitation
     )
     record_all([added_event(membership, by)])
     request_reconcile(namespace.pk)
-    if request_id is None:  # else they are told that what they asked for was approved
+    if request_id is None and invitation is None:  # else they know it, or are told of what they asked for
         messages.members_added(namespace, [membership], by)
     return membership
 
@@ -87,6 +88,8 @@ def grant_membership(
 def added_event(membership: Membership, by: User) -> Event:
     """Return the event of a membership that was made, for `record_all`."""
     after = {"role": membership.role, "person": str(membership.person_id), **_until(membership.ends_at)}
+    if membership.invitation_id:
+        after |= {"invitation": str(membership.invitation_id)}
     return draft("member.added", by=by, about=membership, namespace_id=membership.namespace_id, after=after)
 
 

@@ -22,7 +22,7 @@ from accounts.models import User
 from accounts.policy import may_vouch
 from namespaces import roster
 from namespaces.access import Permission, Role
-from namespaces.actions import adding
+from namespaces.actions import adding, invitations
 from namespaces.actions import members as actions
 from namespaces.add_many_form import AddManyForm
 from namespaces.forms import AddMemberForm, RoleForm, UntilForm
@@ -77,16 +77,18 @@ def add_many(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
     if request.method != "POST":
         return _many(request, namespace, AddManyForm())
-    form = AddManyForm(request.POST)
+    form = AddManyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _many(request, namespace, form)
+    form.data = form.pasted()
     entries = form.cleaned_data["entries"]
     if "save" not in request.POST:
         return _many(request, namespace, form, entries=entries)
     try:
         lines = adding.add(
-            namespace=namespace, entries=entries, together=form.cleaned_data["together"], by=request.user
-        )
+            namespace=namespace, entries=entries, together=form.cleaned_data["together"],
+            inviting=form.cleaned_data["inviting"], by=request.user,
+        )  # fmt: skip
     except Refusal as refusal:
         blame(form, refusal)
         return _many(request, namespace, form, entries=entries, refusal=refusal)
@@ -215,6 +217,7 @@ def _members(
         "default_role": Role.EDITOR,
         "extension": actions.EXTENSION.days,
         "form": form,
+        "invitations": invitations.shown(namespace),
         **_found(namespace, query, request.user),
     }
     return page(request, "namespaces/members.html", context, refusal=refusal, invalid=form is not None)
@@ -228,11 +231,13 @@ def _many(
     entries: Sequence[adding.Entry] = (),
     refusal: Refusal | None = None,
 ) -> HttpResponse:
-    lines = adding.judge(namespace=namespace, entries=entries, by=request.user)
+    inviting = form.is_bound and bool(form.cleaned_data.get("inviting"))
+    lines = adding.judge(namespace=namespace, entries=entries, inviting=inviting, by=request.user)
     context = head(request.user, namespace) | {
         "form": form,
         "lines": lines,
         "adds": sum(line.is_added for line in lines),
+        "invites": sum(line.is_invited for line in lines),
         "problems": sum(bool(line.problem) for line in lines),
     }
     invalid = form.is_bound and not entries
@@ -240,11 +245,12 @@ def _many(
 
 
 def _say_added_many(request: KnownRequest, lines: Sequence[adding.Line]) -> None:
-    added = sum(line.is_added for line in lines)
-    messages.success(
-        request,
-        ngettext("%(number)d person was added.", "%(number)d people were added.", added) % {"number": added},
-    )
+    if added := sum(line.is_added for line in lines):
+        words = ngettext("%(number)d person was added.", "%(number)d people were added.", added)
+        messages.success(request, words % {"number": added})
+    if invited := sum(line.is_invited for line in lines):
+        words = ngettext("%(number)d person was invited.", "%(number)d people were invited.", invited)
+        messages.success(request, words % {"number": invited})
     if left := [str(line.entry.number) for line in lines if line.problem]:
         words = ngettext("Line %(numbers)s was not done.", "Lines %(numbers)s were not done.", len(left))
         messages.warning(request, words % {"numbers": ", ".join(left)})

@@ -16,12 +16,15 @@ django.setup()
 
 from accounts.actions import deletions, merging, people, suspensions  # noqa: E402  (Django first)
 from accounts.claims import Claims  # noqa: E402
+from accounts.days import end_of  # noqa: E402
 from accounts.models import Identity, Level, User  # noqa: E402
 from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
+from namespaces import links  # noqa: E402
 from namespaces.access import Role  # noqa: E402
-from namespaces.actions import drift, members, namespaces, requests  # noqa: E402
+from namespaces.actions import drift, invitations, members, namespaces, requests  # noqa: E402
 from namespaces.models import (  # noqa: E402
+    Invitation,
     Membership,
     Namespace,
     NamespaceStatus,
@@ -101,6 +104,44 @@ def create(name: str, subject: str, visibility: str) -> str:
     """Let somebody create a namespace."""
     page = namespaces.Page(visibility=Visibility(visibility))
     return str(namespaces.create(cluster=Cluster.objects.get(), name=name, page=page, by=_person(subject)).pk)
+
+
+def invite(name: str, address: str, by: str) -> str:
+    """Let somebody invite an address, or whoever accepts first; return the id."""
+    made = invitations.invite(
+        namespace=_namespace(name), role=Role.EDITOR, address=address, title="Lena Fuchs", by=_person(by)
+    )
+    return str(made.pk)
+
+
+def open_course(name: str, title: str, by: str) -> str:
+    """Let somebody invite a course of 200; return the id."""
+    end = end_of(timezone.localdate() + timedelta(days=60))
+    course = invitations.Course(
+        title, Role.EDITOR, 200, end_of(timezone.localdate() + timedelta(days=14)), end
+    )
+    return str(invitations.open_course(namespace=_namespace(name), course=course, by=_person(by)).pk)
+
+
+def withdraw_invitation(invitation: str, by: str) -> None:
+    """Let somebody take an invitation back."""
+    invitations.withdraw(invitation=Invitation.objects.get(pk=invitation), by=_person(by))
+
+
+def link(invitation: str) -> str:
+    """Return the path of the link of an invitation."""
+    return links.path(Invitation.objects.get(pk=invitation))
+
+
+def come_by(title: str, count: str) -> int:
+    """Let so many guests, who have all just logged in for the first time, come by the link of a course."""
+    course, issuer = Invitation.objects.get(title=title), Identity.objects.latest("created_at").issuer
+    for number in range(int(count)):
+        student = User(name=f"Student {number}")
+        subject = f"http://cilogon.org/serverA/users/{13700000 + number}"
+        people.register(person=student, claims=Claims(issuer=issuer, subject=subject, name=student.name))
+        invitations.accept(invitation=course, serial=course.serial, by=student)
+    return Membership.objects.current().filter(invitation=course).count()
 
 
 def add(name: str, subject: str, role: str, by: str) -> str:
@@ -234,7 +275,7 @@ def _namespace(name: str) -> Namespace:
 
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
-    *(membership, request),
+    *(membership, request, invite, open_course, withdraw_invitation, link, come_by),
     *(
         create,
         add,

@@ -38,8 +38,10 @@ MARTA = _newcomer(13600622, "Marta Silva", _OU)  # becomes an operator with a se
 DORA = _newcomer(13600623, "Dora Blum", _OU)  # has her account deleted, and comes back
 PETRA = _newcomer(13600624, "Petra Weiss", _UCM)  # is let in on a phone, by mistake
 OSKAR = _newcomer(13600625, "Oskar Lund", _OU)  # asks while the admin is away
+MIRA = _newcomer(13600626, "Mira Patel", _UCM)  # comes by the link of a course
+NOAH = _newcomer(13600627, "Noah Stern", _OU)  # is invited by address
 
 EVERYBODY = (
     *(*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA, DORA),
-    *(PETRA, OSKAR),
+    *(PETRA, OSKAR, MIRA, NOAH),
 )

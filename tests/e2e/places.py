@@ -59,6 +59,16 @@ PLACES = (
     Place("member_add", NAMESPACE + "members/add/?q=holm", "add-member", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),
     Place("member_add_many", NAMESPACE + "members/add/many/", "add-many", ("namespace-admin",)),
+    Place("invite", NAMESPACE + "members/invite/", "invite", ("namespace-admin",)),
+    Place("course", NAMESPACE + "members/course/", "course", ADMINS),
+    Place("invitation_made", NAMESPACE + "members/invitations/{invitation}/", "invitation", ADMINS),
+    Place(
+        "invitation_made", NAMESPACE + "members/invitations/{course}/", "course-made", ("namespace-admin",)
+    ),
+    Place("course_end", NAMESPACE + "members/invitations/{course}/end/", "course-end", ("namespace-admin",)),
+    Place("invitation", "{course_link}", "course-link", ("anonymous", "guest", "member")),
+    Place("invitation", "{invitation_link}", "invitation-link", ("anonymous", "member")),
+    Place("invitation", "{old_link}", "invitation-over", ("anonymous",)),
     Place("member_until", NAMESPACE + "members/{membership}/until/", "member-until", ("namespace-admin",)),
     Place("member_remove", NAMESPACE + "members/{membership}/remove/", "remove-member", ADMINS),
     Place("settings", NAMESPACE + "settings/", "edit-page", ADMINS),
@@ -137,6 +147,7 @@ NO_PAGES = {
     **dict.fromkeys(("member_extend", "member_restore"), "takes a form, and leads to the members"),
     **dict.fromkeys(("request_remind", "request_undo"), "takes a form, and leads to the request"),
     "absence_end": "takes a form, and leads to the requests",
+    **dict.fromkeys(("invitation_renew", "invitation_withdraw"), "takes a form, and leads to the invitation"),
     "request_withdraw": "takes a form, and leads to the request",
     "config_download": "gives a file",
     "person_level": "takes a form, and leads to the person",
@@ -273,8 +284,18 @@ def paint(stack: Stack) -> Scenery:
     reason = "Their laptop was stolen, with a session open on it."
     rows.run(stack, "suspend", SAMI.subject, OLGA.subject, reason)
     rows.run(stack, "fail_mail", BEN.subject, f"550 5.1.1 <{BEN.email}>: no such user here")
+    invitation = rows.run(stack, "invite", "avis-fire", "lena.fuchs@ou.example", HOU_I.subject)
+    withdrawn = rows.run(stack, "invite", "avis-fire", "", HOU_I.subject)
+    rows.run(stack, "withdraw_invitation", withdrawn, HOU_I.subject)
+    course = rows.run(stack, "open_course", "avis-fire", "Wildfire summer school", ALEX.subject)
+    rows.run(stack, "come_by", "Wildfire summer school", "12")
     return Scenery(
         {
+            "invitation": invitation,
+            "invitation_link": rows.run(stack, "link", invitation),
+            "course": course,
+            "course_link": rows.run(stack, "link", course),
+            "old_link": rows.run(stack, "link", withdrawn),
             "binding": rows.run(stack, "binding", "workshop-2026"),
             "taken": rows.run(
                 stack, "binding", binding_name("viewer", stack.cluster.layout.issuer, HOU_I.subject)

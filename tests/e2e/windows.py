@@ -120,9 +120,9 @@ class Windows:
         state = self._state(person) if person else None
         return self._context(state, script, width, height, scheme).new_page()
 
-    def stranger(self, *, script: bool = True) -> Page:
+    def stranger(self, *, script: bool = True, width: int = 1280) -> Page:
         """Open a window in which nobody has logged in yet, to log in there."""
-        return self._context(None, script, 1280, 900, "light").new_page()
+        return self._context(None, script, width, 900, "light").new_page()
 
     def close(self) -> None:
         """Close all windows."""

@@ -6,11 +6,14 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.errors import StateConflict
 from accounts.models import Level, User
 from clusters.models import Cluster
 from clusters.roles import binding_name
@@ -18,8 +21,9 @@ from localcluster.admin_api import AdminApi
 from namespaces import drift as differences
 from namespaces import limits, reconciliation, seen_limits, standing, sweeping
 from namespaces.access import Role
-from namespaces.actions import drift, members
+from namespaces.actions import drift, invitations, members
 from namespaces.actions import limits as limit_actions
+from namespaces.actions.invitations import Course
 from namespaces.models import Grant, Limit, Membership, Namespace, NamespaceStatus, SeenBinding, SeenKeys
 from namespaces.standing import State
 from tests import factories
@@ -144,6 +148,43 @@ def test_removal_is_proved_and_true(lab: Lab) -> None:
     for act in (("get", "pods"), ("create", "pods"), ("get", "secrets"), ("create", "rolebindings")):
         assert not lab.can(person, *act)
     assert set(lab.bindings()) == {lab.binding(lab.admin, "admin")}
+
+
+def test_course_of_200_comes_in_and_goes_out(lab: Lab) -> None:
+    """Two hundred guests come by one link, all proved; when it ends no binding of theirs is left, and others stay."""
+    stays = lab.member(Role.EDITOR)
+    before = set(lab.bindings())
+    end = timezone.now() + timedelta(days=30)
+    course = invitations.open_course(
+        namespace=lab.row,
+        course=Course("Summer school", Role.EDITOR, 200, expires_at=end, access_ends_at=end),
+        by=lab.admin,
+    )
+    students = [lab.person(level=Level.GUEST) for _number in range(200)]
+    for student in students:
+        assert invitations.accept(invitation=course, serial=course.serial, by=student)
+    with pytest.raises(StateConflict, match="places are taken"):
+        invitations.accept(invitation=course, serial=course.serial, by=lab.person())
+    until(lambda: _reconciled(lab))
+    came = Grant.objects.filter(namespace=lab.row, membership__invitation=course)
+    assert came.filter(state=Grant.State.ACTIVE, proved_at__isnull=False).count() == 200
+    assert len(set(lab.bindings()) - before) == 200
+    for student in (students[0], students[-1]):
+        assert lab.can(student, "create", "pods")
+
+    assert len(invitations.end_course(invitation=course, by=lab.admin)) == 200
+    until(lambda: _reconciled(lab))
+    assert came.filter(state=Grant.State.REVOKED).count() == 200
+    assert set(lab.bindings()) == before
+    assert not lab.can(students[0], "create", "pods")
+    assert lab.can(stays, "create", "pods")
+
+
+def _reconciled(lab: Lab) -> bool:
+    """Let a worker do its work; whether nothing is left to do."""
+    reconciliation.reconcile(lab.row.pk)
+    namespace, status = Namespace.objects.get(pk=lab.row.pk), lab.status()
+    return status.observed_generation == namespace.generation
 
 
 def test_changes_made_by_hand_are_healed_by_the_sweep(lab: Lab) -> None:

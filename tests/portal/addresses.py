@@ -152,6 +152,16 @@ class Issuers(Things):
         return {kind.level} if thing == "known" else None
 
 
+class Links(Things):
+    """Links of invitations: everybody may open what Berth made."""
+
+    names = ("open", "forged")
+
+    def words(self, kind: Kind, thing: str) -> set[str] | None:
+        return {kind.level} if thing == "open" else None
+
+
+INVITATIONS, LINKS = Memberships(), Links()
 NOTHING, NAMESPACES, MEMBERSHIPS, REQUESTS, PEOPLE = (
     Things(),
     Namespaces(),
@@ -209,6 +219,7 @@ TABLE: dict[str, Row] = {
     "sitemap": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     "robots": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     "namespace": Row(NAMESPACES, get=all_(200), public=True),
+    "invitation": Row(LINKS, get=all_(200), post={NOBODY: LOGIN, "": 302}, public=True),
     "livez": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     "readyz": Row(NOTHING, get=all_(200), public=True, before_terms=True),
     # --- Login ---------------------------------------------------------------------------------------------------
@@ -263,6 +274,12 @@ TABLE: dict[str, Row] = {
     "members": Row(NAMESPACES, get=only(*MANAGERS)),
     "member_add": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "member_add_many": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "invite": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "course": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "invitation_made": Row(INVITATIONS, get=only(*MANAGERS)),
+    "invitation_renew": Row(INVITATIONS, post=only(*MANAGERS, then=302)),
+    "invitation_withdraw": Row(INVITATIONS, post=only(*MANAGERS, then=302)),
+    "course_end": Row(INVITATIONS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "member_role": Row(MEMBERSHIPS, post=only(*MANAGERS, then=400)),
     "member_until": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "member_extend": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # it does not end

@@ -79,7 +79,8 @@ FORMS: dict[str, Form] = {
     "messages_seen": Form("outsider", fields={"until": "{message}"}, right=False),
     "messages_mails": Form(
         "outsider",
-        fields={"members": "off", "requests": "daily", "answers": "daily", "memberships": "off"},
+        fields={"members": "off", "requests": "daily", "answers": "daily", "memberships": "off",
+                "announcements": "daily"},
         right=False,
     ),
     "message_again": Form("operator", "there"),
@@ -90,6 +91,24 @@ FORMS: dict[str, Form] = {
         ADMIN, "fire",
         {"people": "{otto_mail}", "role": "viewer", "until": "", "together": "on", "save": "1"},
     ),
+    "invite": Form(
+        ADMIN, "fire",
+        {
+            "bound": "address", "address": "lena@example.org", "title": "Lena", "role": "viewer",
+            "expires": "{soon}", "until": "",
+        },
+    ),
+    "course": Form(
+        ADMIN, "fire",
+        {
+            "title": "Summer school", "role": "viewer", "places": "30", "expires": "{soon}", "until": "{soon}",
+            "others": "urn:mace:incommon:ucsc.edu",
+        },
+    ),
+    "invitation": Form("outsider", "open", right=False),
+    "invitation_renew": Form(ADMIN, "fire"),
+    "invitation_withdraw": Form(ADMIN, "fire"),
+    "course_end": Form(ADMIN, "fire"),
     "member_role": Form(ADMIN, "fire", {"role": "editor"}),
     "member_until": Form(ADMIN, "fire", {"until": "{soon}"}),
     "member_extend": Form(ADMIN, "fire", status=409),

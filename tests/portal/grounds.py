@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -22,10 +23,11 @@ from django.utils import timezone
 from accounts.models import Acceptance, Level, Merge, Session, Suspension, Terms, User
 from audit.models import Event
 from clusters.models import ClusterStatus
-from namespaces import directory
+from namespaces import directory, links
 from namespaces.access import Role
 from namespaces.models import (
     DriftDecision,
+    Invitation,
     Membership,
     Namespace,
     NamespaceStatus,
@@ -41,9 +43,11 @@ from tests.portal.addresses import (
     DELIVERIES,
     FACTORS,
     IDENTITIES,
+    INVITATIONS,
     ISSUERS,
     KINDS,
     LINES,
+    LINKS,
     LOGIN,
     MEMBERSHIPS,
     MERGES,
@@ -221,6 +225,8 @@ class _Paths:
             id(NOTHING): {"": ()},
             id(NAMESPACES): {thing: ("nautilus", f"avis-{thing}") for thing in NAMESPACES.names},
             id(MEMBERSHIPS): self._memberships(),
+            id(INVITATIONS): self._invitations(),
+            id(LINKS): self._links(),
             id(REQUESTS): {thing: (key,) for thing, key in self._requests().items()},
             id(PEOPLE): {
                 "self": (self.person.pk,), "guest": (self.others.ana.pk,), "absent": (uuid.uuid4(),),
@@ -248,6 +254,28 @@ class _Paths:
             "of another": (*places["fire"], keys["rip"]),
             "of nobody": (*places["fire"], uuid.uuid4()),
         }
+
+    def _course(self, place: str) -> Invitation:
+        """A course of Paula, who may vouch."""
+        later = timezone.now() + timedelta(days=30)
+        return Invitation.objects.create(
+            namespace=self.others.namespaces[place], kind="course", title="Fires", role=Role.VIEWER, places=9,
+            expires_at=later, access_ends_at=later, created_by=self.others.paula,
+        )  # fmt: skip
+
+    def _invitations(self) -> dict[str, tuple[object, ...]]:
+        places = {place: ("nautilus", f"avis-{place}") for place in NAMESPACES.names}
+        keys = {place: self._course(place).pk for place in self.others.namespaces}
+        return {
+            **{place: (*places[place], keys.get(place, keys["sea"])) for place in places},
+            "of another": (*places["fire"], keys["rip"]),
+            "of nobody": (*places["fire"], uuid.uuid4()),
+        }
+
+    def _links(self) -> dict[str, tuple[object, ...]]:
+        opened = self._course("sea")
+        key, serial, proof = links.path(opened).strip("/").split("/")[1:]
+        return {"open": (key, serial, proof), "forged": (key, int(serial) + 1, proof)}
 
     def _mail(self) -> uuid.UUID:
         """A mail that was given up; and one message to the person, which they have not seen."""

@@ -76,3 +76,17 @@ def test_fault_of_ours_leaves_its_traceback(lines: Lines, logger: str, extra: di
 )  # fmt: skip
 def test_secrets_are_hidden_by_their_shape(text: str) -> None:
     assert "s3cret" not in hide_secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Forbidden: /invitations/0b5ca0b3-74ad-4d0a-8a35-6cbd1a3a4f0f/12/s3cret_-x/",
+        "/accounts/login/?next=%2Finvitations%2F0b5ca0b3-74ad-4d0a-8a35-6cbd1a3a4f0f%2F12%2Fs3cret_-x%2F",
+    ],
+)
+def test_what_opens_an_invitation_is_hidden_and_which_one_it_is_stays(text: str) -> None:
+    hidden = hide_secrets(text)
+    assert "s3cret" not in hidden
+    assert "_-x" not in hidden
+    assert "0b5ca0b3-74ad-4d0a-8a35-6cbd1a3a4f0f" in hidden

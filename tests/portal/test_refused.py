@@ -108,5 +108,12 @@ def urls(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:
 def test_every_part_of_an_address_is_understood() -> None:
     """An address with a key that nobody looks up would record what was refused there about nothing."""
     parts = {part for url in urls(get_resolver().url_patterns) for part in url.pattern.converters}
-    others = {"row_id", "pk", "provider_id", "handle"}  # the last two name nothing that others have
+    others = {
+        "row_id",
+        "pk",
+        "provider_id",
+        "handle",
+        "serial",
+        "proof",
+    }  # these say nothing of what others have
     assert parts == set(refused._MODELS) | others

@@ -10,6 +10,7 @@ from django import forms
 import accounts.forms
 import namespaces.drift_form
 import namespaces.forms
+import namespaces.invitation_forms
 import namespaces.limits_form
 from tests.portal import grounds
 from tests.portal.forms import FORMS
@@ -23,6 +24,8 @@ LIMITS: dict[tuple[str, str], int] = {
     **{("settings", name): limit for name, limit in PAGE.items()},
     **{("create", name): limit for name, limit in PAGE.items()},
     ("settings", "field"): 120,
+    ("invite", "title"): 120,
+    ("course", "title"): 120,
     ("settings", "publications-0-title"): 300,
     ("namespace_ask", "pi_name"): 200,
     ("namespace_ask", "institution"): 200,
@@ -40,6 +43,8 @@ LIMITS: dict[tuple[str, str], int] = {
 NO_FREE_TEXT = {
     ("create", "name"),
     ("settings", "software"),
+    ("course", "others"),
+    ("invite", "address"),
     ("settings", "publications-0-link"),
     ("limits", "more"),
 }
@@ -123,7 +128,13 @@ def test_every_field_for_text_is_tried() -> None:
     known = (
         tried | CHOSEN | PROOFS | set(namespaces.limits_form.FIELDS)
     )  # quantities: tests/namespaces/test_limits.py
-    modules = (accounts.forms, namespaces.forms, namespaces.limits_form, namespaces.drift_form)
+    modules = (
+        accounts.forms,
+        namespaces.forms,
+        namespaces.limits_form,
+        namespaces.drift_form,
+        namespaces.invitation_forms,
+    )
     found = {
         name
         for module in modules

@@ -16,6 +16,7 @@ from audit.models import Event
 from tests.accounts.views.test_login import IDENTITY_HEADERS
 from tests.portal import grounds
 from tests.portal.addresses import (
+    INVITATIONS,
     KINDS,
     LOGIN,
     MEMBERSHIPS,
@@ -149,7 +150,7 @@ def acts(one: Outcome) -> set[str]:
 def is_about_something(cell: Cell) -> bool:
     """Whether a form is about something that exists, as far as others than its owner can find it."""
     row = TABLE[cell.name]
-    if row.about is MEMBERSHIPS:  # in the address of an absent namespace stands a membership of another
+    if row.about in (MEMBERSHIPS, INVITATIONS):  # in the address of an absent namespace stands one of another
         return cell.thing != "of nobody"
     return row.about not in (NOTHING, SESSIONS) and cell.thing not in ("absent", "gone")
 

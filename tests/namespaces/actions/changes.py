@@ -6,11 +6,11 @@ from django.db.models import Model
 
 from accounts.models import Identity, LevelChange, User
 from audit.models import Event
-from namespaces.models import Membership, Namespace, Publication, Request, Software
+from namespaces.models import Invitation, Membership, Namespace, Publication, Request, Software
 
 _MODELS: list[type[Model]] = [
     *(User, Identity, LevelChange),
-    *(Namespace, Membership, Request, Software, Publication, Event),
+    *(Namespace, Membership, Invitation, Request, Software, Publication, Event),
 ]
 
 

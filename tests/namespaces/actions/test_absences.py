@@ -168,7 +168,7 @@ class TestDeputy:
         settings.MAIL_FROM = "berth@portal.example.org"
         requests.ask_to_join(namespace=fire, role=Role.VIEWER, reason="I work with Nils.", by=cast.otto)
         told = Delivery.objects.filter(channel="mail", kind="requests").order_by("person__name")
-        assert [delivery.person.name for delivery in told] == ["Eda Kaya", "Nils Berg", "Paula Ilić"]
+        assert [str(delivery.person) for delivery in told] == ["Eda Kaya", "Nils Berg", "Paula Ilić"]
 
 
 class TestEnd:

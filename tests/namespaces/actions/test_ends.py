@@ -50,7 +50,7 @@ def told(act: Callable[[], object]) -> dict[str, str]:
     before = set(Delivery.objects.values_list("pk", flat=True))
     act()
     found = Delivery.objects.exclude(pk__in=before).filter(channel="inbox").select_related("person")
-    return {each.person.name.partition(" ")[0]: each.subject for each in found}
+    return {str(each.person).partition(" ")[0]: each.subject for each in found}
 
 
 @contextmanager

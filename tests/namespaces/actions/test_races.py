@@ -20,9 +20,19 @@ from clusters.api import ROLE_BINDING
 from clusters.models import Cluster
 from namespaces import reconciliation, sweeping
 from namespaces.access import Role
-from namespaces.actions import adding, drift, ends, ladder, members, namespaces, requests, succession
+from namespaces.actions import (
+    adding,
+    drift,
+    ends,
+    invitations,
+    ladder,
+    members,
+    namespaces,
+    requests,
+    succession,
+)
 from namespaces.actions.namespaces import Page
-from namespaces.models import Grant, Membership, Namespace, NamespaceStatus, Request, SeenBinding
+from namespaces.models import Grant, Invitation, Membership, Namespace, NamespaceStatus, Request, SeenBinding
 from tests import factories
 from tests.fake_cluster import FakeCluster
 from tests.racing import MANY, Act, race, rounds
@@ -829,3 +839,56 @@ def test_guests_who_are_in_the_other_namespace_are_let_in_at_once(
             factories.MembershipFactory.create(namespace=namespace, person=guest)
         finishes = race(chance, let_in(here, first, one), let_in(there, second, two))
         assert all(finish.won for finish in finishes)
+
+
+@pytest.fixture
+def course(lab: Callable[[], Namespace], admins: tuple[User, User]) -> Callable[[int], Invitation]:
+    """Return a function that makes the link of a course with so many places."""
+
+    def make(places: int) -> Invitation:
+        end = timezone.now() + timedelta(days=30)
+        asked = invitations.Course("School", Role.EDITOR, places, end, end)
+        return invitations.open_course(namespace=lab(), course=asked, by=admins[0])
+
+    return make
+
+
+def come(invitation: Invitation, person: User) -> Act:
+    return lambda: invitations.accept(invitation=invitation, serial=1, by=fresh(person))
+
+
+def test_last_place_of_a_course_is_taken_by_one(course: Callable[[int], Invitation]) -> None:
+    early, second = factories.person("Early Bird"), factories.person("Second Mouse")
+    for chance in rounds():
+        made = course(1)
+        finishes = race(chance, come(made, early), come(made, second))
+        assert sum(finish.won for finish in finishes) == 1
+        assert made.memberships.count() == 1
+
+
+def test_nobody_is_left_who_came_while_a_course_ended(
+    course: Callable[[int], Invitation], admins: tuple[User, User]
+) -> None:
+    def end(invitation: Invitation) -> Act:
+        return lambda: invitations.end_course(invitation=invitation, by=fresh(admins[1]))
+
+    late = factories.person("Late Comer")
+    for chance in rounds():
+        made = course(5)
+        _came, ended = race(chance, come(made, late), end(made))
+        assert ended.won
+        assert not Membership.objects.current().filter(invitation=made).exists()
+
+
+def test_invitation_that_is_taken_back_lets_in_before_or_not_at_all(
+    lab: Callable[[], Namespace], admins: tuple[User, User]
+) -> None:
+    def withdraw(invitation: Invitation) -> Act:
+        return lambda: invitations.withdraw(invitation=invitation, by=fresh(admins[1]))
+
+    person = factories.person("Quick Hand")
+    for chance in rounds():
+        made = invitations.invite(namespace=lab(), role=Role.EDITOR, by=admins[0])
+        came, withdrawn = race(chance, come(made, person), withdraw(made))
+        assert came.won != withdrawn.won
+        assert made.memberships.exists() == came.won
