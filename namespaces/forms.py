@@ -261,6 +261,27 @@ class AddMemberForm(RoleForm, UntilForm):
     )
 
 
+class AnnouncementForm(forms.Form):
+    """What an admin writes to the members."""
+
+    role = forms.ChoiceField(
+        label=gettext_lazy("To"),
+        choices=lambda: [
+            ("", _("all members")),
+            *((role.value, _("role %(role)s") % {"role": role.label}) for role in Role),
+        ],
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("There is no such role.")},
+    )
+    subject = Text(label=gettext_lazy("Subject"), limit=150)
+    text = Text(
+        label=gettext_lazy("Text"),
+        limit=5000,
+        lines=8,
+        help_text=gettext_lazy("Plain text, at most 5,000 characters."),
+    )
+
+
 class ApproveForm(forms.Form):
     """Approval, with words for the asker if wanted."""
 

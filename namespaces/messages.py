@@ -14,7 +14,7 @@ from accounts import days
 from accounts.messages import to, to_operators
 from accounts.models import Identity, User
 from namespaces import access, inbox, links, waiting
-from namespaces.models import Absence, Invitation, Membership, Namespace, Request, Rung
+from namespaces.models import Absence, Announcement, Invitation, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
 from notifications.telling import Message, Recipient, tell, tell_addresses
 
@@ -181,6 +181,20 @@ def course_ended(course: Invitation, ended: Sequence[Membership], by: User) -> N
     link = course.namespace.get_absolute_url() if course.namespace.is_reachable else ""
     message = Message(Kind.MEMBERSHIPS, subject, text, link, by=by.pk)
     tell(message, to(each.person for each in ended if each.person.is_active))
+
+
+def announced(announcement: Announcement, readers: Sequence[User]) -> None:
+    """Tell members what an admin wrote; answers go to who wrote it, whose address is named therefore."""
+    by, namespace = announcement.created_by, announcement.namespace
+    text = _("%(text)s\n\n%(by)s wrote this to members of %(namespace)s.") % {
+        "text": announcement.text, "by": by, "namespace": namespace,
+    }  # fmt: skip
+    if by.email:
+        text += " " + _("Answer to %(address)s.") % {"address": by.email}
+    subject = f"{namespace}: {announcement.subject}"
+    link = namespace.get_absolute_url()
+    message = Message(Kind.ANNOUNCEMENTS, subject, text, link, by=by.pk, reply_to=by.email)
+    tell(message, to(readers), event=f"announcement {announcement.pk}")
 
 
 def role_changed(membership: Membership, by: User) -> None:

@@ -385,6 +385,37 @@ class Invitation(models.Model):
         return self.access_ends_at and last_before(self.access_ends_at)
 
 
+class Announcement(models.Model):
+    """What an admin wrote to the members of a namespace, or to those of one role. The mails themselves are deliveries.
+
+    `recipients` counts the people whom it was sent to.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="announcements")
+    role = models.CharField(max_length=10, choices=Role, blank=True)
+    subject = models.CharField(max_length=150)
+    text = models.TextField(max_length=5000)
+    recipients = models.PositiveIntegerField()
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-created_at", "pk")
+        indexes = (
+            models.Index(fields=("namespace", "created_at"), name="namespaces_announcement_place"),
+            models.Index(fields=("created_by", "created_at"), name="namespaces_announcement_by"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                name="namespaces_announcement_role", condition=models.Q(role__in=("", *Role.values))
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 class RequestQuerySet(models.QuerySet["Request"]):
     def open(self) -> RequestQuerySet:
         """Requests that wait for a decision, by the clock of the database."""

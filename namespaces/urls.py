@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from namespaces.views import (
     absence,
+    announcements,
     config,
     deletions,
     directory,
@@ -30,6 +31,7 @@ one_namespace = [
     path("members/", members.members, name="members"),
     path("members/add/", members.add, name="member_add"),
     path("members/add/many/", members.add_many, name="member_add_many"),
+    path("members/write/", announcements.write, name="write"),
     path("members/invite/", invitations.invite, name="invite"),
     path("members/course/", invitations.course, name="course"),
     path("members/invitations/<uuid:invitation_id>/", invitations.one, name="invitation_made"),

@@ -22,7 +22,7 @@ from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
 from namespaces import links  # noqa: E402
 from namespaces.access import Role  # noqa: E402
-from namespaces.actions import drift, invitations, members, namespaces, requests  # noqa: E402
+from namespaces.actions import announcements, drift, invitations, members, namespaces, requests  # noqa: E402
 from namespaces.models import (  # noqa: E402
     Invitation,
     Membership,
@@ -121,6 +121,11 @@ def open_course(name: str, title: str, by: str) -> str:
         title, Role.EDITOR, 200, end_of(timezone.localdate() + timedelta(days=14)), end
     )
     return str(invitations.open_course(namespace=_namespace(name), course=course, by=_person(by)).pk)
+
+
+def announce(name: str, subject: str, text: str, by: str) -> None:
+    """Let somebody write to the members."""
+    announcements.announce(namespace=_namespace(name), subject=subject, text=text, by=_person(by))
 
 
 def withdraw_invitation(invitation: str, by: str) -> None:
@@ -275,7 +280,7 @@ def _namespace(name: str) -> Namespace:
 
 _KNOWN = (
     *(settle, person, identity, ask_to_merge, ask_to_be_deleted, is_deleted),
-    *(membership, request, invite, open_course, withdraw_invitation, link, come_by),
+    *(membership, request, invite, open_course, announce, withdraw_invitation, link, come_by),
     *(
         create,
         add,

@@ -59,6 +59,7 @@ PLACES = (
     Place("member_add", NAMESPACE + "members/add/?q=holm", "add-member", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),
     Place("member_add_many", NAMESPACE + "members/add/many/", "add-many", ("namespace-admin",)),
+    Place("write", NAMESPACE + "members/write/", "write", ADMINS),
     Place("invite", NAMESPACE + "members/invite/", "invite", ("namespace-admin",)),
     Place("course", NAMESPACE + "members/course/", "course", ADMINS),
     Place("invitation_made", NAMESPACE + "members/invitations/{invitation}/", "invitation", ADMINS),
@@ -285,6 +286,14 @@ def paint(stack: Stack) -> Scenery:
     rows.run(stack, "suspend", SAMI.subject, OLGA.subject, reason)
     rows.run(stack, "fail_mail", BEN.subject, f"550 5.1.1 <{BEN.email}>: no such user here")
     invitation = rows.run(stack, "invite", "avis-fire", "lena.fuchs@ou.example", HOU_I.subject)
+    rows.run(
+        stack,
+        "announce",
+        "avis-fire",
+        "Cameras are back",
+        "They send again since this morning.",
+        HOU_I.subject,
+    )
     withdrawn = rows.run(stack, "invite", "avis-fire", "", HOU_I.subject)
     rows.run(stack, "withdraw_invitation", withdrawn, HOU_I.subject)
     course = rows.run(stack, "open_course", "avis-fire", "Wildfire summer school", ALEX.subject)

@@ -274,6 +274,7 @@ TABLE: dict[str, Row] = {
     "members": Row(NAMESPACES, get=only(*MANAGERS)),
     "member_add": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "member_add_many": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "write": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "invite": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "course": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "invitation_made": Row(INVITATIONS, get=only(*MANAGERS)),

@@ -91,6 +91,7 @@ FORMS: dict[str, Form] = {
         ADMIN, "fire",
         {"people": "{otto_mail}", "role": "viewer", "until": "", "together": "on", "save": "1"},
     ),
+    "write": Form(ADMIN, "fire", {"role": "", "subject": "Next week", "text": "No water on Monday."}),
     "invite": Form(
         ADMIN, "fire",
         {

@@ -25,6 +25,8 @@ LIMITS: dict[tuple[str, str], int] = {
     **{("create", name): limit for name, limit in PAGE.items()},
     ("settings", "field"): 120,
     ("invite", "title"): 120,
+    ("write", "subject"): 150,
+    ("write", "text"): 5000,
     ("course", "title"): 120,
     ("settings", "publications-0-title"): 300,
     ("namespace_ask", "pi_name"): 200,
