@@ -13,6 +13,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
+from accounts.days import in_words, last_before
 from accounts.errors import BadInput, NotAllowed, StateConflict
 from accounts.models import Level, User
 from accounts.policy import may_vouch
@@ -214,13 +215,18 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
 
 
 @transaction.atomic
-def extend(*, membership: Membership, by: User) -> Membership:
-    """Let a membership last EXTENSION longer than it would, counted by days. Raises as `set_end`, and StateConflict for
-    one that does not end by itself."""
+def extend(*, membership: Membership, ends_at: datetime | None, by: User) -> Membership:
+    """Let a membership that ends at this moment last EXTENSION longer, counted by days. Raises as `set_end`, and
+    StateConflict for one that does not end by itself, or at another moment: two who extend it once extend it once."""
     lock(membership.namespace)
     current = _current(membership)
     if current.ends_at is None:
         raise StateConflict(_("This membership does not end by itself."))
+    if current.ends_at != ends_at:
+        raise StateConflict(
+            _("It was changed meanwhile: it lasts until %(day)s.")
+            % {"day": in_words(last_before(current.ends_at))}
+        )
     try:
         longer = extended(current.ends_at)
     except OverflowError:

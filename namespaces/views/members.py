@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -144,7 +146,8 @@ def extend(request: KnownRequest, cluster: str, name: str, membership_id: UUID) 
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
     membership = _membership_or_404(namespace, membership_id)
     try:
-        _say_until(request, actions.extend(membership=membership, by=request.user))
+        shown = _moment(request.POST.get("ends_at", ""))
+        _say_until(request, actions.extend(membership=membership, ends_at=shown, by=request.user))
     except Refusal as refusal:
         return _members(request, namespace, refusal=refusal)
     return redirect("members", cluster, name)
@@ -295,6 +298,14 @@ def _back(request: KnownRequest, membership: Membership) -> HttpResponse:
     namespace = membership.namespace
     page_name = "namespace" if membership.person_id == request.user.pk else "members"
     return redirect(page_name, namespace.cluster.name, namespace.name)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment that a page wrote into its form; None for anything else, which is no end of anything."""
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
 
 
 def _membership_or_404(namespace: Namespace, membership_id: UUID) -> Membership:

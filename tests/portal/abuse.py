@@ -1,5 +1,6 @@
-"""The abuse cases of the design that are about login, sessions, headers and levels, A-01 to A-34, and the families that
-are generated from the addresses: for each the tests that try it, and what of it has none, with the reason.
+"""The abuse cases of the design that are about login, sessions, headers, levels, members, requests and namespaces, A-01
+to A-59, and the families that are generated from the addresses: for each the tests that try it, and what of it has
+none, with the reason.
 
 A test is named as in tests/faults/table.py.
 """
@@ -20,6 +21,8 @@ CALLS, FURTHER, LIMIT = (f"accounts/provider/test_{name}.py" for name in ("calls
 LOGIN, CLAIMS = "accounts/views/test_login.py", "accounts/test_claims.py"
 PEOPLE, SUSPENSIONS = "accounts/actions/test_people.py", "accounts/actions/test_suspensions.py"
 PAGES = "namespaces/views"
+ACTS = "namespaces/actions"
+INVITED = f"{ACTS}/test_invitations.py"
 TOLD, MAIL = "accounts/test_messages.py", "notifications/test_mail.py"
 ALL = f"{URLS}::test_answer_is_that_of_the_table"
 
@@ -339,4 +342,190 @@ CASES: dict[str, Row] = {
         "Condemning does not exist yet; restoring and the prune guard have commands and no page.",
     ),
     "A-34": Row("looking as somebody else", (f"{URLS}::test_every_address_has_its_row",)),
+    "A-35": Row(
+        "member of one namespace with ids of another",
+        (
+            ALL,
+            f"{URLS}::test_what_one_may_not_know_of_answers_like_what_does_not_exist",
+            f"{PAGES}/test_members.py::TestRole::test_membership_of_another_namespace_does_not_exist_here",
+            f"{ACTS}/test_members.py::TestAdd::test_admin_of_another_namespace_adds_nobody_here",
+            f"{ACTS}/test_requests.py::TestApprove::test_admin_of_another_namespace_does_not_approve",
+        ),
+    ),
+    "A-36": Row(
+        "admin who decides their own request, or one of their second account",
+        (
+            f"{ACTS}/test_requests.py::TestApprove::test_nobody_approves_their_own",
+            f"{ACTS}/test_requests.py::TestApprove::test_who_became_admin_meanwhile_does_not_approve_their_own",
+            f"{ACTS}/test_requests.py::TestDeny::test_nobody_denies_their_own",
+            f"{PAGES}/test_requests.py::TestOne::test_account_that_looks_like_ones_own_is_told",
+        ),
+    ),
+    "A-37": Row(
+        "link in a mail, opened by an admin or by a program that reads mails",
+        (
+            f"{URLS}::test_reading_changes_nothing",
+            f"{PAGES}/test_invitations.py::TestLink::test_opening_it_changes_nothing",
+        ),
+    ),
+    "A-38": Row(
+        "invitation that is passed on or used again",
+        (
+            f"{INVITED}::TestAccept::test_somebody_else_who_was_forwarded_it_does_not",
+            f"{INVITED}::TestAccept::test_lets_one_person_in_once",
+            f"{INVITED}::TestAccept::test_is_not_a_way_back_in",
+            f"{INVITED}::TestAccept::test_over",
+            f"{INVITED}::TestLink::test_only_what_this_installation_made_is_genuine",
+            f"{ACTS}/test_races.py::test_last_place_of_a_course_is_taken_by_one",
+            f"{ACTS}/test_races.py::test_invitation_that_is_taken_back_lets_in_before_or_not_at_all",
+        ),
+    ),
+    "A-39": Row(
+        "former admin with a form from before",
+        (
+            f"{ACTS}/test_requests.py::TestApprove::test_former_admin_with_an_old_form_does_not_approve",
+            f"{ACTS}/test_requests.py::TestDeny::test_former_admin_with_an_old_form_does_not_deny",
+            f"{PAGES}/test_members.py::TestRemove::test_former_admin_cannot_use_a_form_made_before",
+            f"{FORMS}::test_form_that_was_rendered_before_is_worth_nothing_once_the_right_is_lost",
+            f"{URLS}::test_form_that_is_refused_to_somebody_known_is_recorded_once_and_no_other_refusal",
+        ),
+    ),
+    "A-40": Row(
+        "two admins who decide one request at once",
+        (
+            f"{ACTS}/test_races.py::test_first_of_two_deciders_wins_and_the_second_is_told",
+            f"{PAGES}/test_requests.py::TestDecide::test_second_to_decide_is_told_what_the_first_did",
+        ),
+    ),
+    "A-41": Row(
+        "thousands of requests, the same twice, again after a no",
+        (
+            f"{ACTS}/test_requests.py::TestAsk::test_asked_is_asked",
+            f"{ACTS}/test_requests.py::TestAsk::test_eleventh_open_request_is_too_many",
+            f"{ACTS}/test_requests.py::TestAsk::test_twenty_first_request_of_a_day_is_too_many",
+            f"{PAGES}/test_requests.py::TestDecide::test_who_was_denied_lately_gets_no_form_to_ask_again",
+            f"{ACTS}/test_races.py::test_one_of_two_who_ask_twice_does",
+            f"{ACTS}/test_races.py::test_limit_of_open_requests_holds",
+        ),
+    ),
+    "A-42": Row(
+        "asking to join what is hidden or absent",
+        (ALL, f"{ACTS}/test_requests.py::TestAsk::test_hidden_namespace_cannot_be_asked_for"),
+        "Archived and unmanaged namespaces do not exist yet.",
+    ),
+    "A-43": Row(
+        "admin who removes another, the creator, an operator",
+        (
+            f"{ACTS}/test_members.py::TestRemove::test_admin_removes_another_admin_even_the_creator",
+            f"{ACTS}/test_members.py::TestRemove::test_last_admin_neither_leaves_nor_is_removed",
+            f"{ACTS}/test_races.py::test_last_two_admins_who_remove_each_other_leave_one",
+            "namespaces/test_messages.py::TestMembers::test_removal_is_told_to_who_is_out",
+        ),
+    ),
+    "A-44": Row(
+        "admin who adds somebody who never asked, a guest, somebody suspended, an unknown address",
+        (
+            f"{INVITED}::TestInvite::test_same_answer_whether_or_not_the_address_is_known",
+            f"{INVITED}::TestAccept::test_is_kept_for_a_guest_until_somebody_vouches",
+            f"{INVITED}::TestAccept::test_suspended_person_does_not_come_in",
+            f"{ACTS}/test_members.py::TestAdd::test_account_that_is_not_active_is_not_added",
+            f"{ACTS}/test_members.py::TestAdd::test_admin_of_level_user_adds_no_guest",
+            f"{ACTS}/test_adding.py::TestJudge::test_suspended_person_is_as_unknown_as_nobody",
+            "namespaces/test_messages.py::TestMembers::test_who_is_added_is_told_by_whom",
+        ),
+        "Who has logged in here is added at once and told. Admins find people by a whole address, as in A-46.",
+    ),
+    "A-45": Row(
+        "lists of thousands, with doubles and unknown identities",
+        (
+            f"{PAGES}/test_members.py::TestAddMany::test_neither_none_nor_too_many",
+            f"{PAGES}/test_members.py::TestAddMany::test_all_or_nobody_keeps_what_was_typed",
+            f"{ACTS}/test_adding.py::TestJudge::test_same_person_twice",
+            f"{ACTS}/test_adding.py::TestJudge::test_part_of_an_address_and_identity_in_another_case_do_not",
+        ),
+    ),
+    "A-46": Row(
+        "user who lists people by searching",
+        (
+            ALL,
+            f"{PAGES}/test_members.py::test_table_is_for_admins_and_operators",
+            f"{PAGES}/test_members.py::TestSearch::test_finds_nobody_by_less",
+            f"{PAGES}/test_members.py::TestSearch::test_shows_at_most_ten",
+        ),
+    ),
+    "A-47": Row(
+        "member who looks for addresses and identities of others",
+        (
+            f"{PAGES}/test_members.py::test_table_shows_no_address_and_no_identity",
+            f"{PAGES}/test_namespace.py::test_member_without_a_name_is_not_called_by_their_address",
+            f"{PAGES}/test_crawler.py::test_member_reads_all_of_their_own",
+            f"{ACTS}/test_announcements.py::test_answers_go_to_who_wrote_and_nobody_reads_another_address",
+        ),
+    ),
+    "A-48": Row(
+        "namespace with a reserved name",
+        (
+            f"{ACTS}/test_namespaces.py::TestCreate::test_reserved_name_is_refused_to_operators_too",
+            f"{ACTS}/test_namespaces.py::TestCreate::test_no_setting_hands_out_what_belongs_to_the_cluster",
+            "namespaces/test_reconciliation_real.py::test_reserved_name_is_refused_whatever_the_rows_say",
+            "clusters/test_attack.py::test_there_are_enough_attempts_and_no_title_twice",
+        ),
+    ),
+    "A-49": Row(
+        "name of a namespace of the cluster that Berth does not manage",
+        ("namespaces/test_reconciliation_real.py::test_unmanaged_namespace_is_never_taken_over",),
+        "The web process asks no cluster: the page of the namespace says it once a worker has looked.",
+    ),
+    "A-50": Row(
+        "a thousand namespaces",
+        (
+            f"{ACTS}/test_namespaces.py::TestCreate::test_sixth_namespace_is_too_many",
+            f"{ACTS}/test_races.py::test_limit_of_namespaces_holds",
+        ),
+    ),
+    "A-51": Row(
+        "namespace admin who writes limits",
+        (ALL, f"{ACTS}/test_limits.py::test_nobody_else_decides"),
+        "Asking for another quota does not exist yet.",
+    ),
+    "A-52": Row(
+        "quantities that are none",
+        (
+            "namespaces/test_limits.py::test_hostile_amount_is_refused",
+            "namespaces/test_limits.py::test_any_text_is_understood_or_refused",
+        ),
+    ),
+    "A-53": Row(
+        "quota below what is used",
+        (
+            f"{PAGES}/test_limits.py::TestForm::test_quota_below_use_is_told_and_accepted",
+            "namespaces/test_reconciliation_real.py::TestLimits"
+            "::test_quota_below_use_is_kept_and_the_numbers_are_those_of_the_cluster",
+        ),
+    ),
+    "A-54": Row(
+        "quota of accelerators by another name", ("namespaces/test_limits.py::test_name_is_understood",)
+    ),
+    "A-55": Row(
+        "quota without default requests",
+        ("namespaces/test_limits.py::test_quota_needs_defaults_for_who_says_nothing",),
+    ),
+    "A-56": Row(
+        "description that is huge, deceives, or is a template",
+        (
+            f"{TEXTS}::test_text_that_deceives_or_is_too_long_is_refused",
+            f"{TEXTS}::test_text_that_is_only_strange_is_taken_as_it_is",
+        ),
+    ),
+    "A-57": Row(
+        "description aimed at labels and annotations",
+        ("namespaces/reconciler/test_manifests.py::test_labels_hold_what_a_label_may_hold",),
+        "No words of a page are written into the cluster.",
+    ),
+    "A-58": Row("ending a namespace", missing="The end of life of namespaces does not exist yet."),
+    "A-59": Row(
+        "renaming a namespace, giving it to another institution",
+        (f"{FORMS}::test_field_that_is_not_on_the_form_changes_nothing",),
+        "No form renames one. The institution on the page is words of its admins, and gives no right.",
+    ),
 }

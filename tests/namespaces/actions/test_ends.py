@@ -128,7 +128,7 @@ class TestSetting:
 class TestExtending:
     def test_ninety_days_more_than_before(self, cast: Cast, edas: Membership) -> None:
         before = let_end(edas, 3 * DAY).ends_at
-        members.extend(membership=edas, by=cast.nils)
+        members.extend(membership=edas, ends_at=edas.ends_at, by=cast.nils)
         edas.refresh_from_db()
         assert before is not None
         assert edas.ends_at == before + 90 * DAY
@@ -142,37 +142,40 @@ class TestExtending:
 
     def test_not_what_does_not_end(self, cast: Cast, edas: Membership) -> None:
         with Unchanged(), pytest.raises(StateConflict, match="does not end"):
-            members.extend(membership=edas, by=cast.nils)
+            members.extend(membership=edas, ends_at=edas.ends_at, by=cast.nils)
 
     def test_last_admin_as_well(self, cast: Cast, hidden: Namespace) -> None:
         paulas = let_end(Membership.objects.get(namespace=hidden), 3 * DAY)
         before = paulas.ends_at
         assert before is not None
-        assert members.extend(membership=paulas, by=cast.paula).ends_at == before + 90 * DAY
+        assert (
+            members.extend(membership=paulas, ends_at=paulas.ends_at, by=cast.paula).ends_at
+            == before + 90 * DAY
+        )
         with Unchanged(), pytest.raises(StateConflict, match="last admin"):
             members.set_end(membership=paulas, ends_at=before, by=cast.paula)
 
     def test_nobody_their_own_while_there_is_another_admin(self, cast: Cast, fire: Namespace) -> None:
         nils = let_end(Membership.objects.get(namespace=fire, person=cast.nils), 3 * DAY)
         with Unchanged(), pytest.raises(NotAllowed, match="their own"):
-            members.extend(membership=nils, by=cast.nils)
+            members.extend(membership=nils, ends_at=nils.ends_at, by=cast.nils)
         with Unchanged(), pytest.raises(NotAllowed, match="their own"):
             members.set_end(membership=nils, ends_at=None, by=cast.nils)
-        members.set_end(membership=nils, ends_at=timezone.now() + DAY, by=cast.nils)
-        members.extend(membership=nils, by=cast.paula)
+        nils = members.set_end(membership=nils, ends_at=timezone.now() + DAY, by=cast.nils)
+        members.extend(membership=nils, ends_at=nils.ends_at, by=cast.paula)
 
     def test_counted_from_what_it_is_by_now(self, cast: Cast, edas: Membership) -> None:
         shown = let_end(edas, 3 * DAY)
         members.set_end(membership=Membership.objects.get(pk=edas.pk), ends_at=None, by=cast.paula)
         with Unchanged(), pytest.raises(StateConflict, match="does not end"):
-            members.extend(membership=shown, by=cast.nils)
+            members.extend(membership=shown, ends_at=shown.ends_at, by=cast.nils)
 
     def test_not_beyond_the_calendar(self, cast: Cast, edas: Membership) -> None:
         end = datetime(9999, 12, 30, tzinfo=UTC)
         Membership.objects.filter(pk=edas.pk).update(ends_at=end)
         edas.refresh_from_db()
         with Unchanged(), pytest.raises(StateConflict, match="calendar"):
-            members.extend(membership=edas, by=cast.nils)
+            members.extend(membership=edas, ends_at=edas.ends_at, by=cast.nils)
 
 
 class TestWarning:
@@ -198,7 +201,7 @@ class TestWarning:
     def test_again_after_it_was_extended(self, cast: Cast, edas: Membership) -> None:
         let_end(edas, DAY / 2)
         assert ends.warn() == 1
-        members.extend(membership=edas, by=cast.nils)
+        members.extend(membership=edas, ends_at=edas.ends_at, by=cast.nils)
         assert ends.warn() == 0
         let_end(edas, 6 * DAY, warned_at=timezone.now() - 86 * DAY)
         assert ends.warn() == 1

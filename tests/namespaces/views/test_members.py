@@ -318,10 +318,19 @@ class TestUntil:
         Membership.objects.filter(pk=edas.pk).update(ends_at=timezone.now() + timedelta(days=1))
         client = browse(cast.nils)
         assert "90 days more" in client.get(MEMBERS).content.decode()
-        client.post(f"{MEMBERS}{edas.pk}/extend/")
         edas.refresh_from_db()
         assert edas.ends_at is not None
-        assert edas.ends_at > timezone.now() + timedelta(days=90)
+        before = {"ends_at": edas.ends_at.isoformat()}
+        assert before["ends_at"] in client.get(MEMBERS).content.decode()
+        client.post(f"{MEMBERS}{edas.pk}/extend/", before)
+        edas.refresh_from_db()
+        longer = edas.ends_at
+        assert longer is not None
+        assert longer > timezone.now() + timedelta(days=90)
+        for shown in (before, {"ends_at": "2026-02-31T00:00"}, {"ends_at": "2027-02-24"}, {}):
+            assert client.post(f"{MEMBERS}{edas.pk}/extend/", shown).status_code == 409
+        edas.refresh_from_db()
+        assert edas.ends_at == longer
 
 
 def test_removal_is_undone_from_the_table(browse: Browse, cast: Cast, fire: Namespace) -> None:
