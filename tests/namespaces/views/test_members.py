@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -415,3 +418,49 @@ class TestAddMany:
         answer = browse(cast.nils).post(self.ADDRESS, self.given(*lines))
         assert answer.status_code == 400
         assert said in answer.content.decode()
+
+
+class TestFile:
+    def send(self, browse: Browse, cast: Cast, content: bytes, **more: str) -> HttpResponse:
+        given = SimpleUploadedFile("list.csv", content, content_type="text/csv")
+        sent = {"people": "", "role": "viewer", "until": "", "file": given, **more}
+        response: HttpResponse = browse(cast.nils).post(f"{MEMBERS}add/many/", sent)
+        return response
+
+    def test_its_lines_are_shown_and_then_sent_as_if_typed(
+        self, browse: Browse, cast: Cast, fire: Namespace
+    ) -> None:
+        table = f"\ufeffE-Mail;Role\r\n{cast.otto.email};editor\r\n".encode()
+        page = self.send(browse, cast, table).content.decode()
+        assert "Add 1 person" in page
+        typed = re.search(r"<textarea[^>]*>\s*([^<]*)</textarea>", page)
+        assert typed
+        assert html.unescape(typed[1]).split() == ["E-Mail;Role", f"{cast.otto.email};editor"]
+        assert "Otto Brandt" not in current(fire)
+        sent = {"people": html.unescape(typed[1]), "role": "viewer", "until": "", "save": "1"}
+        browse(cast.nils).post(f"{MEMBERS}add/many/", sent)
+        assert current(fire)["Otto Brandt"] == "editor"
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"\xff\xfeo\x00t\x00", "no text in UTF-8"),
+            (b"PK\x03\x04 a workbook", "Control characters"),
+            (b"otto@example.org\n" * 9500, "shorter than this file"),
+            (b"otto@example.org\n" * 201, "At most 200 lines"),
+            (b"", "Write at least one line."),
+        ],
+    )
+    def test_what_is_no_list_is_told(
+        self, browse: Browse, cast: Cast, fire: Namespace, content: bytes, said: str
+    ) -> None:
+        response = self.send(browse, cast, content)
+        assert response.status_code == 400
+        assert said in response.content.decode()
+
+    def test_lines_and_file_are_one_too_many(self, browse: Browse, cast: Cast, fire: Namespace) -> None:
+        response = self.send(browse, cast, b"eda@example.org\n", people=cast.otto.email)
+        assert response.status_code == 400
+        page = response.content.decode()
+        assert "not both" in page
+        assert cast.otto.email in page
