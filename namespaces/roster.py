@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Concat, Lower
 
 from accounts.models import Identity, User
-from namespaces import access, standing
-from namespaces.models import Membership, Namespace
+from namespaces import standing
+from namespaces.access import Role
+from namespaces.models import Grant, Membership, Namespace
 from namespaces.standing import Standing
 
 RECENTLY = timedelta(days=7)
+FORMER_SHOWN = 50
 UNDO_WITHIN = timedelta(days=1)
 """How long a removal, or a decision, can be taken back."""
 
@@ -37,10 +41,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Roster:
-    """The people of a namespace: those in it, and those whose membership ended not long ago or not yet provably."""
+    """People of a namespace: some of those in it, and those whose membership ended not long ago or not yet provably.
+
+    `former_beside` is how many more of these there are than are shown.
+    """
 
     current: list[Row]
     former: list[Row]
+    former_beside: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -54,35 +62,45 @@ def memberships_of(person: User) -> QuerySet[Membership]:
     return current.select_related("namespace__cluster").order_by("namespace__name")
 
 
-def of(namespace: Namespace, *, now: datetime) -> Roster:
-    """Return the people of a namespace, in a constant number of queries: admins first, then by name."""
-    stands = standing.of_members(namespace)
-    several = _several_identities(namespace)
-    memberships = (
-        Membership.objects.filter(namespace=namespace)
-        .select_related("person", "added_by")
-        .order_by("created_at")
+def members(namespace: Namespace) -> QuerySet[Membership]:
+    """Return who is in a namespace; sorted by `place`, admins come first, and all by name."""
+    ranks = [When(role=role, then=Value(str(rank))) for rank, role in enumerate(reversed(Role.values))]
+    place = Concat(Case(*ranks, default=Value("9")), Lower("person__name"), output_field=TextField())
+    current = Membership.objects.current().filter(namespace=namespace).annotate(place=place)
+    return current.select_related("person", "added_by").order_by("place", "pk")
+
+
+def of(
+    namespace: Namespace, current: Sequence[Membership], *, with_former: bool = True, now: datetime
+) -> Roster:
+    """Return the rows of these members, and of former ones, in a constant number of queries."""
+    former = list(_former(namespace, now)[: FORMER_SHOWN + 1]) if with_former else []
+    beside = _former(namespace, now).count() - FORMER_SHOWN if len(former) > FORMER_SHOWN else 0
+    former = former[:FORMER_SHOWN]
+    people = {membership.person_id for membership in (*current, *former)}
+    stands = standing.of_members(namespace, people)
+    several = _several_identities(people)
+
+    def row(membership: Membership) -> Row:
+        person = membership.person_id
+        restorable = _was_removed(membership, now)
+        return Row(membership, stands[person], several.get(person, ()), can_be_restored=restorable)
+
+    return Roster([row(each) for each in current], [row(each) for each in former], beside)
+
+
+def _former(namespace: Namespace, now: datetime) -> QuerySet[Membership]:
+    """Return the last membership of each person who is out, lately or not yet provably, newest end first."""
+    of_namespace = Membership.objects.filter(namespace=namespace)
+    held = Grant.objects.filter(namespace=namespace, identity__person=OuterRef("person"))
+    later = of_namespace.filter(person=OuterRef("person"), ended_at__gt=OuterRef("ended_at"))
+    found = of_namespace.filter(
+        Q(ended_at__gt=now - RECENTLY) | Exists(held.exclude(state=Grant.State.REVOKED)),
+        ~Exists(later),
+        ~Exists(Membership.objects.current().filter(namespace=namespace, person=OuterRef("person"))),
+        ended_at__isnull=False,
     )
-    newest = {membership.person_id: membership for membership in memberships}
-    rows = [
-        Row(
-            membership,
-            stands[person_id],
-            several.get(person_id, ()),
-            can_be_restored=_was_removed(membership, now),
-        )
-        for person_id, membership in newest.items()
-        if person_id in stands
-    ]
-    former = [
-        row
-        for row in rows
-        if row.membership.ended_at and (now - row.membership.ended_at < RECENTLY or not row.standing.is_final)
-    ]
-    return Roster(
-        current=sorted((row for row in rows if not row.membership.ended_at), key=_place),
-        former=sorted(former, key=lambda row: row.membership.ended_at or now, reverse=True),
-    )
+    return found.select_related("person", "added_by").order_by("-ended_at", "-pk")
 
 
 def _was_removed(membership: Membership, now: datetime) -> bool:
@@ -91,10 +109,9 @@ def _was_removed(membership: Membership, now: datetime) -> bool:
     return bool(by_another and membership.ended_at and now - membership.ended_at < UNDO_WITHIN)
 
 
-def _several_identities(namespace: Namespace) -> dict[UUID, tuple[str, ...]]:
-    """Return what each active identity of a member belongs to, oldest first, for members who have more than one."""
-    members = Membership.objects.current().filter(namespace=namespace)
-    active = Identity.objects.filter(state=Identity.State.ACTIVE, person__in=members.values("person"))
+def _several_identities(people: Collection[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """Return what each active identity of these people belongs to, oldest first, for who has more than one."""
+    active = Identity.objects.filter(state=Identity.State.ACTIVE, person__in=people)
     found: dict[UUID, tuple[str, ...]] = {}
     for identity in active.order_by("created_at", "pk"):
         found[identity.person_id] = (
@@ -102,7 +119,3 @@ def _several_identities(namespace: Namespace) -> dict[UUID, tuple[str, ...]]:
             identity.institution or identity.issuer,
         )
     return {person: institutions for person, institutions in found.items() if len(institutions) > 1}
-
-
-def _place(row: Row) -> tuple[int, str]:
-    return -access.rank(row.membership.role), row.person.name.casefold()

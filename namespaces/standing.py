@@ -6,7 +6,7 @@ Never "active" before the API server said yes as exactly that person, never "rev
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -85,9 +85,12 @@ def of_identity(identity: Identity) -> list[tuple[Namespace, Standing]]:
     return [(namespace, found[key, identity.person_id]) for key, namespace in by_id.items()]
 
 
-def of_members(namespace: Namespace) -> dict[UUID, Standing]:
-    """Return the standing of everybody who is or was a member of the namespace, by person."""
-    found = _standings({namespace.pk: namespace}, Membership.objects.filter(namespace=namespace))
+def of_members(namespace: Namespace, people: Collection[UUID] | None = None) -> dict[UUID, Standing]:
+    """Return the standing of everybody who is or was a member of the namespace, or of these people, by person."""
+    memberships = Membership.objects.filter(namespace=namespace)
+    if people is not None:
+        memberships = memberships.filter(person__in=people)
+    found = _standings({namespace.pk: namespace}, memberships)
     return {person: standing for (_namespace, person), standing in found.items()}
 
 

@@ -22,7 +22,6 @@ from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
 from accounts.policy import may_vouch
-from namespaces import roster
 from namespaces.access import Permission, Role
 from namespaces.actions import adding, invitations
 from namespaces.actions import members as actions
@@ -30,7 +29,7 @@ from namespaces.add_many_form import AddManyForm
 from namespaces.forms import AddMemberForm, RoleForm, UntilForm
 from namespaces.models import Membership, Namespace
 from namespaces.shortcuts import get_namespace_or_404
-from namespaces.views import parameters
+from namespaces.views import parameters, people_of
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
@@ -42,11 +41,14 @@ SEARCH_MIN_LENGTH, SEARCH_MAX_ROWS = 3, 10
 def members(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     """Show who is in the namespace; asked by the script, only how everybody's access stands."""
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
+    parameters.read(request.GET, people_of.PARAMETERS)
     if request.htmx:  # type: ignore[attr-defined]
-        people = roster.of(namespace, now=timezone.now())
-        return render(
-            request, "namespaces/_standings.html", {"namespace": namespace, "roster": people, "swap": True}
-        )
+        context = {
+            "namespace": namespace,
+            "swap": True,
+            **people_of.shown(request, namespace, with_former=True),
+        }
+        return render(request, "namespaces/_standings.html", context)
     return _members(request, namespace)
 
 
@@ -215,7 +217,7 @@ def _members(
     refusal: Refusal | None = None,
 ) -> HttpResponse:
     context = head(request.user, namespace) | {
-        "roster": roster.of(namespace, now=timezone.now()),
+        **people_of.shown(request, namespace, with_former=True),
         "roles": Role.choices,
         "default_role": Role.EDITOR,
         "extension": actions.EXTENSION.days,

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,7 +14,7 @@ from accounts.audience import Audience
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, drift, inbox, roster, seen_limits, structured, waiting
+from namespaces import directory, drift, inbox, seen_limits, structured, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
@@ -23,12 +22,12 @@ from namespaces.models import Namespace
 from namespaces.policy import audience_of
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.showing import Card
-from namespaces.views import parameters, state
+from namespaces.views import parameters, people_of, state
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
 _USE = "use"  # the id of the part of the page that tells what is used
-_PARAMETERS = {"seen": parameters.text(16)}
+_PARAMETERS = {"seen": parameters.text(16), **people_of.PARAMETERS}
 
 
 @require_safe
@@ -47,7 +46,7 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     cards = directory.current().by_id[found.pk]
     context |= _preview(cards[Audience.PUBLIC]) | {"card": cards[audience_of(request.user, context["may"])]}
     if Permission.SEE_PEOPLE.name in context["may"]:
-        context["roster"] = roster.of(found, now=timezone.now())
+        context |= people_of.shown(request, found, with_former=False)
     if Permission.SEE_LIMITS.name in context["may"]:
         context["seen"] = seen_limits.of(found)
     if Permission.SEE_DRIFT.name in context["may"]:

@@ -13,7 +13,7 @@ from namespaces.models import Grant, Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def ended(fire: Namespace, cast: Cast, ago: timedelta, state: str) -> None:
@@ -26,12 +26,17 @@ def ended(fire: Namespace, cast: Cast, ago: timedelta, state: str) -> None:
     )  # fmt: skip
 
 
+def people(fire: Namespace) -> roster.Roster:
+    """Return everybody on one page."""
+    return roster.of(fire, list(roster.members(fire)), now=timezone.now())
+
+
 def names(rows: list[roster.Row]) -> list[str]:
     return [row.person.name for row in rows]
 
 
 def test_admins_come_first_then_names(fire: Namespace) -> None:
-    found = roster.of(fire, now=timezone.now())
+    found = people(fire)
     assert names(found.current) == ["Nils Berg", "Paula Ilić", "Eda Kaya", "Vera Lind"]
     assert found.former == []
 
@@ -44,7 +49,7 @@ def test_who_left_stays_until_proved_and_a_week(
     cast: Cast, fire: Namespace, days: int, state: str, shown: bool
 ) -> None:
     ended(fire, cast, timedelta(days=days), state)
-    found = roster.of(fire, now=timezone.now())
+    found = people(fire)
     assert names(found.former) == (["Eda Kaya"] if shown else [])
     assert "Eda Kaya" not in names(found.current)
 
@@ -52,16 +57,16 @@ def test_who_left_stays_until_proved_and_a_week(
 def test_who_came_back_is_current_alone(cast: Cast, fire: Namespace) -> None:
     ended(fire, cast, timedelta(days=1), "revoked")
     factories.MembershipFactory.create(namespace=fire, person=cast.eda, role="viewer")
-    found = roster.of(fire, now=timezone.now())
+    found = people(fire)
     assert "Eda Kaya" in names(found.current)
     assert found.former == []
 
 
 def test_table_is_final_when_every_row_is(cast: Cast, fire: Namespace) -> None:
-    assert not roster.of(fire, now=timezone.now()).is_final
+    assert not people(fire).is_final
     Membership.objects.filter(namespace=fire).exclude(person=cast.eda).delete()
     ended(fire, cast, timedelta(days=1), "revoked")
-    assert roster.of(fire, now=timezone.now()).is_final
+    assert people(fire).is_final
 
 
 def test_who_works_with_several_identities_is_shown_with_their_institutions(
@@ -69,8 +74,27 @@ def test_who_works_with_several_identities_is_shown_with_their_institutions(
 ) -> None:
     second = factories.IdentityFactory.create(person=cast.eda, institution="UC Merced")
     factories.IdentityFactory.create(person=cast.vera, institution="UC Merced", state="retired")
-    found = roster.of(fire, now=timezone.now())
+    found = people(fire)
     several = {row.person.name: row.institutions for row in found.current if row.institutions}
     assert several == {"Eda Kaya": ("UC Santa Cruz", second.institution)}
-    with django_assert_num_queries(7):
-        roster.of(fire, now=timezone.now())
+    with django_assert_num_queries(8):
+        people(fire)
+
+
+def test_of_many_who_left_the_newest_are_shown_and_the_others_counted(
+    fire: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "FORMER_SHOWN", 2)
+    for hours in range(4):
+        gone = factories.MembershipFactory.create(namespace=fire, person__name=f"Gone {hours}")
+        Membership.objects.filter(pk=gone.pk).update(ended_at=timezone.now() - timedelta(hours=hours))
+    found = people(fire)
+    assert (names(found.former), found.former_beside) == (["Gone 0", "Gone 1"], 2)
+
+
+def test_last_of_several_ended_memberships_stands_for_them(fire: Namespace) -> None:
+    first = factories.MembershipFactory.create(namespace=fire, role="viewer")
+    Membership.objects.filter(pk=first.pk).update(ended_at=timezone.now() - timedelta(days=2))
+    last = factories.MembershipFactory.create(namespace=fire, person=first.person, role="admin")
+    Membership.objects.filter(pk=last.pk).update(ended_at=timezone.now() - timedelta(days=1))
+    assert [row.membership.pk for row in people(fire).former] == [last.pk]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from typing import cast as cast_to
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -424,8 +425,7 @@ class TestFile:
     def send(self, browse: Browse, cast: Cast, content: bytes, **more: str) -> HttpResponse:
         given = SimpleUploadedFile("list.csv", content, content_type="text/csv")
         sent = {"people": "", "role": "viewer", "until": "", "file": given, **more}
-        response: HttpResponse = browse(cast.nils).post(f"{MEMBERS}add/many/", sent)
-        return response
+        return cast_to(HttpResponse, browse(cast.nils).post(f"{MEMBERS}add/many/", sent))
 
     def test_its_lines_are_shown_and_then_sent_as_if_typed(
         self, browse: Browse, cast: Cast, fire: Namespace
@@ -464,3 +464,68 @@ class TestFile:
         page = response.content.decode()
         assert "not both" in page
         assert cast.otto.email in page
+
+
+class TestPages:
+    @pytest.fixture(params=[MEMBERS, "/namespaces/nautilus/avis-fire/"])
+    def address(self, request: pytest.FixtureRequest, fire: Namespace) -> str:
+        """The table of the admins, and that of the members, of a namespace with 64 members."""
+        for number in range(60):
+            factories.MembershipFactory.create(namespace=fire, person__name=f"Student {number:02}")
+        return str(request.param)
+
+    def names(self, page: str) -> list[str]:
+        return re.findall(r'<th scope="row">([^<]+?)\s*<', page)
+
+    def test_admins_first_and_the_others_page_after_page(
+        self, browse: Browse, cast: Cast, address: str
+    ) -> None:
+        client = browse(cast.nils)
+        first = client.get(address).content.decode()
+        following = re.search(r'rel="next" href="([^"]+)"', first)
+        assert following
+        second = client.get(html.unescape(following[1])).content.decode()
+        shown = self.names(first) + self.names(second)
+        assert shown[:2] == ["Nils Berg", "Paula Ilić"]
+        assert len(self.names(first)) == 50
+        assert sorted(shown) == sorted(current(Namespace.objects.get(name="avis-fire")))
+        assert "64 members, and how" in second
+        back = re.search(r'rel="prev" href="([^"]+)"', second)
+        assert back
+        assert self.names(client.get(html.unescape(back[1])).content.decode()) == self.names(first)
+
+    def test_somebody_is_found_by_a_part_of_the_name(self, browse: Browse, cast: Cast, address: str) -> None:
+        client = browse(cast.nils)
+        assert self.names(client.get(address, {"who": "dent 33"}).content.decode()) == ["Student 33"]
+        assert "No member has this" in client.get(address, {"who": "nobody"}).content.decode()
+
+    @pytest.mark.parametrize("query", ["after=nobody", "after=0x~y&before=z", "who=%00", "page=2"])
+    def test_place_that_is_none_is_refused(
+        self, browse: Browse, cast: Cast, address: str, query: str
+    ) -> None:
+        assert browse(cast.nils).get(f"{address}?{query}").status_code == 400
+
+    def test_number_of_queries_is_that_of_few(self, browse: Browse, cast: Cast, address: str) -> None:
+        client = browse(cast.nils)
+        client.get(address)
+        with CaptureQueriesContext(connection) as many:
+            client.get(address)
+        Membership.objects.filter(person__name__startswith="Student").delete()
+        with CaptureQueriesContext(connection) as few:
+            client.get(address)
+        assert len(many) == len(few)
+
+
+def test_poll_asks_of_the_page_that_is_shown(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    for number in range(60):
+        factories.MembershipFactory.create(namespace=fire, person__name=f"Student {number:02}")
+    client = browse(cast.nils)
+    following = re.search(r'rel="next" href="([^"]+)"', client.get(MEMBERS).content.decode())
+    assert following
+    page = client.get(html.unescape(following[1])).content.decode()
+    polled = re.search(r'hx-get="([^"]+)" hx-trigger="every', page)
+    assert polled
+    answer = client.get(html.unescape(polled[1]), headers={"HX-Request": "true"}).content.decode()
+    assert set(re.findall(r'id="(standing-[^"]+)"', answer)) == set(
+        re.findall(r'id="(standing-[^"]+)"', page)
+    )
