@@ -1,5 +1,5 @@
 """The banners of the frame: clusters that Berth cannot reach, or that are still being built; for operators, a
-break-glass operator, and mails that wait.
+break-glass operator, mails that wait, and memberships that nobody ended.
 
 What the workers saw is in the database. A control plane that runs on this machine also writes down how far it has
 come, and that is more honest than "unreachable" while it is being built.
@@ -23,6 +23,7 @@ from accounts.prepared import Prepared
 from clusters.config import ClusterConfig, ConfigError
 from clusters.models import Cluster, ClusterStatus
 from clusters.registry import configured_clusters
+from namespaces.models import Membership
 from notifications.models import Delivery
 
 
@@ -38,6 +39,7 @@ class Banner:
 
 MAILS_LATE_AFTER = timedelta(minutes=30)
 """Some servers take a mail from somebody new only after a quarter of an hour."""
+ENDS_LATE_AFTER = timedelta(minutes=10)
 TOLD_FOR = timedelta(days=7)
 """So long operators read that a break-glass operator was made, used or ended."""
 
@@ -64,6 +66,20 @@ def _of_break_glass(found: BreakGlass) -> Banner:
     else:
         text, since = _("There is a break-glass operator. Nobody has logged in with it."), found.made_at
     return Banner(text, since, is_trouble=not found.ended_at or bool(found.used_at))
+
+
+def overdue() -> QuerySet[Membership]:
+    """Return the memberships whose end has come and that no worker has ended, the longest due first."""
+    past = Now() - ENDS_LATE_AFTER
+    return Membership.objects.current().filter(ends_at__lt=past).order_by("ends_at")
+
+
+def overdue_banners() -> list[Banner]:
+    """Return a banner if memberships should have ended by themselves and did not, in one query. For operators only."""
+    first = overdue().values_list("ends_at", flat=True).first()
+    if first is None:
+        return []
+    return [Banner(_("Memberships should have ended and did not. No worker ends them."), first)]
 
 
 def late_mails() -> QuerySet[Delivery]:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts.policy import Reader, is_operator, may_see_people
 from portal import frame
-from portal.banners import Banner, break_glass_banners, cluster_banners, mail_banners
+from portal.banners import Banner, break_glass_banners, cluster_banners, mail_banners, overdue_banners
 from portal.frame import Frame
 
 THEME_COOKIE = "theme"
@@ -64,6 +64,8 @@ class Site:
             own += break_glass_banners()
         if is_operator(self._reader) and self._frame.late_mails:
             own += mail_banners()
+        if is_operator(self._reader) and self._frame.overdue:
+            own += overdue_banners()
         return [*own, *cluster_banners()]
 
     @property

@@ -15,26 +15,27 @@ from accounts.policy import Reader
 from accounts.prepared import Prepared
 from namespaces import inbox
 from notifications import reading
-from portal.banners import late_mails, told_of_break_glass
+from portal.banners import late_mails, overdue, told_of_break_glass
 
 
 @dataclass(frozen=True)
 class Frame:
     """How many requests wait for the reader, how many messages they have not seen; and, for operators, whether there is
-    something to say of a break-glass operator, and whether mails wait that should have gone."""
+    something to say of a break-glass operator, mails that should have gone, or memberships that should have ended."""
 
     to_decide: int = 0
     unseen: int = 0
     break_glass: bool = False
     late_mails: bool = False
+    overdue: bool = False
 
 
 def of(reader: Reader) -> Frame:
     """Return what waits for this reader now, in one query; nothing waits for who is not logged in."""
     if not isinstance(reader, User):
         return Frame()
-    ((to_decide, unseen, break_glass, late_mails),) = _frame.rows(reader=reader)
-    return Frame(to_decide, unseen, break_glass, late_mails)
+    (waiting,) = _frame.rows(reader=reader)
+    return Frame(*waiting)
 
 
 def _ask(reader: User) -> QuerySet[User, Any]:
@@ -43,6 +44,7 @@ def _ask(reader: User) -> QuerySet[User, Any]:
         _count(reading.unseen(reader.pk)),
         Exists(told_of_break_glass()),
         Exists(late_mails()),
+        Exists(overdue()),
     )
 
 

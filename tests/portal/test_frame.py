@@ -93,3 +93,20 @@ def test_is_asked_in_one_query(cast: Cast, django_assert_num_queries: DjangoAsse
     for reader, number in ((cast.olga, 1), (cast.nils, 1), (AnonymousUser(), 0)):
         with django_assert_num_queries(number):
             frame.of(reader)
+
+
+def test_operators_read_that_memberships_did_not_end(client: Client, cast: Cast, fire: Namespace) -> None:
+    edas = Membership.objects.filter(namespace=fire, person=cast.eda)
+    words = "Memberships should have ended and did not."
+    for ago, is_told in (
+        (timedelta(minutes=-5), False),
+        (timedelta(minutes=9), False),
+        (timedelta(minutes=11), True),
+    ):
+        edas.update(ends_at=Now() - ago)
+        for reader in (cast.olga, cast.nils):
+            client.force_login(reader)
+            is_expected = is_told and reader is cast.olga
+            assert (words in client.get("/").content.decode()) is is_expected
+    edas.update(ended_at=Now())
+    assert not frame.of(cast.olga).overdue
