@@ -5,12 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from allauth.account import auth_backends
-from django.db import connection
 
 from accounts.models import User
-from accounts.prepared import Prepared
-
-_COLUMNS = [field.attname for field in User._meta.concrete_fields]
+from accounts.prepared import Prepared, columns, from_row
 
 
 class AuthenticationBackend(auth_backends.AuthenticationBackend):
@@ -19,9 +16,9 @@ class AuthenticationBackend(auth_backends.AuthenticationBackend):
     def get_user(self, user_id: UUID) -> User | None:
         """Return the person of a session, None for who may not log in now."""
         for row in _person.rows(key=user_id):
-            person = User.from_db(connection.alias, _COLUMNS, row)
+            person = from_row(User, row)
             return person if self.user_can_authenticate(person) else None
         return None
 
 
-_person = Prepared(lambda key: User.objects.filter(pk=key).values_list(*_COLUMNS))
+_person = Prepared(lambda key: User.objects.filter(pk=key).values_list(*columns(User)))

@@ -13,18 +13,19 @@ import uuid
 from collections.abc import Callable, Container, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg.sql
 from django.core.exceptions import EmptyResultSet
 from django.core.signals import setting_changed
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from accounts.models import User
 
 Given = User | uuid.UUID | str
 Shape = tuple[str, Hashable]
+M = TypeVar("M", bound=Model)
 _RIGHTS = ("level", "is_superuser", "is_active")
 _STAND_INS = uuid.UUID("b3f6c1de-8f0c-4d0e-9a51-6a0f7c1f2b44")
 
@@ -84,6 +85,16 @@ class Prepared:
         places = tuple((place, names[param]) for place, param in enumerate(params) if param in names)
         selected = [expression for expression, _sql, _alias in compiler.select]
         return _Statement(sql, tuple(params), places, compiler.get_converters(selected))
+
+
+def columns(model: type[Model], path: str = "") -> list[str]:
+    """Return the names of all values of a row, as `values_list` takes them; `path` leads to a row beside it."""
+    return [f"{path}{field.attname}" for field in model._meta.concrete_fields]
+
+
+def from_row(model: type[M], row: Sequence[Any]) -> M:
+    """Return the object of a row of `columns`, as a query set would have made it."""
+    return model.from_db(connection.alias, columns(model), row)
 
 
 def _shape(value: Given) -> Hashable:

@@ -13,9 +13,9 @@ from namespaces.models import Namespace, Request
 def head(reader: Reader, namespace: Namespace) -> dict[str, Any]:
     """Return the part of the context that the head of each such page needs; `may` holds names of permissions."""
     permissions = policy.permissions(reader, namespace)
-    waiting = Request.objects.open().filter(namespace=namespace)
+    decides = Permission.DECIDE_REQUESTS in permissions
     return {
         "namespace": namespace,
         "may": {permission.name for permission in permissions},
-        "to_decide": waiting.count() if Permission.DECIDE_REQUESTS in permissions else 0,
+        "to_decide": Request.objects.open().filter(namespace=namespace).count() if decides else 0,
     }

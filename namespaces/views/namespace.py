@@ -7,6 +7,9 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -44,7 +47,8 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
         "own_request": inbox.asked_by(reader).filter(namespace=found).first() if reader else None,
     }
     cards = directory.current().by_id[found.pk]
-    context |= _preview(cards[Audience.PUBLIC]) | {"card": cards[audience_of(request.user, context["may"])]}
+    card = cards[audience_of(request.user, context["may"])]
+    context |= _preview(cards[Audience.PUBLIC]) | {"card": card, "about": _about(card, reader)}
     if Permission.SEE_PEOPLE.name in context["may"]:
         context |= people_of.shown(request, found, with_former=False)
     if Permission.SEE_LIMITS.name in context["may"]:
@@ -55,9 +59,19 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
         return page(request, "namespaces/_use.html", context)
     response = page(request, "namespaces/namespace.html", context)
-    if not context["card"].is_listed:
+    if not card.is_listed:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _about(card: Card, reader: User | None) -> SafeString:
+    """Return what the page says of the namespace as HTML, made once. Two audiences may have one card, and who is not
+    logged in reads other words where nobody is named."""
+    key = f"about {get_language()} {reader is not None}"
+    if key not in card.fragments:
+        context = {"card": card, "is_known": reader is not None}
+        card.fragments[key] = render_to_string("namespaces/_about.html", context)
+    return card.fragments[key]
 
 
 def _preview(card: Card) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Level, User
 from namespaces.access import Permission, Role
@@ -34,6 +36,26 @@ def test_answer_follows_from_what_the_reader_may(who: str, visibility: Visibilit
         else:
             with pytest.raises(PermissionDenied if allowed else Http404):
                 get_namespace_or_404(reader, namespace.cluster.name, namespace.name, permission)
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+def test_what_is_loaded_is_what_the_database_holds(
+    cast: Cast, fire: Namespace, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    expected = Namespace.objects.select_related("cluster").get(pk=fire.pk)
+    for reader in (AnonymousUser(), cast.olga, cast.eda):
+        found = get_namespace_or_404(reader, "nautilus", "avis-fire", Permission.SEE_PAGE)
+        with django_assert_num_queries(0):
+            for one, other in ((found, expected), (found.cluster, expected.cluster)):
+                assert type(one) is type(other)
+                for field in one._meta.concrete_fields:
+                    assert getattr(one, field.attname) == getattr(other, field.attname)
+        found.title = "Another"
+        found.save()
+        fire.refresh_from_db()
+        assert fire.title == "Another"
+        expected.save()
 
 
 @pytest.mark.parametrize("visibility", list(Visibility))

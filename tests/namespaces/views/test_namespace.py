@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from clusters.models import Cluster
+from namespaces import directory, search
 from namespaces.access import Role
+from namespaces.actions import namespaces as acts
 from namespaces.models import PARTS, Grant, Membership, Namespace, Publication, Request, Software
 from tests import factories
 from tests.conftest import Cast
@@ -319,6 +321,48 @@ def test_part_is_read_by_whom_it_was_written_for(
     for who in ("", "ana", "otto", "vera", "olga"):
         page = browse(getattr(cast, who) if who else None).get(FIRE).content.decode()
         assert [part in page for part in parts] == [who in readers] * len(parts)
+
+
+def test_nobody_reads_what_was_said_before_a_change(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    readers = [browse(who) for who in (None, cast.otto, cast.eda, cast.olga)]
+    for description in ("The first words.", "The second words."):
+        page = acts.Page(description=description)
+        fire = acts.edit_page(namespace=fire, page=page, version=fire.page_version, by=cast.nils)
+        for reader in readers:
+            for _again in range(2):
+                shown = reader.get(FIRE).content.decode()
+                assert [f"The {each} words." in shown for each in ("first", "second")] == [
+                    f"The {each} words." == description for each in ("first", "second")
+                ]
+
+
+def test_what_one_reader_was_shown_is_not_shown_to_another(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    Namespace.objects.filter(pk=fire.pk).update(description_to="members", pi_name_to="signed_in")
+    search.write(fire.pk)
+    User.objects.update(named_to="members")
+    readers = {"": None, "otto": cast.otto, "eda": cast.eda, "olga": cast.olga}
+    for order in (list(readers), list(reversed(readers))):
+        directory.forget()
+        for who in (*order, *order):
+            shown = browse(readers[who]).get(FIRE).content.decode()
+            assert ("What we do here." in shown) == (who in ("eda", "olga"))
+            assert ("Alex Pang" in shown) == (who != "")
+            assert ("<dd>Nils Berg" in shown or "<br>Nils Berg" in shown) == (who in ("eda", "olga"))
+
+
+def test_who_is_logged_in_reads_other_words_where_nobody_is_named(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    User.objects.update(named_to="members")
+    directory.forget()
+    for who, words in (
+        (None, "named to who is logged in"),
+        (cast.otto, "not named here"),
+        (None, "named to who is"),
+    ):
+        assert words in browse(who).get(FIRE).content.decode()
 
 
 def test_page_that_is_not_listed_is_open_and_asks_not_to_be_indexed(browse: Browse, fire: Namespace) -> None:
