@@ -114,15 +114,23 @@ class Directory:
     by_id: dict[UUID, Cards]
     answers: dict[object, Any] = dataclasses.field(default_factory=dict, repr=False)
 
-    def cards(self, audience: Audience = Audience.PUBLIC, own: Collection[UUID] = ()) -> list[Card]:
-        """Return what is listed as this audience reads it, and of the reader's own namespaces all that members read.
+    def cards(
+        self,
+        audience: Audience = Audience.PUBLIC,
+        own: Collection[UUID] = (),
+        among: Iterable[UUID] | None = None,
+    ) -> list[Card]:
+        """Return what is listed as this audience reads it, and of the reader's own namespaces all that members read:
+        of all namespaces, or only among some.
 
         Operators read all as members do, also what is not listed.
         """
         everything = audience == Audience.MEMBERS
+        known = self.by_id
+        chosen = known.items() if among is None else [(key, known[key]) for key in among if key in known]
         return [
             cards[Audience.MEMBERS if key in own else audience]
-            for key, cards in self.by_id.items()
+            for key, cards in chosen
             if everything or key in own or cards[audience].is_listed
         ]
 
@@ -195,10 +203,10 @@ def forget() -> None:
     search.forget()
 
 
-def find(query: Query, among: Iterable[Card], ranks: Mapping[UUID, float] | None = None) -> Found:
-    """Return the cards that the query asks for; of a query with words those that have a rank (`search.matching`)."""
+def find(query: Query, matching: list[Card], ranks: Mapping[UUID, float] | None = None) -> Found:
+    """Return what the query asks for of the cards in which its words were found, how well say the ranks
+    (`search.matching`)."""
     chosen = query.chosen()
-    matching = [card for card in among if ranks is None or card.id in ranks]
     fitting = [card for card in matching if _fits(card, chosen)] if chosen else matching
     found = {_key(query, card, ranks or {}): card for card in fitting}
     keys = sorted(found)
@@ -239,7 +247,7 @@ def _counts(name: str, matching: list[Card], chosen: dict[str, str]) -> list[tup
     others = {other: value for other, value in chosen.items() if other != name}
     fitting = [card for card in matching if _fits(card, others)] if others else matching
     counter = Counter(value for card in fitting for value in FACETS[name](card))
-    return sorted(counter.items(), key=lambda item: (-item[1], item[0].casefold()))
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0].casefold(), item[0]))
 
 
 def _stamp() -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.audience import Audience
+from accounts.prepared import Prepared
 from namespaces import showing
 from namespaces.models import Namespace, SearchDocument
 from namespaces.showing import Card
@@ -138,17 +139,16 @@ def matching(text: str, audience: Audience, own: Collection[UUID] = ()) -> dict[
     wanted = list(dict.fromkeys(words(text)))[:MOST_WORDS]
     if not wanted:
         return {}
-    documents = _documents(audience, own)
-    found = _ask(documents, [[word] for word in wanted])
+    found = _ask(audience, own, [[word] for word in wanted])
     if found:
         return found
-    vocabularies = (
-        [_vocabulary(audience)] if not own else [_vocabulary(audience), _make_vocabulary(documents)]
-    )
+    vocabularies = [_vocabulary(audience)]
+    if own:
+        vocabularies.append(_make_vocabulary(_documents(audience, own)))
     corrected = [_alternatives(word, vocabularies) for word in wanted]
     if all(len(each) == 1 for each in corrected):
         return {}
-    return _ask(documents, corrected)
+    return _ask(audience, own, corrected)
 
 
 def _documents(audience: Audience, own: Collection[UUID]) -> QuerySet[SearchDocument]:
@@ -158,39 +158,55 @@ def _documents(audience: Audience, own: Collection[UUID]) -> QuerySet[SearchDocu
     return SearchDocument.objects.filter(readable)
 
 
-def _ask(documents: QuerySet[SearchDocument], wanted: list[list[str]]) -> dict[UUID, float]:
+def _ask(audience: Audience, own: Collection[UUID], wanted: list[list[str]]) -> dict[UUID, float]:
     """Ask the database for documents with one of each of these alternatives. In a word is nothing to be escaped."""
-    ranked = _RANKED[connection.vendor](documents, wanted)
+    texts = _QUESTIONS[connection.vendor](wanted)
+    rows: Iterable[tuple[Any, ...]] = (
+        _ranked(_documents(audience, own), **texts) if own else _of_audience.rows(audience, **texts)
+    )
     found: dict[UUID, float] = {}
-    for namespace, rank in ranked.values_list("namespace", "rank"):
+    for namespace, rank in rows:
         found[namespace] = max(rank, found.get(namespace, rank))
     return found
 
 
-def _ranked_by_postgresql(documents: QuerySet[SearchDocument], wanted: list[list[str]]) -> QuerySet[Any]:
+def _postgresql_asks(wanted: list[list[str]]) -> dict[str, str]:
     """The rank is that of any of the words: that of all asks how near they stand, which a document does not know."""
     groups = [" | ".join(f"'{word}':*" for word in alternatives) for alternatives in wanted]
-    whole = " | ".join(f"'{word}'" for alternatives in wanted for word in alternatives)
-    return documents.extra(
-        select={"rank": "2 * ts_rank(vector, %s::tsquery) + ts_rank(vector, %s::tsquery)"},
-        select_params=[whole, " | ".join(groups)],
-        where=["vector @@ %s::tsquery"],
-        params=[" & ".join(f"({group})" for group in groups)],
-    )
+    return {
+        "question": " & ".join(f"({group})" for group in groups),
+        "whole": " | ".join(f"'{word}'" for alternatives in wanted for word in alternatives),
+        "begun": " | ".join(groups),
+    }
 
 
-def _ranked_by_sqlite(documents: QuerySet[SearchDocument], wanted: list[list[str]]) -> QuerySet[Any]:
+def _sqlite_asks(wanted: list[list[str]]) -> dict[str, str]:
     """A whole word counts as itself and as its own beginning."""
     groups = [" OR ".join(f'"{word}" OR "{word}" *' for word in alternatives) for alternatives in wanted]
-    return documents.extra(
-        tables=["namespaces_search"],
-        select={"rank": "-bm25(namespaces_search, 10, 4, 2, 1)"},
-        where=["namespaces_search.rowid = namespaces_searchdocument.id", "namespaces_search MATCH %s"],
-        params=[" AND ".join(f"({group})" for group in groups)],
-    )
+    return {"question": " AND ".join(f"({group})" for group in groups)}
 
 
-_RANKED = {"postgresql": _ranked_by_postgresql, "sqlite": _ranked_by_sqlite}
+def _ranked(documents: QuerySet[SearchDocument], question: str, **words: str) -> QuerySet[Any, Any]:
+    """Return the namespaces of documents that answer the question, with how well."""
+    if words:
+        documents = documents.extra(
+            select={"rank": "2 * ts_rank(vector, %s::tsquery) + ts_rank(vector, %s::tsquery)"},
+            select_params=[words["whole"], words["begun"]],
+            where=["vector @@ %s::tsquery"],
+            params=[question],
+        )
+    else:
+        documents = documents.extra(
+            tables=["namespaces_search"],
+            select={"rank": "-bm25(namespaces_search, 10, 4, 2, 1)"},
+            where=["namespaces_search.rowid = namespaces_searchdocument.id", "namespaces_search MATCH %s"],
+            params=[question],
+        )
+    return documents.values_list("namespace", "rank")  # type: ignore[misc]
+
+
+_QUESTIONS = {"postgresql": _postgresql_asks, "sqlite": _sqlite_asks}
+_of_audience = Prepared(lambda audience, **texts: _ranked(_documents(audience, ()), **texts))
 
 
 # --- Typing errors -------------------------------------------------------------------------------------------------

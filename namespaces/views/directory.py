@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -100,7 +101,7 @@ def read_query(request: HttpRequest) -> Query:
 def found(query: Query, known: Directory, audience: Audience, own: frozenset[UUID]) -> Found:
     """Return what this audience finds, with `own` read as members do."""
     ranks = search.matching(query.q, audience, own) if query.q else None
-    return find(query, known.cards(audience, own), ranks)
+    return find(query, known.cards(audience, own, ranks), ranks)
 
 
 def _audience(reader: Reader) -> Audience:
@@ -148,7 +149,13 @@ def _address(query: Query, **changes: Any) -> str:
     """Return the address of this search with some values changed; any change but of the place begins at the start."""
     values = {name: getattr(query, name) for name in ("q", *FACETS, "sort")} | changes
     given = {name: str(value) for name, value in values.items() if value}
-    return f"{reverse('directory')}?{urlencode(given)}" if given else reverse("directory")
+    return f"{_here()}?{urlencode(given)}" if given else _here()
+
+
+@cache
+def _here() -> str:
+    """Return the address of the directory, which stands in a page some sixty times."""
+    return reverse("directory")
 
 
 def _facet(name: str, query: Query, found: Found) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +18,7 @@ from namespaces.access import Role
 from namespaces.actions import members, namespaces
 from namespaces.actions.namespaces import Page, PublicationEntry
 from namespaces.directory import PAGE_SIZE, Key, Query, find
-from namespaces.models import PARTS, Membership, Namespace, Visibility
+from namespaces.models import PARTS, Membership, Namespace, Software, Visibility
 from namespaces.showing import Card
 from tests import factories
 from tests.conftest import Cast
@@ -209,6 +211,30 @@ def test_page_keeps_its_place_when_namespaces_come_and_go(cast: Cast, fire: Name
     Namespace.objects.filter(pk=first.cards[-1].id).update(visibility="members", page_version=2)
     again = find(Query(sort=sort, after=first.after), directory.current().cards())
     assert again.cards == second.cards
+
+
+def test_among_some_are_only_those_that_the_reader_may_know_of(fire: Namespace, hidden: Namespace) -> None:
+    other = factories.NamespaceFactory.create(cluster=fire.cluster, name="other")
+    known, some = directory.current(), [hidden.pk, uuid4(), other.pk]
+    names = [
+        [each.name for each in known.cards(audience, own, some)]
+        for audience, own in (
+            (Audience.SIGNED_IN, ()),
+            (Audience.SIGNED_IN, {hidden.pk}),
+            (Audience.MEMBERS, ()),
+        )
+    ]
+    assert names == [["other"], ["quiet-lab", "other"], ["quiet-lab", "other"]]
+
+
+def test_values_of_a_facet_that_differ_in_case_only_have_one_order(fire: Namespace) -> None:
+    for software in (("ray", "Ray"), ("Ray", "ray")):
+        for name in software:
+            namespace = factories.NamespaceFactory.create(cluster=fire.cluster)
+            Software.objects.create(namespace=namespace, name=name)
+        cards = directory.current().cards()
+        for order in (cards, cards[::-1]):
+            assert [name for name, _number in find(Query(), order).facets["software"]] == ["Ray", "ray"]
 
 
 def test_pages_together_hold_everything_once(fire: Namespace) -> None:
