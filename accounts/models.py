@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import devices
 from accounts.audience import Audience
+from accounts.indexes import LatestFirst
 from accounts.wishes import EXPIRES_AFTER
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class User(AbstractBaseUser):
         indexes = (
             models.Index(fields=("name", "id"), name="accounts_user_name_id"),
             models.Index(fields=("created_at", "id"), name="accounts_user_created"),
+            LatestFirst(fields=("-last_seen_at", "-id"), name="accounts_user_seen"),
         )
         constraints = (
             models.CheckConstraint(name="accounts_user_level", condition=models.Q(level__in=Level.values)),

@@ -24,6 +24,7 @@ from namespaces.access import Role
 from namespaces.actions import requests
 from namespaces.models import Membership, Namespace
 from namespaces.views import people as people_pages
+from namespaces.views.keyset import Order
 from namespaces.views.people import PAGE_SIZE
 from tests import factories
 from tests.conftest import Cast
@@ -495,3 +496,17 @@ def test_what_happened_is_for_operators(browse: Browse, cast: Cast) -> None:
     page = reverse("person", args=[cast.otto.pk])
     assert "What happened" in browse(cast.olga).get(page).content.decode()
     assert "What happened" not in browse(cast.paula).get(page).content.decode()
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("order", people_pages._ORDERS.values())
+def test_nobody_is_sorted_for_a_page(cast: Cast, order: Order, *, backwards: bool) -> None:
+    found = people_pages._search("", level="", state="").order_by(*order.terms(backwards=backwards))[:26]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # few rows it would rather sort
+            cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")
+    plan = found.explain()
+    assert "SORT" not in plan.upper().replace("PRESORTED", "")
+    assert "B-TREE" not in plan.upper()
+    assert "accounts_user_" in plan
