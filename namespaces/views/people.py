@@ -266,7 +266,7 @@ def _search(q: str, *, level: str, state: str) -> QuerySet[User]:
     return found
 
 
-def _rows(people: Sequence[User], reader: User) -> list[tuple[str, str, str, str, datetime | None, int]]:
+def _rows(people: Sequence[User], reader: User) -> list[tuple[str, str, str, str, datetime | None, str]]:
     """Return what the list says of each: address, name, institution, level, last seen, and in how many namespaces.
 
     Said here because a template takes several times as long to say it, and a page has many rows.
@@ -282,7 +282,7 @@ def _rows(people: Sequence[User], reader: User) -> list[tuple[str, str, str, str
             each.institution,
             " · ".join([levels.get(each.level, each.level), *_marks(each)]),
             each.last_seen_at,
-            namespaces.get(each.pk, 0),
+            str(namespaces.get(each.pk, 0)),
         )
         for each in people
     ]

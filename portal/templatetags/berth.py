@@ -11,7 +11,7 @@ from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import MONTHS_3
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -77,12 +77,10 @@ def _day_of_year(local: datetime) -> str:
 def _time(moment: datetime, text: str, *, kind: str = "") -> SafeString:
     """Return the element; `kind` tells the script of the frame how to keep the text true in the reader's own time."""
     local = timezone.localtime(moment)
-    return format_html(
-        '<time datetime="{}" title="{}"{}>{}</time>',
-        moment.isoformat(timespec="seconds"),
-        f"{_day(local)}, {local:%H:%M:%S %Z}",
-        mark_safe(kind),  # noqa: S308  (a constant of this file)
-        text,
+    title = f"{_day(local)}, {local:%H:%M:%S %Z}"
+    # Not format_html, which takes three times as long: only words may hold what has to be escaped.
+    return mark_safe(  # noqa: S308
+        f'<time datetime="{moment.isoformat(timespec="seconds")}" title="{title}"{kind}>{escape(text)}</time>'
     )
 
 
