@@ -26,6 +26,7 @@ from localcluster.testing import Documents, SharedCluster, shared_cluster, wait_
 from tests import stack
 from tests.benchmarks import (
     access,
+    course,
     demonstration,
     directory,
     figures,
@@ -49,6 +50,7 @@ RESULT = Path("build/bench.json")
 DATABASE_END_SECONDS = 20
 ON_A_STACK: dict[str, Callable[[stack.Stack], Iterator[Figure]]] = {
     "access": access.measure,
+    "course": course.measure,
     "sweep": sweep.measure,
     "directory": directory.measure,
     "revocation": revocation.measure,

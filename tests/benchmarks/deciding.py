@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from accounts.actions import suspensions
 from accounts.errors import Refusal
@@ -18,7 +18,7 @@ from namespaces import tasks
 from namespaces.access import Role
 from namespaces.actions import limits, members
 from namespaces.limits import Key, Kind
-from namespaces.models import Membership, Namespace
+from namespaces.models import Grant, Membership, Namespace
 from tests.benchmarks import hand
 
 WATCHED = 4  # of the editors of each namespace; those after them are the generator's
@@ -141,6 +141,14 @@ def unsettled(namespaces: list[str]) -> int:
     return chosen.exclude(status__observed_generation=F("generation"), status__lease_holder=None).count()
 
 
+def unproved(namespace: str) -> int:
+    """Return how many members of a namespace the API server has not yet said yes to."""
+    active = Grant.objects.filter(
+        membership=OuterRef("pk"), state=Grant.State.ACTIVE, proved_at__isnull=False
+    )
+    return Membership.objects.current().filter(~Exists(active), namespace__name=namespace).count()
+
+
 class Generator:
     """Changes by chance, each through a real action: a role, a member that goes or comes back, a limit."""
 
@@ -197,7 +205,7 @@ def serve() -> None:
     acts: dict[str, Callable[..., Any]] = {
         "remove": remove, "add": add, "plan": plan, "strangers": strangers, "knock": knock, "join": join,
         "plan_suspensions": plan_suspensions, "suspend": suspend, "generate": generate,
-        "newest": newest, "unsettled": unsettled,
+        "newest": newest, "unsettled": unsettled, "unproved": unproved,
     }  # fmt: skip
     hand.serve(acts)
 

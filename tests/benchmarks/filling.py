@@ -30,6 +30,7 @@ from namespaces.models import (
 )
 from namespaces.reconciler.manifests import binding_manifest, namespace_manifest
 from namespaces.reconciler.spec import NamespaceSpec
+from tests.benchmarks.course import COURSE
 from tests.benchmarks.people import crowd
 
 WRITERS = 8
@@ -159,6 +160,43 @@ def make_many(namespaces: int, members: int, first: int = 0, people: int = 0) ->
         Publication(namespace=row, title=f"A paper {n}", year=2025) for n, row in enumerate(rows)
     )
     return Membership.objects.count()
+
+
+def make_course(people: int) -> list[str]:
+    """Make a namespace through the real action, and people whom a list can add to it; return their subjects. All of the
+    crowd become operators."""
+
+    configured = configured_clusters()
+    Cluster.objects.sync(configured)
+    cluster = Cluster.objects.get()
+    issuer = configured[cluster.name].issuers[0].issuer
+    subjects = [person.subject for person in crowd()]
+    operators = User.objects.filter(identities__subject__in=subjects)
+    User.objects.filter(pk__in=operators).update(level=Level.ADMIN, is_superuser=True)
+    acts.create(cluster=cluster, name=COURSE, page=acts.Page(), by=operators[0])
+    made = User.objects.bulk_create(
+        User(name=f"{GIVEN[n % 14]} {FAMILY[n % 12]} {n}", level=Level.USER, password="!")
+        for n in range(people)
+    )
+    Identity.objects.bulk_create(
+        Identity(person=person, issuer=issuer, subject=f"http://cilogon.org/serverA/users/{700_000 + n}")
+        for n, person in enumerate(made)
+    )
+    return [f"http://cilogon.org/serverA/users/{700_000 + n}" for n in range(people)]
+
+
+def enrol() -> int:
+    """Let everybody else into that namespace, in bulk: only their number matters. Return how many members it has."""
+    course = Namespace.objects.get(name=COURSE)
+    inside = course.memberships.values("person")
+    Membership.objects.bulk_create(
+        Membership(namespace=course, person=person, role=Role.EDITOR)
+        for person in User.objects.exclude(pk__in=inside)
+    )
+    if connection.vendor == "postgresql":  # by itself it would a minute later
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    return course.memberships.count()
 
 
 def make_people(people: int, memberships: int, seed: int) -> int:
