@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -86,7 +84,7 @@ def judge(*, namespace: Namespace, entries: Sequence[Entry], inviting: bool = Fa
             problem = problem or _("The last day is over.")
         elif len(meant) > 1:
             problem = _("Several people have this address. Write the identity of the one you mean.")
-        elif (key := person.pk if person else entry.who.casefold()) in first:
+        elif (key := person.pk if person else _written(entry)) in first:
             problem = _("The same person as in line %(number)d.") % {"number": first[key]}
         elif person is None:
             problem = (
@@ -98,7 +96,7 @@ def judge(*, namespace: Namespace, entries: Sequence[Entry], inviting: bool = Fa
             problem = _("Nobody adds themselves.")
         elif person.is_guest and not vouching:
             problem = _("A guest: a person of level admin or an operator has to vouch for them first.")
-        first.setdefault(person.pk if person else entry.who.casefold(), entry.number)
+        first.setdefault(person.pk if person else _written(entry), entry.number)
         is_member = person is not None and person.pk in members
         is_invited = inviting and not meant and not problem
         lines.append(
@@ -107,13 +105,17 @@ def judge(*, namespace: Namespace, entries: Sequence[Entry], inviting: bool = Fa
     return lines
 
 
+def _written(entry: Entry) -> str:
+    """Return who is meant by an entry, in the one way in which that is written."""
+    return (invitations.as_named(entry.who) or entry.who).casefold()
+
+
 def _not_invited(entry: Entry, invited: set[str]) -> str:
     """Return why somebody unknown cannot be invited by mail, or nothing."""
-    try:
-        EmailValidator()(entry.who)
-    except ValidationError:
+    address = invitations.as_named(entry.who)
+    if not address:
         return _("Nobody with this identity has logged in here yet, and only an address can be invited.")
-    return _("Invited already, and has not come yet.") if entry.who.casefold() in invited else ""
+    return _("Invited already, and has not come yet.") if address.casefold() in invited else ""
 
 
 def _open_addresses(namespace: Namespace) -> set[str]:
@@ -158,7 +160,9 @@ def add(
         request_reconcile(namespace.pk)
         messages.members_added(namespace, made, by)
     invitations.invite_all(
-        namespace=namespace, entries=[(each.who, each.role, each.ends_at) for each in strangers], by=by
+        namespace=namespace,
+        entries=[(invitations.as_named(each.who), each.role, each.ends_at) for each in strangers],
+        by=by,
     )
     return lines
 

@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
 from accounts.actions import people
+from accounts.claims import EMAIL_MAX_LENGTH
 from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, User
 from accounts.policy import may_vouch
@@ -69,9 +73,11 @@ def invite(
     """Invite one person: by a mail to `address`, or whoever accepts the link first. Where the address is invited
     already, that invitation is renewed.
 
-    It says nothing of whether anybody has that address. Raises NotAllowed, BadInput (expires, until), TooMany.
+    It says nothing of whether anybody has that address. Raises NotAllowed, BadInput (address, expires, until), TooMany.
     """
     _hold(namespace, role, by=by)
+    if address and not (address := as_named(address)):
+        raise BadInput("address", _("No institution names an address such as this one."))
     expires_at = expires_at or timezone.now() + EXPIRES_AFTER
     _must_be_near(expires_at)
     _must_last(access_ends_at, until=expires_at)
@@ -101,6 +107,19 @@ def invite_all(
         for address, role, ends_at in entries
     ]  # fmt: skip
     return _write(made, by=by)
+
+
+def as_named(address: str) -> str:
+    """Return an address as logins name it, its domain in ASCII, or nothing for one that no login names: nobody could
+    accept by it (see `accounts.claims`)."""
+    name, _at, domain = address.rpartition("@")
+    try:
+        named = f"{name}@{punycode(domain)}"
+        validate_email(named)
+    except (UnicodeError, ValidationError):
+        return ""
+    is_plain = named.isascii() and named.isprintable() and '"' not in named and named.count("@") == 1
+    return named if is_plain and len(named) <= EMAIL_MAX_LENGTH else ""
 
 
 def _write(made: Sequence[Invitation], *, by: User) -> list[Invitation]:

@@ -16,7 +16,7 @@ from audit.models import Event
 from namespaces.access import Role
 from namespaces.actions import adding
 from namespaces.actions.adding import Entry, Line
-from namespaces.models import Membership, Namespace
+from namespaces.models import Invitation, Membership, Namespace
 from notifications.models import Delivery
 from tests import factories
 from tests.conftest import Cast
@@ -97,6 +97,23 @@ class TestJudge:
         entry = Entry(1, cast.otto.email, Role.EDITOR, timezone.now() - timedelta(days=1))
         (line,) = adding.judge(namespace=fire, entries=[entry], by=cast.nils)
         assert line.problem == "The last day is over."
+
+    def test_only_what_a_login_names_is_invited_and_one_address_once(
+        self, cast: Cast, fire: Namespace
+    ) -> None:
+        domain = ".".join(letter * 60 for letter in "abcd")
+        written = entries(
+            "kim@münchen.example",
+            "KIM@xn--mnchen-3ya.example",
+            f"{'k' * 30}@{domain}.org",
+            '"k m"@ou.example',
+        )
+        lines = adding.judge(namespace=fire, entries=written, inviting=True, by=cast.nils)
+        assert [line.is_invited for line in lines] == [True, False, False, False]
+        adding.add(namespace=fire, entries=written, together=False, inviting=True, by=cast.nils)
+        assert Invitation.objects.get().address == "kim@xn--mnchen-3ya.example"
+        again = adding.judge(namespace=fire, entries=written[:1], inviting=True, by=cast.nils)
+        assert problems(again) == ["Invited already, and has not come yet."]
 
     def test_number_of_queries_does_not_grow(self, cast: Cast, fire: Namespace) -> None:
         many = [factories.person(f"Person {number}").email for number in range(20)]

@@ -88,6 +88,24 @@ class TestInvite:
         assert ADDRESS not in repr(vars(event))
         assert "other lab" not in repr(vars(event))
 
+    @pytest.mark.parametrize(
+        "address",
+        [
+            f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.org",
+            '"ana kim"@ou.example',
+            "ſara@ou.example",
+        ],
+    )
+    def test_address_that_no_login_names(self, cast: Cast, fire: Namespace, address: str) -> None:
+        with Unchanged(), pytest.raises(BadInput) as refused:
+            invite(fire, cast.nils, address=address)
+        assert refused.value.field == "address"
+
+    def test_domain_is_written_as_logins_name_it(self, cast: Cast, fire: Namespace) -> None:
+        made = invite(fire, cast.nils, address="ana@münchen.example")
+        known_as(cast.otto, "ana@xn--mnchen-3ya.example")
+        assert accept(made, cast.otto)
+
     def test_whoever_accepts_first_gets_no_mail(self, cast: Cast, fire: Namespace) -> None:
         invite(fire, cast.nils, address="")
         assert mails_sent() == []
