@@ -11,15 +11,17 @@ from namespaces import access
 from namespaces.actions import absences, ladder, requests
 from namespaces.actions.members import lock_all
 from namespaces.lanes import REVOCATIONS
-from namespaces.models import Membership, Request
+from namespaces.models import Invitation, Membership, Request
 from namespaces.tasks import request_reconcile
 
 
 def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, **_kwargs: object) -> None:
-    """Hand memberships over, the higher role where both have one, and requests; in the same transaction."""
+    """Hand memberships over, the higher role where both have one, requests and invitations; in the same transaction."""
     current = Membership.objects.current().filter(person=emptied).select_related("namespace")
     both = Membership.objects.current().filter(person__in=(kept, emptied))
-    lock_all(both.values_list("namespace", flat=True))
+    invitations = Invitation.objects.filter(Q(person=emptied) | Q(created_by=emptied))
+    places = (found.values_list("namespace", flat=True) for found in (both, invitations))
+    lock_all({namespace for found in places for namespace in found})
     memberships = list(current.order_by("namespace_id"))
     for membership in memberships:
         _hand_over(membership, kept, by)
@@ -34,6 +36,8 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     for needless in theirs.filter(doubled, state=Request.State.PENDING):
         requests.end(needless, Request.State.WITHDRAWN, "", by)
     theirs.update(person=kept)
+    Invitation.objects.filter(person=emptied).update(person=kept)
+    Invitation.objects.filter(created_by=emptied).update(created_by=kept)
     absences.end_of(kept, emptied, by=by)
     request_reconcile(*(membership.namespace_id for membership in memberships), lane=REVOCATIONS)
 
@@ -53,7 +57,10 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         Membership.objects.filter(pk=membership.pk).update(ended_at=Now(), ended_by=by)
         if _gives_more(membership, own):
             Membership.objects.filter(pk=own.pk).update(
-                role=membership.role, ends_at=membership.ends_at, changed_at=Now()
+                role=membership.role,
+                ends_at=membership.ends_at,
+                invitation=membership.invitation_id,
+                changed_at=Now(),
             )
             own.role = membership.role
         after = {"person": str(kept.pk), "role": own.role}
@@ -68,8 +75,9 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
 
 
 def _gives_more(one: Membership, other: Membership) -> bool:
-    """Whether a membership gives a higher role than the other, or the same for longer. Role and end stay together: who
-    is an admin until May and a viewer for ever does not become an admin for ever.
+    """Whether a membership gives a higher role than the other, or the same for longer. Role, end and invitation stay
+    together: who is an admin until May and a viewer for ever does not become an admin for ever, and a course ends only
+    what it gave.
     """
     if one.role != other.role:
         return access.rank(one.role) > access.rank(other.role)

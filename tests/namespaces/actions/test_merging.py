@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from accounts.actions import merging
 from accounts.claims import Claims
 from accounts.errors import StateConflict
-from accounts.models import LevelChange, User
+from accounts.models import Level, LevelChange, User
 from audit.models import Event
 from clusters.api import ROLE_BINDING
 from clusters.roles import cluster_role
 from namespaces import reconciliation, standing
 from namespaces.access import Role
-from namespaces.actions import requests
+from namespaces.actions import invitations, requests
 from namespaces.models import Grant, Membership, Namespace, Request
 from tests import factories
 from tests.conftest import Cast
@@ -158,3 +160,34 @@ def test_request_for_the_level_of_the_other_account_is_approved_by_that(cast: Ca
 def test_merge_that_leaves_the_level_is_no_change_of_it(cast: Cast) -> None:
     merge(cast.eda, cast.ana, cast.olga)
     assert not LevelChange.objects.exists()
+
+
+def test_invitation_that_is_kept_for_a_guest_goes_along(cast: Cast, fire: Namespace) -> None:
+    made = invitations.invite(namespace=fire, role=Role.EDITOR, by=cast.nils)
+    guest = factories.person("Guest", level=Level.GUEST)
+    assert invitations.accept(invitation=made, serial=1, by=guest) is None
+    merge(cast.otto, guest, cast.olga)
+    assert invitations.accept(invitation=made, serial=1, by=cast.otto)
+
+
+def test_invitations_of_an_admin_stay_good(cast: Cast, fire: Namespace) -> None:
+    made = invitations.invite(namespace=fire, role=Role.EDITOR, by=cast.nils)
+    merge(cast.eda, cast.nils, cast.olga)
+    assert invitations.accept(invitation=made, serial=1, by=cast.otto)
+
+
+@pytest.mark.parametrize(
+    ("role", "kept", "emptied", "left"),
+    [(Role.VIEWER, "otto", "eda", Role.EDITOR), (Role.EDITOR, "vera", "otto", None)],
+)
+def test_course_ends_what_it_gave_and_no_more(
+    cast: Cast, fire: Namespace, role: Role, kept: str, emptied: str, left: Role | None
+) -> None:
+    end = timezone.now() + timedelta(days=30)
+    asked = invitations.Course("School", role, 5, end, end)
+    made = invitations.open_course(namespace=fire, course=asked, by=cast.nils)
+    assert invitations.accept(invitation=made, serial=1, by=cast.otto)
+    stays = getattr(cast, kept)
+    merge(stays, getattr(cast, emptied), cast.olga)
+    invitations.end_course(invitation=made, by=cast.nils)
+    assert role_of(stays, fire) == left
