@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Deletion, Identity, Level, Merge, User
 from audit.models import Event
 from namespaces.access import Role
-from namespaces.models import Absence, Membership, Namespace, Request
+from namespaces.models import Absence, Invitation, Membership, Namespace, Request
 
 MOST = 50
 EVERYDAY = (
@@ -52,6 +52,9 @@ WORDS: dict[str, str | Promise] = {
     "member.ended": _("membership came to its end"),
     "member.kept": _("stayed for now, as the last admin"),
     "member.merged": _("membership taken over from another account"),
+    "invitation.made": _("invited"),
+    "invitation.renewed": _("invited again"),
+    "invitation.withdrawn": _("invitation taken back"),
     "invitation.kept": _("invitation kept for them until they are a user"),
     "invitation.accepted": _("accepted an invitation"),
     "request.made": _("asked"),
@@ -114,6 +117,7 @@ def _keys(person: User) -> list[str]:
     of = (
         Identity.objects.filter(person=person),
         Membership.objects.filter(person=person),
+        Invitation.objects.filter(person=person),
         Request.objects.filter(person=person),
         Absence.objects.filter(person=person),
         Merge.objects.filter(kept=person),

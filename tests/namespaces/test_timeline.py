@@ -16,7 +16,7 @@ from accounts.models import Level, User
 from audit.models import Event
 from namespaces import timeline
 from namespaces.access import Role
-from namespaces.actions import members, requests
+from namespaces.actions import invitations, members, requests
 from namespaces.models import Membership, Namespace
 from tests import factories
 from tests.conftest import Cast
@@ -54,6 +54,16 @@ def test_of_somebody_who_came_and_went(cast: Cast, fire: Namespace) -> None:
         ("suspension over", "", "", olga),
         ("left", "", place, "Ana Kim"),
         ("level set", "guest", "", olga),
+    ]
+
+
+def test_of_who_was_invited(cast: Cast, fire: Namespace) -> None:
+    made = invitations.invite(namespace=fire, role=Role.VIEWER, by=cast.nils)
+    invitations.accept(invitation=made, serial=1, by=cast.ana)
+    nils, place = "Nils Berg", str(fire)
+    assert told(cast.ana) == [
+        ("invited", "viewer", place, nils),
+        ("invitation kept for them until they are a user", "viewer", place, "Ana Kim"),
     ]
 
 
