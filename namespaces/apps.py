@@ -20,13 +20,14 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces import checks, links, messages  # noqa: F401, PLC0415  (models are ready only now)
-        from namespaces.actions import absences, members, merging, requests  # noqa: PLC0415
+        from namespaces.actions import absences, invitations, members, merging, requests  # noqa: PLC0415
 
         register(Kind.INVITATIONS, links.complete)
         person_changed.connect(members.on_person_changed, dispatch_uid="namespaces.members")
         person_changed.connect(requests.on_person_changed, dispatch_uid="namespaces.requests")
         name_changed.connect(members.on_name_changed, dispatch_uid="namespaces.members")
         identity_changed.connect(messages.on_identity_changed, dispatch_uid="namespaces.messages")
+        person_leaves.connect(invitations.on_person_leaves, dispatch_uid="namespaces.invitations")
         person_leaves.connect(absences.on_person_leaves, dispatch_uid="namespaces.absences")
         person_leaves.connect(members.on_person_leaves, dispatch_uid="namespaces.members")
         person_leaves.connect(requests.on_person_leaves, dispatch_uid="namespaces.requests")

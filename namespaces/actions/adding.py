@@ -132,7 +132,7 @@ def add(
 
     Returns what became of each line. Raises NotAllowed, StateConflict where nobody is added, and TooMany.
     """
-    lock_to_let_in(namespace, *_Known(entries).people)
+    lock_to_let_in(namespace, by, *_Known(entries).people)
     people.as_stored(by)
     if not all(may_grant(by, role, namespace) for role in {entry.role for entry in entries}):
         raise NotAllowed(_("Only the admins of this namespace add members."))

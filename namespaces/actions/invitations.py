@@ -5,6 +5,7 @@ Every action here holds the namespace, so an invitation needs no lock of its own
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.encoding import punycode
@@ -27,11 +28,13 @@ from audit.models import Event
 from audit.record import draft, record, record_all
 from namespaces import messages
 from namespaces.access import Permission, Role
-from namespaces.actions.members import grant_membership, lock, lock_to_let_in
+from namespaces.actions.members import grant_membership, lock, lock_all, lock_to_let_in
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Invitation, InvitationQuerySet, Membership, Namespace
 from namespaces.policy import may_grant, permits
 from namespaces.tasks import request_reconcile
+from notifications.kinds import Kind
+from notifications.models import Delivery
 
 EXPIRES_AFTER = timedelta(days=14)
 """How long an invitation can be accepted where nothing else is said."""
@@ -42,9 +45,12 @@ MOST_OPEN = 300
 """How many invitations of single people, and how many of courses, a namespace may have open."""
 MOST_A_DAY = 500
 """To how many addresses one person may have mails sent in a day: Berth is no way to write to strangers."""
+MOST_TO_ONE = 5
+"""How many of these go to one address, whatever became of the invitations: nobody is bothered by one that is taken back
+and made again."""
 AGAIN_AFTER = timedelta(hours=1)
 FORGOTTEN_AFTER = timedelta(days=30)
-"""How long an address stays that nobody has come from."""
+"""How long it stays whom an invitation was for that nobody has come by."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,14 @@ def invite(
     _must_be_near(expires_at)
     _must_last(access_ends_at, until=expires_at)
     asked = {"role": role, "expires_at": expires_at, "access_ends_at": access_ends_at, "title": title}
-    earlier = namespace.invitations.standing().filter(accepted_at=None, address__iexact=address).first()
-    if address and earlier is not None:
+    waiting = namespace.invitations.standing().filter(accepted_at=None).exclude(address="")
+    earlier = waiting.filter(address__iexact=address).first()
+    if earlier is None or earlier.is_over:
+        _must_have_room(namespace, Invitation.Kind.PERSON)
+    if earlier is not None:
         for name, value in asked.items():
             setattr(earlier, name, value)
         return _renew(earlier, by=by)
-    _must_have_room(namespace, Invitation.Kind.PERSON)
     made = Invitation(namespace=namespace, address=address, created_by=by, **asked)
     return _write([made], by=by)[0]
 
@@ -124,7 +132,7 @@ def as_named(address: str) -> str:
 
 def _write(made: Sequence[Invitation], *, by: User) -> list[Invitation]:
     """Store invitations and send their mails."""
-    _must_not_flood(by, sum(bool(each.address) for each in made))
+    _must_not_flood(by, [each.address for each in made if each.address])
     written = Invitation.objects.bulk_create(made)
     record_all([_made_event(each, by) for each in written])
     for each in written:
@@ -167,10 +175,13 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
     current = _standing(invitation)
     if current.is_course and current.is_over:
         raise StateConflict(_("This invitation is over."))
+    if current.is_over:
+        _must_have_room(current.namespace, Invitation.Kind.PERSON)
     if not current.is_course:
-        current.expires_at = max(current.expires_at, timezone.now() + EXPIRES_AFTER)
         if current.access_ends_at and current.access_ends_at <= timezone.now():
             raise StateConflict(_("The last day of access is over. Invite anew."))
+        longer = max(current.expires_at, timezone.now() + EXPIRES_AFTER)
+        current.expires_at = min(longer, current.access_ends_at) if current.access_ends_at else longer
     return _renew(current, by=by)
 
 
@@ -206,7 +217,11 @@ def accept(*, invitation: Invitation, serial: int, by: User) -> Membership | Non
     _must_be_meant(current, by)
     if current.memberships.filter(person=by).exists():
         raise StateConflict(_("You came in by this invitation before. Ask an admin of the namespace."))
-    if current.memberships.count() >= current.places:
+    if _removed_since(current, by):
+        raise StateConflict(
+            _("You were removed after this invitation was made. Ask an admin of the namespace for a new one.")
+        )
+    if used(current) >= current.places:
         raise StateConflict(_("All places are taken. Ask whoever gave you the link."))
     if by.is_guest and not may_vouch(inviter):
         _keep_for(current, by)
@@ -216,8 +231,8 @@ def accept(*, invitation: Invitation, serial: int, by: User) -> Membership | Non
         invitation=current,
     )  # fmt: skip
     if not current.is_course:
-        current.person, current.accepted_at, current.address = by, Now(), ""
-        current.save(update_fields=["person", "accepted_at", "address"])
+        current.person, current.accepted_at, current.address, current.title = by, Now(), "", ""
+        current.save(update_fields=["person", "accepted_at", "address", "title"])
         messages.invitation_accepted(current, membership)
     _record("accepted", current, by=by)
     return membership
@@ -270,16 +285,36 @@ def shown(namespace: Namespace) -> InvitationQuerySet:
     waits = Q(kind=Invitation.Kind.PERSON, accepted_at=None, ended_at=None)
     lasts = Q(kind=Invitation.Kind.COURSE, access_ends_at__gt=Now())
     chosen = Invitation.objects.filter(waits | lasts, namespace=namespace)
-    return chosen.select_related("created_by", "person").annotate(used=Count("memberships"))
+    return chosen.select_related("created_by", "person").annotate(
+        used=Count("memberships__person", distinct=True)
+    )
+
+
+def used(invitation: Invitation) -> int:
+    """Return how many of its places are taken: by who came by it, whatever became of them since."""
+    return int(invitation.memberships.aggregate(people=Count("person", distinct=True))["people"])
 
 
 def forget() -> int:
-    """Take back invitations that ran out long ago, and forget the addresses; return how many."""
+    """Take back invitations that ran out long ago, and forget whom they were for; return how many."""
     old = Invitation.objects.standing().filter(
         kind=Invitation.Kind.PERSON, accepted_at=None, expires_at__lte=Now() - FORGOTTEN_AFTER
     )
-    withdrawn = Invitation.objects.filter(ended_at__lte=Now() - FORGOTTEN_AFTER).exclude(address="")
-    return old.update(ended_at=Now(), address="") + withdrawn.update(address="")
+    withdrawn = Invitation.objects.filter(
+        kind=Invitation.Kind.PERSON, ended_at__lte=Now() - FORGOTTEN_AFTER
+    ).exclude(address="", title="")
+    return old.update(ended_at=Now(), address="", title="") + withdrawn.update(address="", title="")
+
+
+def on_person_leaves(sender: type[User], person: User, by: User, **_kwargs: object) -> None:
+    """An account is being deleted: what is kept for it is taken back, and tells no more whom it was for, in the same
+    transaction."""
+    kept = Invitation.objects.standing().filter(person=person, accepted_at=None)
+    own = Membership.objects.current().filter(person=person)  # which end next, see `lock_all`
+    lock_all({*kept.values_list("namespace", flat=True), *own.values_list("namespace", flat=True)})
+    for invitation in kept:
+        _end(invitation, by=by)
+        Invitation.objects.filter(pk=invitation.pk).update(address="", title="")
 
 
 def why_not(invitation: Invitation, serial: int) -> str:
@@ -293,6 +328,18 @@ def why_not(invitation: Invitation, serial: int) -> str:
     if not Invitation.objects.open().filter(pk=invitation.pk).exists():
         return _("This invitation is over. Ask whoever gave you the link.")
     return ""
+
+
+def _removed_since(invitation: Invitation, person: User) -> bool:
+    """Whether somebody else ended a membership of this person after the link was made, which is no way back in then.
+
+    The end of a whole course is meant for nobody in particular.
+    """
+    ended = Membership.objects.filter(
+        namespace=invitation.namespace, person=person, ended_at__gt=invitation.sent_at, ended_by__isnull=False
+    ).exclude(ended_by=person)
+    with_course = Q(invitation__kind=Invitation.Kind.COURSE, invitation__ended_at__lte=F("ended_at"))
+    return ended.exclude(with_course).exists()
 
 
 def _must_be_meant(invitation: Invitation, person: User) -> None:
@@ -329,6 +376,8 @@ def _keep_for(invitation: Invitation, guest: User) -> None:
 
 
 def _hold(namespace: Namespace, role: Role, *, by: User) -> None:
+    """Hold who invites, whose mails are counted in all namespaces together, and the namespace."""
+    people.lock(by)
     lock(namespace)
     if not may_grant(people.as_stored(by), role, namespace):
         raise NotAllowed(_("Only the admins of this namespace invite people."))
@@ -348,7 +397,7 @@ def _renew(invitation: Invitation, *, by: User) -> Invitation:
             raise TooMany(
                 _("It was sent less than an hour ago. Perhaps it is among what they take for junk.")
             )
-        _must_not_flood(by, 1)
+        _must_not_flood(by, [invitation.address])
     invitation.serial, invitation.sent_at, invitation.created_by = invitation.serial + 1, timezone.now(), by
     invitation.save()
     _record("renewed", invitation, by=by)
@@ -384,11 +433,19 @@ def _must_have_room(namespace: Namespace, kind: Invitation.Kind, further: int = 
         )
 
 
-def _must_not_flood(by: User, further: int) -> None:
-    """Raise TooMany where somebody would have written to more addresses in a day than they may."""
+def _must_not_flood(by: User, further: Sequence[str]) -> None:
+    """Raise TooMany where somebody would have written to more addresses in a day than they may, or to one more often.
+    It counts their own mails only, so it says nothing of what others sent. They are held, see `_hold`."""
     day = Now() - timedelta(days=1)
+    mails = Delivery.objects.filter(by=by, kind=Kind.INVITATIONS, created_at__gt=day)
+    to_each = Counter(address.casefold() for address in mails.values_list("address", flat=True))
+    if any(to_each[address.casefold()] >= MOST_TO_ONE for address in further):
+        raise TooMany(
+            _("One address gets at most %(most)d invitations by you in a day. Wait until tomorrow.")
+            % {"most": MOST_TO_ONE}
+        )
     sent = Invitation.objects.filter(created_by=by, sent_at__gt=day).exclude(address="", accepted_at=None)
-    if further and sent.count() + further > MOST_A_DAY:
+    if further and sent.count() + len(further) > MOST_A_DAY:
         raise TooMany(_("At most %(most)d people are invited by mail in a day.") % {"most": MOST_A_DAY})
 
 

@@ -176,9 +176,13 @@ def restore(*, membership: Membership, by: User) -> Membership:
         raise StateConflict(_("Only a removal can be undone, for a day. Add them again."))
     if ended.ends_at and ended.ends_at <= timezone.now():
         raise StateConflict(_("It has come to its end since. Add them again."))
-    return grant_membership(
+    restored = grant_membership(
         namespace=namespace, person=ended.person, role=Role(ended.role), ends_at=ended.ends_at, by=by
     )
+    if ended.invitation_id:
+        restored.invitation_id = ended.invitation_id  # or the end of a course would not be theirs
+        restored.save(update_fields=["invitation"])
+    return restored
 
 
 @transaction.atomic

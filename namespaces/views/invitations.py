@@ -205,7 +205,7 @@ def _context(request: KnownRequest, invitation: Invitation) -> dict[str, Any]:
         "invitation": invitation,
         "over": over,
         "link": "" if over else settings.BASE_URL + links.path(invitation),
-        "used": invitation.memberships.count(),
+        "used": actions.used(invitation),
         "came": actions.came_by(invitation),
         "institutions": names_of(invitation.institutions),
         "vouches": may_vouch(invitation.created_by),

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.actions import deletions
 from accounts.errors import BadInput, NotAllowed, StateConflict, TooMany
 from accounts.models import Identity, Level, User
 from audit.models import Event
@@ -226,6 +227,39 @@ class TestAccept:
         with Unchanged(), pytest.raises(StateConflict, match="before"):
             accept(made, cast.otto)
 
+    def test_no_link_is_a_way_back_in_for_who_was_removed_since(self, cast: Cast, fire: Namespace) -> None:
+        link, school = _made(fire, cast.nils), course(fire, cast.paula)
+        members.remove(membership=Membership.objects.get(namespace=fire, person=cast.eda), by=cast.nils)
+        for made in (link, school):
+            with Unchanged(), pytest.raises(StateConflict, match="removed"):
+                accept(made, cast.eda)
+        assert accept(invitations.renew(invitation=link, by=cast.nils), cast.eda)
+
+    def test_who_left_or_was_in_a_course_that_ended_may_come(self, cast: Cast, fire: Namespace) -> None:
+        made, school, link = course(fire, cast.paula), course(fire, cast.paula), _made(fire, cast.nils)
+        accept(school, cast.otto)
+        invitations.end_course(invitation=school, by=cast.nils)
+        members.remove(membership=Membership.objects.get(namespace=fire, person=cast.eda), by=cast.eda)
+        assert accept(made, cast.otto)
+        assert accept(link, cast.eda)
+
+    def test_whom_it_was_for_is_not_kept(self, cast: Cast, fire: Namespace) -> None:
+        made = invite(fire, cast.nils, address="", title="Ana Kim of Ohio")
+        accept(made, cast.otto)
+        made.refresh_from_db()
+        assert made.title == ""
+
+    def test_what_is_kept_for_who_is_deleted_says_no_more_whom_it_was_for(
+        self, cast: Cast, fire: Namespace
+    ) -> None:
+        made = invite(fire, cast.nils, title="Ana Kim")
+        known_as(cast.ana, ADDRESS)
+        assert accept(made, cast.ana) is None
+        deletions.ask(by=cast.ana)
+        deletions.begin(person=cast.ana, by=cast.olga)
+        made.refresh_from_db()
+        assert (made.title, made.address, made.ended_by) == ("", "", cast.olga)
+
     def test_member_stays_what_they_are(self, cast: Cast, fire: Namespace) -> None:
         made = _made(fire, cast.nils)
         with Unchanged(), pytest.raises(StateConflict, match="already"):
@@ -308,6 +342,30 @@ class TestRenewAndWithdraw:
         with Unchanged(), pytest.raises(TooMany):
             invite(fire, cast.paula)
 
+    def test_one_that_ran_out_needs_room_again(
+        self, cast: Cast, fire: Namespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(invitations, "MOST_OPEN", 1)
+        old = invite(fire, cast.nils)
+        Invitation.objects.update(expires_at=days(-1), sent_at=days(-1))
+        assert _made(fire, cast.nils)
+        with Unchanged(), pytest.raises(TooMany, match="open"):
+            invitations.renew(invitation=old, by=cast.nils)
+        with Unchanged(), pytest.raises(TooMany, match="open"):
+            invite(fire, cast.nils)
+
+    def test_taking_it_back_is_no_way_to_bother_an_address(self, cast: Cast, fire: Namespace) -> None:
+        for _again in range(invitations.MOST_TO_ONE):
+            invitations.withdraw(invitation=invite(fire, cast.nils), by=cast.nils)
+        with Unchanged(), pytest.raises(TooMany):
+            invite(fire, cast.nils, address=ADDRESS.upper())
+        assert invite(fire, cast.nils, address="another@ou.example")
+        assert invite(fire, cast.paula)  # of what others sent it says nothing
+
+    def test_is_not_renewed_beyond_the_access_that_it_gives(self, cast: Cast, fire: Namespace) -> None:
+        made = invite(fire, cast.nils, address="", expires_at=days(2), access_ends_at=days(5))
+        assert invitations.renew(invitation=made, by=cast.nils).expires_at == made.access_ends_at
+
     @pytest.mark.parametrize("act", [invitations.renew, invitations.withdraw])
     def test_only_admins_and_only_while_it_stands(self, cast: Cast, fire: Namespace, act: Any) -> None:
         made = _made(fire, cast.nils)
@@ -328,10 +386,12 @@ class TestRenewAndWithdraw:
         invitations.withdraw(invitation=withdrawn, by=cast.nils)
         Invitation.objects.filter(pk=old.pk).update(expires_at=days(-31))
         Invitation.objects.filter(pk=withdrawn.pk).update(ended_at=days(-31))
+        Invitation.objects.update(title="Ana Kim")
         assert invitations.forget() == 2
         assert invitations.forget() == 0
         addresses = dict(Invitation.objects.values_list("pk", "address"))
         assert addresses == {old.pk: "", withdrawn.pk: "", new.pk: "c@example.org"}
+        assert Invitation.objects.exclude(title="").get() == new
 
 
 class TestCourse:
@@ -424,6 +484,16 @@ class TestEndCourse:
         members.remove(membership=came, by=cast.nils)
         members.add(namespace=fire, person=cast.otto, role=Role.EDITOR, by=cast.nils)
         assert invitations.end_course(invitation=made, by=cast.nils) == []
+
+    def test_who_was_removed_by_mistake_is_still_of_the_course(self, cast: Cast, fire: Namespace) -> None:
+        made = course(fire, cast.paula, places=2)
+        came = accept(made, cast.otto)
+        assert came
+        members.remove(membership=came, by=cast.nils)
+        members.restore(membership=came, by=cast.nils)
+        assert (invitations.used(made), invitations.shown(fire).get().used) == (1, 1)  # type: ignore[attr-defined]
+        assert accept(made, factories.person("Second Student"))
+        assert len(invitations.end_course(invitation=made, by=cast.nils)) == 2
 
     def test_last_admin_stays(self, cast: Cast, fire: Namespace) -> None:
         made = course(fire, cast.paula)

@@ -892,3 +892,21 @@ def test_invitation_that_is_taken_back_lets_in_before_or_not_at_all(
         came, withdrawn = race(chance, come(made, person), withdraw(made))
         assert came.won != withdrawn.won
         assert made.memberships.exists() == came.won
+
+
+def test_mails_of_a_day_are_counted_in_all_namespaces_together(
+    lab: Callable[[], Namespace],
+    admins: tuple[User, User],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def invite(namespace: Namespace, chance: int) -> Act:
+        return lambda: invitations.invite(
+            namespace=namespace, role=Role.EDITOR, address=f"ana{chance}@ou.example", by=fresh(admins[0])
+        )
+
+    settings.MAIL_FROM = "berth@portal.example.org"
+    monkeypatch.setattr(invitations, "MOST_TO_ONE", 1)
+    for number, chance in enumerate(rounds()):
+        finishes = race(chance, invite(lab(), number), invite(lab(), number))
+        assert sum(finish.won for finish in finishes) == 1
