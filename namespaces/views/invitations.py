@@ -204,12 +204,21 @@ def _context(request: KnownRequest, invitation: Invitation) -> dict[str, Any]:
     return head(request.user, invitation.namespace) | {
         "invitation": invitation,
         "over": over,
-        "link": "" if over else settings.BASE_URL + links.path(invitation),
+        "link": ""
+        if over or not _may_pass_on(request.user, invitation)
+        else settings.BASE_URL + links.path(invitation),
         "used": actions.used(invitation),
         "came": actions.came_by(invitation),
         "institutions": names_of(invitation.institutions),
         "vouches": may_vouch(invitation.created_by),
     }
+
+
+def _may_pass_on(reader: User, invitation: Invitation) -> bool:
+    """Whether the reader sees the link. Where its maker vouches for the guests who come by it, nobody chooses these for
+    them but who could vouch as well."""
+    by = invitation.created_by
+    return reader.pk == by.pk or bool(invitation.address) or not may_vouch(by) or may_vouch(reader)
 
 
 def _invitation_or_404(namespace: Namespace, invitation_id: UUID) -> Invitation:

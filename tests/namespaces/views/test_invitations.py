@@ -46,6 +46,22 @@ def page_of(made: Invitation) -> str:
     return f"{MEMBERS}invitations/{made.pk}/"
 
 
+@pytest.mark.parametrize(
+    ("by", "address", "reader", "is_shown"),
+    [
+        ("paula", "", "nils", False), ("paula", "", "paula", True), ("paula", "", "olga", True),
+        ("paula", ADDRESS, "nils", True), ("nils", "", "olga", True),
+    ],
+)  # fmt: skip
+def test_nobody_lets_guests_in_by_the_word_of_another(
+    browse: Browse, cast: Cast, fire: Namespace, by: str, address: str, reader: str, is_shown: bool
+) -> None:
+    made = invitation(fire, getattr(cast, by), address=address)
+    page = browse(getattr(cast, reader)).get(page_of(made)).content.decode()
+    assert (links.path(made) in page) == is_shown
+    assert ("has the link" in page) != is_shown
+
+
 class TestInvite:
     def test_by_address(self, browse: Browse, cast: Cast, fire: Namespace, settings: Settings) -> None:
         settings.MAIL_FROM = "berth@portal.example.org"
