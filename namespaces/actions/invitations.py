@@ -206,7 +206,8 @@ def accept(*, invitation: Invitation, serial: int, by: User) -> Membership | Non
     """
     lock_to_let_in(invitation.namespace, by, invitation.created_by)
     current = Invitation.objects.select_related("namespace__cluster", "created_by").get(pk=invitation.pk)
-    people.as_stored(by)
+    if not people.as_stored(by).is_active:
+        raise StateConflict(_("This account is not active."))
     inviter = people.as_stored(current.created_by)
     if problem := why_not(current, serial):
         raise StateConflict(problem)

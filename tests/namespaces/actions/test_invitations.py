@@ -309,6 +309,14 @@ class TestAccept:
         with Unchanged(), pytest.raises(StateConflict, match="not active"):
             accept(made, cast.otto)
 
+    def test_nothing_is_kept_for_a_guest_who_was_suspended_meanwhile(
+        self, cast: Cast, fire: Namespace
+    ) -> None:
+        made = _made(fire, cast.nils)
+        User.objects.filter(pk=cast.ana.pk).update(is_active=False)
+        with Unchanged(), pytest.raises(StateConflict, match="not active"):
+            accept(made, cast.ana)
+
     def test_guest_is_vouched_for_by_who_may(self, cast: Cast, fire: Namespace) -> None:
         assert accept(_made(fire, cast.paula), cast.ana)
         cast.ana.refresh_from_db()
