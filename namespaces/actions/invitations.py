@@ -358,7 +358,7 @@ def _must_be_meant(invitation: Invitation, person: User) -> None:
         )
     if invitation.institutions and not own.filter(entity_id__in=invitation.institutions).exists():
         raise NotAllowed(
-            _("This link is for people of certain institutions, and you logged in with another.")
+            _("This link is for people of certain institutions, and none of your logins is from there.")
         )
 
 
