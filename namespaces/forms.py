@@ -22,9 +22,9 @@ from clusters.models import Cluster
 from namespaces.access import Role
 from namespaces.actions.absences import LONGEST
 from namespaces.actions.absences import candidates as deputies
-from namespaces.actions.members import without_another_admin
+from namespaces.actions.members import successors_of, without_another_admin
 from namespaces.actions.namespaces import Page, PublicationEntry, Wanted
-from namespaces.actions.succession import candidates
+from namespaces.actions.succession import candidates, heirs
 from namespaces.models import PARTS, Namespace, Visibility
 from namespaces.validators import validate_link
 from notifications.kinds import Kind, Way
@@ -85,10 +85,12 @@ class SuccessorsForm(forms.Form):
     def __init__(self, *args: Any, person: User, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.orphans = without_another_admin(person)
+        named = {each.namespace_id: each.person for each in successors_of(person)}
         for namespace in self.orphans:
             self.fields[self._name(namespace)] = MemberField(
                 label=_("Who takes over %(namespace)s") % {"namespace": namespace},
                 queryset=candidates(namespace, instead_of=person, by=by),
+                initial=named.get(namespace.pk),
                 empty_label=_("Choose a person"),
                 required=False,
                 error_messages={"invalid_choice": _("This person cannot take over. Choose again.")},
@@ -102,6 +104,24 @@ class SuccessorsForm(forms.Form):
     @staticmethod
     def _name(namespace: Namespace) -> str:
         return f"successor_{namespace.pk.hex}"
+
+
+class HeirForm(forms.Form):
+    """Which other member takes over from an admin."""
+
+    successor = MemberField(
+        label=gettext_lazy("Who takes over from you"),
+        queryset=User.objects.none(),
+        empty_label=gettext_lazy("Choose a person"),
+        error_messages={
+            "required": gettext_lazy("Choose a person."),
+            "invalid_choice": gettext_lazy("This person cannot take over. Choose again."),
+        },
+    )
+
+    def __init__(self, *args: Any, namespace: Namespace, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["successor"].queryset = heirs(namespace, of=by)  # type: ignore[attr-defined]
 
 
 class AbsenceForm(forms.Form):

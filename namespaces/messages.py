@@ -202,6 +202,40 @@ def role_changed(membership: Membership, by: User) -> None:
     _tell_member(membership, by, _("You are %(role)s in %(namespace)s now"))
 
 
+def took_over(membership: Membership, instead_of: User, by: User | None) -> None:
+    """Tell a member that they are an admin now, from whom they take over, and who decided it."""
+    names = {"namespace": membership.namespace, "person": instead_of}
+    subject = _("You are an admin of %(namespace)s now: you take over from %(person)s") % names
+    text = _("You decide who else may work there.")
+    link = membership.namespace.get_absolute_url()
+    message = Message(Kind.MEMBERSHIPS, subject, text, link, about=instead_of.pk, by=by.pk if by else None)
+    tell(message, to([membership.person]))
+
+
+def successor_named(membership: Membership, successor: User) -> None:
+    """Tell a member that an admin has named them to take over."""
+    names = {"person": membership.person, "namespace": membership.namespace}
+    subject = _("%(person)s has named you to take over %(namespace)s") % names
+    text = _(
+        "You become an admin there if they leave and nobody else is an admin. Until then nothing changes for you. If"
+        " you do not want this, tell them."
+    )
+    _tell_heir(membership, successor, subject, text)
+
+
+def successor_no_more(membership: Membership, successor: User) -> None:
+    """Tell a member that they do not take over from an admin any more."""
+    names = {"person": membership.person, "namespace": membership.namespace}
+    _tell_heir(
+        membership, successor, _("You do not take over %(namespace)s from %(person)s any more") % names
+    )
+
+
+def _tell_heir(membership: Membership, successor: User, subject: str, text: str = "") -> None:
+    link, about = membership.namespace.get_absolute_url(), membership.person_id
+    tell(Message(Kind.MEMBERSHIPS, subject, text, link, about=about, by=about), to([successor]))
+
+
 def member_removed(membership: Membership, by: User) -> None:
     """Tell somebody that they are out."""
     _tell_member(membership, by, _("You are not a member of %(namespace)s any more"))

@@ -241,7 +241,8 @@ class Membership(models.Model):
     """A person has a role in a namespace, perhaps until a moment. Ended rows stay: they say that an end was decided.
 
     `invitation` is the one by which they came. `ended_by` is None where it ended because that moment had come, and in
-    rows that are older than this column.
+    rows that are older than this column. `successor` is the membership, in the same namespace, of whom an admin has
+    named to take over from them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -258,6 +259,9 @@ class Membership(models.Model):
     warned_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    successor = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="named_by"
+    )
 
     objects = MembershipQuerySet.as_manager()
 
@@ -277,6 +281,10 @@ class Membership(models.Model):
             ),
             models.CheckConstraint(
                 name="namespaces_membership_role", condition=models.Q(role__in=Role.values)
+            ),
+            models.CheckConstraint(
+                name="namespaces_membership_successor",
+                condition=models.Q(successor=None) | ~models.Q(successor=models.F("id")),
             ),
         )
 
@@ -421,6 +429,10 @@ class RequestQuerySet(models.QuerySet["Request"]):
         """Requests that wait for a decision, by the clock of the database."""
         return self.filter(is_open())
 
+    def asked(self) -> RequestQuerySet:
+        """Requests that people made: not what Berth asks about them."""
+        return self.exclude(kind=Request.Kind.TAKEOVER)
+
     def run_out(self) -> RequestQuerySet:
         """Requests that nobody decided in time, and whose state does not say so yet."""
         return self.filter(state=Request.State.PENDING, created_at__lte=Now() - EXPIRES_AFTER)
@@ -435,12 +447,22 @@ class Rung(models.IntegerChoices):
     OPERATORS = 3, _("it lies with the operators as well")
 
 
+class Sign(models.TextChoices):
+    """Why an admin of a namespace may be gone, as the middle of a sentence about them."""
+
+    SUSPENDED = "suspended", _("is suspended")
+    GUEST = "guest", _("is a guest now")
+    RETIRED = "retired", _("has no login left that this cluster knows")
+    AWAY = "away", _("has not logged in for long")
+
+
 class Request(models.Model):
     """A wish that somebody else decides. It carries what it was about and how it ended.
 
     To join: namespace and role. A promotion: the level and, for level admin, institution and purpose. A namespace of
     one's own: cluster, name, PI, institution and size; once approved, the namespace that was made, perhaps under
-    another name.
+    another name. A takeover is asked by Berth: who follows `person`, an admin who may be gone, in the namespace; with
+    `sign`, why it is asked, and `successor`, who was chosen.
     """
 
     EXPIRES_AFTER = EXPIRES_AFTER
@@ -449,6 +471,7 @@ class Request(models.Model):
         JOIN = "join", _("join a namespace")
         PROMOTION = "promotion", _("get a level")
         NAMESPACE = "namespace", _("get a namespace")
+        TAKEOVER = "takeover", _("take over from an admin")
 
     class State(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -472,6 +495,8 @@ class Request(models.Model):
     name = models.CharField(max_length=63, blank=True, default="", db_default="")
     pi_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     size = models.TextField(max_length=1000, blank=True, default="", db_default="")
+    sign = models.CharField(max_length=10, choices=Sign, blank=True, default="", db_default="")
+    successor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.TextField(max_length=2000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -487,8 +512,13 @@ class Request(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("namespace", "person"),
-                condition=models.Q(state="pending"),
+                condition=models.Q(state="pending") & ~models.Q(kind="takeover"),
                 name="namespaces_request_one_pending",
+            ),
+            models.UniqueConstraint(
+                fields=("namespace", "person"),
+                condition=models.Q(state="pending", kind="takeover"),
+                name="namespaces_request_one_takeover",
             ),
             models.UniqueConstraint(
                 fields=("person",),
@@ -504,7 +534,8 @@ class Request(models.Model):
                 name="namespaces_request_kind",
                 condition=models.Q(kind="join", namespace__isnull=False, level="")
                 | models.Q(kind="promotion", namespace__isnull=True, level__in=("user", "admin"))
-                | models.Q(kind="namespace", level="", cluster__isnull=False) & ~models.Q(name=""),
+                | models.Q(kind="namespace", level="", cluster__isnull=False) & ~models.Q(name="")
+                | models.Q(kind="takeover", namespace__isnull=False, level=""),
             ),
             models.CheckConstraint(
                 name="namespaces_request_state",
@@ -513,7 +544,12 @@ class Request(models.Model):
             models.CheckConstraint(
                 name="namespaces_request_role",
                 condition=models.Q(kind="join", role__in=Role.values)
-                | models.Q(kind__in=("promotion", "namespace"), role=""),
+                | models.Q(kind__in=("promotion", "namespace", "takeover"), role=""),
+            ),
+            models.CheckConstraint(
+                name="namespaces_request_sign",
+                condition=models.Q(kind="takeover", sign__in=Sign.values)
+                | ~models.Q(kind="takeover") & models.Q(sign="", successor=None),
             ),
             models.CheckConstraint(
                 name="namespaces_request_purpose",
@@ -563,6 +599,10 @@ class Request(models.Model):
     @property
     def is_for_namespace(self) -> bool:
         return self.kind == self.Kind.NAMESPACE
+
+    @property
+    def is_takeover(self) -> bool:
+        return self.kind == self.Kind.TAKEOVER
 
     @property
     def what(self) -> str:

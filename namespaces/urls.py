@@ -22,12 +22,15 @@ from namespaces.views import (
     public,
     requests,
     settings,
+    succession,
 )
 
 one_namespace = [
     path("", namespace.namespace, name="namespace"),
     path("join/", namespace.join, name="join"),
     path("leave/", members.leave, name="leave"),
+    path("leave/hand-over/", succession.hand_over, name="hand_over"),
+    path("successor/", succession.successor, name="successor"),
     path("members/", members.members, name="members"),
     path("members/add/", members.add, name="member_add"),
     path("members/add/many/", members.add_many, name="member_add_many"),

@@ -16,7 +16,7 @@ from accounts.errors import StateConflict
 from audit.record import record
 from namespaces import messages
 from namespaces.access import Role
-from namespaces.actions.members import keep_an_admin, lock
+from namespaces.actions.members import forget_successors, keep_an_admin, lock
 from namespaces.actions.one_by_one import each
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Membership, MembershipQuerySet
@@ -38,7 +38,8 @@ def warn() -> int:
 def end_due() -> int:
     """End the memberships whose moment has come, by the clock of the database; return how many.
 
-    A last admin stays for another week, and who could do something about it is told.
+    From a last admin whom they named takes over; without one they stay for another week, and who could do something
+    about it is told.
     """
     due = Membership.objects.current().filter(ends_at__lte=Now()).order_by("ends_at", "pk")
     return each(lambda membership: _end(membership, due), _with_people(due)[:MOST_AT_ONCE])
@@ -73,12 +74,13 @@ def _end(membership: Membership, due: MembershipQuerySet) -> bool:
     namespace = current.namespace
     if current.role == Role.ADMIN:
         try:
-            keep_an_admin(namespace, without=current.person)
+            keep_an_admin(namespace, without=current.person, by=None)
         except StateConflict:
             _postpone(current)
             return False
     current.ended_at = Now()
     current.save(update_fields=["ended_at"])
+    forget_successors(current, by=None)
     record(
         "member.ended", by=None, about=current, namespace_id=namespace.pk,
         before={"role": current.role, "person": str(current.person_id)},

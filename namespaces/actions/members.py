@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.timezone import localtime
@@ -22,7 +23,7 @@ from audit.record import draft, record, record_all
 from namespaces import messages, search
 from namespaces.access import Permission, Role
 from namespaces.lanes import REVOCATIONS
-from namespaces.models import Invitation, Membership, Namespace
+from namespaces.models import Invitation, Membership, MembershipQuerySet, Namespace
 from namespaces.policy import may_grant, permits
 from namespaces.roster import UNDO_WITHIN
 from namespaces.tasks import request_reconcile
@@ -105,21 +106,31 @@ def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
     if current.role == role:
         return current
     if current.role == Role.ADMIN:
-        keep_an_admin(namespace, without=current.person)
-    before = current.role
-    current.role, current.changed_at = role, Now()
-    current.save(update_fields=["role", "changed_at"])
-    record(
-        "member.role",
-        by=by,
-        about=current,
-        namespace_id=namespace.pk,
-        before={"role": before},
-        after={"role": role, "person": str(current.person_id)},
-    )
-    request_reconcile(namespace.pk, lane=REVOCATIONS)
+        keep_an_admin(namespace, without=current.person, by=by)
+        forget_successors(current, by=by)
+    _give("member.role", current, role, by=by)
     messages.role_changed(current, by)
     return current
+
+
+def take_over(membership: Membership, *, instead_of: User, by: User | None) -> None:
+    """Make a member an admin in place of another: for other actions, after their own checks, in their transaction, with
+    the namespace held. `by` is None where Berth itself does it."""
+    if membership.role == Role.ADMIN:
+        return
+    _give("member.took_over", membership, Role.ADMIN, by=by, instead_of=str(instead_of.pk))
+    messages.took_over(membership, instead_of, by)
+
+
+def _give(act: str, membership: Membership, role: Role, *, by: User | None, **more: str) -> None:
+    before = membership.role
+    membership.role, membership.changed_at = role, Now()
+    membership.save(update_fields=["role", "changed_at"])
+    record(
+        act, by=by, about=membership, namespace_id=membership.namespace_id,
+        before={"role": before}, after={"role": role, "person": str(membership.person_id), **more},
+    )  # fmt: skip
+    request_reconcile(membership.namespace_id, lane=REVOCATIONS)
 
 
 @transaction.atomic
@@ -141,9 +152,10 @@ def end_membership(membership: Membership, *, by: User) -> Membership:
     current = _current(membership)
     own = current.person_id == by.pk
     if current.role == Role.ADMIN:
-        keep_an_admin(current.namespace, without=current.person)
+        keep_an_admin(current.namespace, without=current.person, by=by)
     current.ended_at, current.ended_by = Now(), by
     current.save(update_fields=["ended_at", "ended_by"])
+    forget_successors(current, by=by)
     record(
         "member.left" if own else "member.removed", by=by, about=current, namespace_id=current.namespace_id,
         before={"role": current.role, "person": str(current.person_id)},
@@ -189,7 +201,7 @@ def restore(*, membership: Membership, by: User) -> Membership:
 def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Membership:
     """Let a membership end at a moment, or at none. Raises NotAllowed, also for who would stay longer by their own word
     while another admin could give it, BadInput (until), and StateConflict for an ended membership, and for an end of
-    the last admin that comes sooner than theirs."""
+    the last admin that comes sooner than theirs, but where a successor is named."""
     namespace = membership.namespace
     lock(namespace)
     if not permits(people.as_stored(by), Permission.MANAGE_MEMBERS, namespace):
@@ -206,8 +218,8 @@ def set_end(*, membership: Membership, ends_at: datetime | None, by: User) -> Me
         and namespace not in without_another_admin(by)
     ):
         raise NotAllowed(_("Nobody lets their own membership last longer. Another admin can."))
-    if not is_longer and current.role == Role.ADMIN:
-        keep_an_admin(namespace, without=current.person)
+    if not is_longer and current.role == Role.ADMIN and successor_of(current) is None:
+        keep_an_admin(namespace, without=current.person, by=by)
     before, current.ends_at = current.ends_at, ends_at
     current.save(update_fields=["ends_at"])
     record(
@@ -254,17 +266,25 @@ def _until(ends_at: datetime | None) -> dict[str, str]:
 
 
 def on_person_changed(
-    sender: type[User], person: User, *, counts_as_before: bool = False, **_kwargs: object
+    sender: type[User],
+    person: User,
+    *,
+    by: User | None = None,
+    counts_as_before: bool = False,
+    **_kwargs: object,
 ) -> None:
-    """A person's level or suspension changed: every namespace they are in follows, in the same transaction.
+    """A person's level or suspension changed: every namespace they are in follows, in the same transaction, and whom
+    they named takes over where nobody else is an admin.
 
     Raises StateConflict, with all of them, if namespaces would be left without an admin who counts.
     """
     concerned = list(Membership.objects.current().filter(person=person).values_list("namespace", flat=True))
     lock_all(concerned)
     counts = counts_as_before or (person.is_active and not person.is_guest)
-    if not counts and (orphans := without_another_admin(person)):
-        raise last_admin(person, orphans)
+    if not counts:
+        pass_on(person, without_another_admin(person), by=by)
+    if person.is_guest:
+        forget_successors(*Membership.objects.current().filter(person=person), by=by)
     request_reconcile(*concerned, lane=REVOCATIONS)
 
 
@@ -326,10 +346,58 @@ def without_another_admin(person: User) -> list[Namespace]:
     )
 
 
-def keep_an_admin(namespace: Namespace, *, without: User) -> None:
-    """Raise StateConflict if nobody else is an admin who counts."""
-    if namespace in without_another_admin(without):
-        raise last_admin(without, [namespace])
+def keep_an_admin(namespace: Namespace, *, without: User, by: User | None) -> None:
+    """See to it that an admin is left: where nobody else is one who counts, whom they named takes over. Raises
+    StateConflict where that is nobody. With the namespace held."""
+    pass_on(without, [each for each in without_another_admin(without) if each == namespace], by=by)
+
+
+def pass_on(person: User, namespaces: Iterable[Namespace], *, by: User | None) -> None:
+    """Let those whom somebody has named take over as admins of these namespaces, which are held.
+
+    Raises StateConflict, with all of those for which nobody is named who counts.
+    """
+    wanted = list(namespaces)
+    named = {each.namespace_id: each for each in successors_of(person)}
+    if missing := [namespace for namespace in wanted if namespace.pk not in named]:
+        raise last_admin(person, missing)
+    for namespace in wanted:
+        take_over(named[namespace.pk], instead_of=person, by=by)
+
+
+def successors_of(person: User) -> MembershipQuerySet:
+    """Return the memberships of those whom somebody has named to take over from them, as far as all of it still counts:
+    one for each namespace at most."""
+    naming = Membership.objects.current().filter(person=person, role=Role.ADMIN)
+    named = Membership.objects.with_effect().filter(pk__in=naming.values("successor"))
+    return named.select_related("person", "namespace__cluster")
+
+
+def successor_of(membership: Membership) -> Membership | None:
+    """Return the membership of whom this admin has named here, if they still count."""
+    return successors_of(membership.person).filter(namespace=membership.namespace_id).first()
+
+
+def forget_successors(*memberships: Membership, by: User | None) -> None:
+    """End what was named by or for these memberships: who is named again counts again, and nobody else."""
+    naming = Q(pk__in=[each.pk for each in memberships]) | Q(successor__in=memberships)
+    for membership in Membership.objects.filter(naming, successor__isnull=False).select_related("successor"):
+        name_successor(membership, None, by=by)
+
+
+def name_successor(membership: Membership, successor: Membership | None, *, by: User | None) -> None:
+    """Write down whom an admin names, or that it is nobody any more: for other actions, in their transaction."""
+    before, membership.successor = membership.successor, successor
+    membership.save(update_fields=["successor"])
+    record(
+        "successor.named" if successor else "successor.ended", by=by, about=membership,
+        namespace_id=membership.namespace_id, before=_named(before), after=_named(successor),
+    )  # fmt: skip
+
+
+def _named(successor: Membership | None) -> dict[str, str]:
+    """Return whom somebody named, as events say it."""
+    return {"successor": str(successor.person_id)} if successor else {}
 
 
 def last_admin(person: User, namespaces: list[Namespace]) -> StateConflict:

@@ -29,7 +29,7 @@ from namespaces.add_many_form import AddManyForm
 from namespaces.forms import AddMemberForm, RoleForm, UntilForm
 from namespaces.models import Membership, Namespace
 from namespaces.shortcuts import get_namespace_or_404
-from namespaces.views import parameters, people_of
+from namespaces.views import parameters, people_of, succession
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
@@ -177,9 +177,8 @@ def remove(request: KnownRequest, cluster: str, name: str, membership_id: UUID) 
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.MANAGE_MEMBERS)
     membership = _membership_or_404(namespace, membership_id)
     if request.method != "POST":
-        return page(
-            request, "namespaces/remove.html", {"membership": membership, **head(request.user, namespace)}
-        )
+        context = {"membership": membership, **succession.after(membership), **head(request.user, namespace)}
+        return page(request, "namespaces/remove.html", context)
     try:
         actions.remove(membership=membership, by=request.user)
     except Refusal as refusal:
@@ -197,7 +196,8 @@ def leave(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     membership = current.filter(namespace=namespace, person=request.user).first()
     if membership is None:
         raise Http404
-    context = {"membership": membership, "leaving": True, **head(request.user, namespace)}
+    context = {"membership": membership, "leaving": True, **succession.after(membership)}
+    context |= head(request.user, namespace)
     if request.method != "POST":
         return page(request, "namespaces/remove.html", context)
     try:
@@ -223,6 +223,7 @@ def _members(
         "extension": actions.EXTENSION.days,
         "form": form,
         "invitations": invitations.shown(namespace),
+        **succession.of_members(request.user, namespace),
         **_found(namespace, query, request.user),
     }
     return page(request, "namespaces/members.html", context, refusal=refusal, invalid=form is not None)

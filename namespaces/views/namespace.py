@@ -25,7 +25,7 @@ from namespaces.models import Namespace
 from namespaces.policy import audience_of
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.showing import Card
-from namespaces.views import parameters, people_of, state
+from namespaces.views import parameters, people_of, state, succession
 from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
@@ -51,6 +51,7 @@ def namespace(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     context |= _preview(cards[Audience.PUBLIC]) | {"card": card, "about": _about(card, reader)}
     if Permission.SEE_PEOPLE.name in context["may"]:
         context |= people_of.shown(request, found, with_former=False)
+        context["named_by"] = succession.of_reader(reader, found) if reader else ()
     if Permission.SEE_LIMITS.name in context["may"]:
         context["seen"] = seen_limits.of(found)
     if Permission.SEE_DRIFT.name in context["may"]:

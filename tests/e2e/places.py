@@ -55,6 +55,8 @@ PLACES = (
     Place("namespace", "/namespaces/nautilus/no-such-place/", "not-found", EVERYBODY, 404),
     Place("join", NAMESPACE + "join/", "join", ("guest",)),
     Place("leave", NAMESPACE + "leave/", "leave", ("member", "namespace-admin")),
+    Place("hand_over", NAMESPACE + "leave/hand-over/", "hand-over", ("namespace-admin",)),
+    Place("successor", NAMESPACE + "successor/", "successor", ("namespace-admin",)),
     Place("members", NAMESPACE + "members/", "members", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=holm", "add-member", ADMINS),
     Place("member_add", NAMESPACE + "members/add/?q=nobody+at+all", "add-member-empty", ("namespace-admin",)),

@@ -271,6 +271,8 @@ TABLE: dict[str, Row] = {
         get={**dict.fromkeys(MEMBERS, 200), "operator": 404, "": 403},
         post={**dict.fromkeys(MEMBERS, 302), "operator": 404, "": 403},
     ),
+    "hand_over": Row(NAMESPACES, get=only("admin"), post=only("admin", then=400)),
+    "successor": Row(NAMESPACES, get=only("admin"), post=only("admin", then=400)),
     "members": Row(NAMESPACES, get=only(*MANAGERS)),
     "member_add": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "member_add_many": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),

@@ -86,6 +86,8 @@ FORMS: dict[str, Form] = {
     "message_again": Form("operator", "there"),
     "join": Form("outsider", "fire", {"role": "viewer", "reason": WHY}, right=False),
     "leave": Form("viewer", "fire"),
+    "hand_over": Form(ADMIN, "fire", {"successor": "{paula}"}),
+    "successor": Form(ADMIN, "fire", {"successor": "{paula}"}),
     "member_add": Form(ADMIN, "fire", {"person": "{otto}", "role": "viewer", "until": ""}),
     "member_add_many": Form(
         ADMIN, "fire",

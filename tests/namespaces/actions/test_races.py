@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.actions import merging, people
+from accounts.actions import merging, people, suspensions
 from accounts.claims import Claims
 from accounts.errors import StateConflict, TooMany
 from accounts.models import Level, LevelChange, User
@@ -299,6 +299,43 @@ def test_last_two_admins_who_leave_at_once_leave_one(
         namespace = lab()
         finishes = race(chance, remove(current(namespace, one), one), remove(current(namespace, two), two))
         assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        assert admins_of(namespace) == 1
+
+
+def test_last_admin_who_leaves_while_their_successor_is_removed_leaves_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, two = admins
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    for chance in rounds(MANY):
+        namespace = lab()
+        members.set_role(membership=current(namespace, two), role=Role.EDITOR, by=one)
+        succession.name(namespace=namespace, successor=two, by=one)
+        finishes = race(chance, remove(current(namespace, one), one), remove(current(namespace, two), olga))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert [type(finish.refusal) for finish in finishes if not finish.won] == [StateConflict]
+        left = Membership.objects.admins().get(namespace=namespace).person
+        assert left == (two if finishes[0].won else one)
+        took_over = Event.objects.filter(act="member.took_over", namespace_id=str(namespace.pk))
+        assert took_over.count() == finishes[0].won
+
+
+def test_last_admin_who_leaves_while_their_successor_is_suspended_leaves_one(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    one, _two = admins
+    olga = factories.person("Olga", level=Level.ADMIN, is_superuser=True)
+    for chance in rounds():
+        heir, namespace = factories.person("Heir"), lab()
+        members.set_role(membership=current(namespace, admins[1]), role=Role.EDITOR, by=one)
+        factories.MembershipFactory.create(namespace=namespace, person=heir)
+        succession.name(namespace=namespace, successor=heir, by=one)
+        finishes = race(
+            chance,
+            remove(current(namespace, one), one),
+            lambda: suspensions.suspend(person=fresh(heir), reason="Gone.", until=None, by=fresh(olga)),  # noqa: B023
+        )
+        assert sorted(finish.won for finish in finishes) == [False, True]
         assert admins_of(namespace) == 1
 
 

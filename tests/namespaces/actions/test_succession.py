@@ -47,15 +47,16 @@ def role_of(person: User, namespace: Namespace) -> str:
     return Membership.objects.current().get(namespace=namespace, person=person).role
 
 
-def test_successor_becomes_admin_as_by_any_change_of_role(cast: Cast, alone: Namespace, act: Act) -> None:
+def test_successor_becomes_admin(cast: Cast, alone: Namespace, act: Act) -> None:
     before = generation(alone)
     act(cast.nils, cast.olga, {alone.pk: cast.eda})
     assert role_of(cast.eda, alone) == Role.ADMIN
     assert role_of(cast.nils, alone) == Role.ADMIN  # without effect
-    assert acts()[0] == "member.role"
+    assert acts()[0] == "member.took_over"
     event = Event.objects.earliest("id")
     assert (event.actor, event.before, event.after) == (
-        str(cast.olga.pk), {"role": "editor"}, {"role": "admin", "person": str(cast.eda.pk)},
+        str(cast.olga.pk), {"role": "editor"},
+        {"role": "admin", "person": str(cast.eda.pk), "instead_of": str(cast.nils.pk)},
     )  # fmt: skip
     assert generation(alone) > before
     cast.nils.refresh_from_db()
@@ -108,6 +109,19 @@ def test_choice_for_a_namespace_that_has_another_admin_is_passed_over(
 ) -> None:
     act(cast.nils, cast.olga, {fire.pk: cast.eda})
     assert role_of(cast.eda, fire) == Role.EDITOR
+
+
+def test_without_a_choice_whom_they_named_takes_over_and_a_choice_counts_more(
+    cast: Cast, alone: Namespace, act: Act
+) -> None:
+    succession.name(namespace=alone, successor=cast.eda, by=cast.nils)
+    second = factories.NamespaceFactory.create(cluster=alone.cluster, name="avis-rip")
+    for person, role in ((cast.nils, Role.ADMIN), (cast.eda, Role.VIEWER), (cast.vera, Role.VIEWER)):
+        factories.MembershipFactory.create(namespace=second, person=person, role=role)
+    succession.name(namespace=second, successor=cast.eda, by=cast.nils)
+    act(cast.nils, cast.olga, {second.pk: cast.vera})
+    assert role_of(cast.eda, alone) == Role.ADMIN
+    assert (role_of(cast.vera, second), role_of(cast.eda, second)) == (Role.ADMIN, Role.VIEWER)
 
 
 def test_other_levels_ask_for_no_successor(cast: Cast, hidden: Namespace) -> None:
