@@ -25,7 +25,7 @@ from namespaces.actions.absences import candidates as deputies
 from namespaces.actions.members import successors_of, without_another_admin
 from namespaces.actions.namespaces import Page, PublicationEntry, Wanted
 from namespaces.actions.succession import candidates, heirs
-from namespaces.models import PARTS, Namespace, Visibility
+from namespaces.models import PARTS, Namespace, Request, Visibility
 from namespaces.validators import validate_link
 from notifications.kinds import Kind, Way
 
@@ -307,6 +307,35 @@ class ApproveForm(forms.Form):
 
     note = Text(
         label=gettext_lazy("A word for them (optional)"), limit=2000, lines=2, required=False,
+    )  # fmt: skip
+
+
+class TakeoverForm(forms.Form):
+    """Which of those who may takes over from an admin who may be gone."""
+
+    successor = MemberField(
+        label=gettext_lazy("Who becomes an admin instead"),
+        queryset=User.objects.none(),
+        empty_label=gettext_lazy("Choose a person"),
+        error_messages={
+            "required": gettext_lazy("Choose a person."),
+            "invalid_choice": gettext_lazy("This person cannot take over. Choose again."),
+        },
+    )
+
+    def __init__(self, *args: Any, wish: Request, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if wish.namespace is not None:
+            may = candidates(wish.namespace, instead_of=wish.person, by=by)
+            self.fields["successor"].queryset = may  # type: ignore[attr-defined]
+
+
+class StayForm(forms.Form):
+    """That an admin stays one."""
+
+    note = Text(
+        label=gettext_lazy("Why (optional)"), limit=2000, lines=2, required=False,
+        help_text=gettext_lazy("The other admins and the operators read this."),
     )  # fmt: skip
 
 

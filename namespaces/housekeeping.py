@@ -9,13 +9,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from namespaces import tasks
-from namespaces.actions import ends, invitations, ladder
+from namespaces.actions import ends, invitations, ladder, takeovers
 
 
 @shared_task
 def remind() -> None:
-    """Remind who lets requests wait, write down which have run out, warn of memberships that end soon, and forget whom
-    nobody has heard of again after inviting them.
+    """Remind who lets requests wait, write down which have run out, warn of memberships that end soon, forget whom nobody
+    has heard of again after inviting them, and ask who takes over from admins who may be gone.
 
     Nothing waits for that: whoever decides or reads a request judges by the clock.
     """
@@ -23,6 +23,7 @@ def remind() -> None:
     ladder.expire()
     ends.warn()
     invitations.forget()
+    takeovers.look()
 
 
 @shared_task

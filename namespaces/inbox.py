@@ -25,9 +25,9 @@ def to_decide(person: User) -> RequestQuerySet:
     """Return the pending requests that wait for this person, oldest first.
 
     Those of the namespaces they are an admin of, or the deputy of an absent one; for an operator also those that
-    climbed up to the operators, and those that no admin of the namespace can answer: none has logged in for long, or a
-    guest asks and none may vouch. Guests who ask to become users wait for everybody who may vouch, users who ask for
-    level admin, and whoever asks for a namespace, for the operators.
+    climbed up to the operators, and those that no other admin of the namespace can answer: none has logged in for long,
+    or a guest asks and none may vouch. Guests who ask to become users wait for everybody who may vouch, users who ask
+    for level admin, and whoever asks for a namespace, for the operators.
     """
     pending = _pending_for_others(person)
     mine = Q(namespace__in=_own_admin_memberships(person).values("namespace"))
@@ -37,7 +37,7 @@ def to_decide(person: User) -> RequestQuerySet:
     if person.is_operator:
         mine |= Q(kind__in=(Request.Kind.PROMOTION, Request.Kind.NAMESPACE))
         mine |= Q(rung=Rung.OPERATORS)
-        mine |= Q(kind=Request.Kind.JOIN) & ~Q(_has_living_admin())
+        mine |= Q(kind__in=(Request.Kind.JOIN, Request.Kind.TAKEOVER)) & ~Q(_has_living_admin())
         mine |= Q(kind=Request.Kind.JOIN, person__level=Level.GUEST) & ~Q(_has_living_admin(VOUCHING))
     return pending.filter(mine)
 
@@ -51,7 +51,7 @@ def elsewhere(person: User) -> RequestQuerySet:
 
 def asked_by(person: User) -> RequestQuerySet:
     """Return what this person asked for, newest first."""
-    return Request.objects.filter(person=person).select_related(*_PARTIES)
+    return Request.objects.asked().filter(person=person).select_related(*_PARTIES)
 
 
 def open_promotion(person: User) -> Request | None:
@@ -65,9 +65,9 @@ def open_for_namespace(person: User) -> Request | None:
 
 
 def of_namespace(namespace: Namespace) -> RequestQuerySet:
-    """Return the requests to join a namespace, newest first."""
-    to_join = Request.objects.filter(namespace=namespace, kind=Request.Kind.JOIN)
-    return to_join.select_related(*_PARTIES)
+    """Return the requests that its admins decide: to join the namespace, and who takes over in it; newest first."""
+    kinds = (Request.Kind.JOIN, Request.Kind.TAKEOVER)
+    return Request.objects.filter(namespace=namespace, kind__in=kinds).select_related(*_PARTIES)
 
 
 def admins_of(namespaces: Sequence[Namespace], reader: User) -> dict[object, list[User] | None]:
@@ -121,8 +121,8 @@ def deciders(request: Request) -> list[User]:
     the deputies of who is away; the operators where none of the admins lives, or it has climbed up to them."""
     admins: list[User] = []
     if request.namespace is not None:
-        able = VOUCHING if request.person.is_guest else Q()
-        living = living_admins().filter(able, namespace=request.namespace)
+        able = VOUCHING if request.person.is_guest and not request.is_takeover else Q()
+        living = living_admins().filter(able, namespace=request.namespace).exclude(person=request.person_id)
         admins = [membership.person for membership in living]
     deputies = [absence.deputy for absence in absences(request)]
     found = {person.pk: person for person in (*admins, *deputies)}
@@ -177,4 +177,5 @@ def _own_admin_memberships(person: User) -> QuerySet[Membership]:
 
 
 def _has_living_admin(able: Q | None = None) -> Exists:
-    return Exists(living_admins().filter(able or Q(), namespace=OuterRef("namespace")))
+    living = living_admins().filter(able or Q(), namespace=OuterRef("namespace"))
+    return Exists(living.exclude(person=OuterRef("person")))

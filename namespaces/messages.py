@@ -23,6 +23,7 @@ _GRANTED = {
     Request.Kind.PROMOTION: gettext_lazy("Your level is %(what)s now"),
     Request.Kind.NAMESPACE: gettext_lazy("Your namespace was made: %(what)s"),
 }
+_TAKEOVER = gettext_lazy("Who takes over %(namespace)s from %(person)s?")
 
 
 def request_made(request: Request) -> None:
@@ -38,6 +39,19 @@ def request_made(request: Request) -> None:
     text = _("Read why, see what a yes would change, and decide. It waits for 30 days at most.")
     message = Message(Kind.REQUESTS, subject, text, request.get_absolute_url(), about=request.person_id)
     tell(message, to(inbox.deciders(request)))
+
+
+def takeover_asked(request: Request) -> None:
+    """Ask those who decide it who takes over from an admin, and tell that one: coming back is enough to end it."""
+    names = {"person": request.person, "namespace": request.namespace, "sign": request.get_sign_display()}
+    text = _("%(person)s %(sign)s. Choose who becomes an admin instead, or say that they stay.") % names
+    subject, link = _TAKEOVER % names, request.get_absolute_url()
+    tell(Message(Kind.REQUESTS, subject, text, link, about=request.person_id), to(inbox.deciders(request)))
+    if request.namespace is not None and request.person.is_active:
+        subject = _("Others are asked who takes over %(namespace)s from you") % names
+        text = _("You are an admin there. If you want to stay one, log in and tell the other admins.")
+        about = Message(Kind.MEMBERSHIPS, subject, text, request.namespace.get_absolute_url())
+        tell(about, to([request.person]))
 
 
 def request_decided(request: Request) -> None:
@@ -71,7 +85,7 @@ def request_waits(request: Request) -> None:
     waited = {"days": waiting.WORKING_DAYS[Rung(request.rung)]}
     event = f"request {request.pk} rung {request.rung}"
     _remind(request, recipients, why % waited, event=event)
-    if request.rung == Rung.ADMINS and request.namespace is not None:
+    if request.rung == Rung.ADMINS and request.namespace is not None and not request.is_takeover:
         _tell_pi(request.namespace, why % waited, but=recipients, event=event)
 
 
@@ -102,6 +116,8 @@ def _remind(request: Request, recipients: list[Recipient], why: str, *, event: s
 
 def _waiting(request: Request) -> str:
     names = {"person": request.person, "what": request.what}
+    if request.is_takeover:
+        return _("Still waiting: who takes over %(what)s from %(person)s?") % names
     if request.is_promotion:
         return _("Still waiting: %(person)s asks for level %(what)s") % names
     if request.is_for_namespace:
@@ -110,7 +126,9 @@ def _waiting(request: Request) -> str:
 
 
 def request_expired(request: Request) -> None:
-    """Tell who asked that nobody has answered in time."""
+    """Tell who asked that nobody has answered in time. Who takes over is asked again."""
+    if request.is_takeover:
+        return
     subject = _("Nobody answered your request: %(what)s") % {"what": request.what}
     text = _(
         "It was made %(days)d days ago, and is over. We are sorry. You can ask again, or ask the operators what to do."

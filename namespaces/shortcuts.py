@@ -36,7 +36,8 @@ def get_namespace_or_404(reader: Reader, cluster: str, name: str, permission: Pe
 
 
 def get_request_or_404(reader: Reader, request_id: UUID) -> Request:
-    """Return the request if the reader is a party to it: who asked, who may decide. Raises Http404 otherwise."""
+    """Return the request if the reader is a party to it: who asked, who may decide; of a takeover not whom it is about.
+    Raises Http404 otherwise."""
     if not is_known(reader):
         raise Http404
     found = (
@@ -44,7 +45,10 @@ def get_request_or_404(reader: Reader, request_id: UUID) -> Request:
         .filter(pk=request_id)
         .first()
     )
-    if found is None or not (found.person_id == reader.pk or may_decide(reader, found)):
+    if found is None:
+        raise Http404
+    has_asked = found.person_id == reader.pk and not found.is_takeover
+    if not (has_asked or may_decide(reader, found)):
         raise Http404
     return found
 

@@ -87,7 +87,7 @@ def pause_until(
 ) -> datetime | None:
     """Return until when this person may not ask again to join the namespace, for the level, or for a namespace of this
     name: it was denied."""
-    denied = Request.objects.filter(
+    denied = Request.objects.asked().filter(
         person=person, state=Request.State.DENIED, decided_at__gt=Now() - PAUSE, level=level, name=name
     )
     same = denied.filter(namespace=namespace) if namespace else denied  # only promotions have a level

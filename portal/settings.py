@@ -47,6 +47,8 @@ DORMANT_DAYS = env.int("BERTH_DORMANT_DAYS", default=365)
 # Whether who has not logged in for so long is suspended, and how long before they are warned.
 SUSPEND_DORMANT = env.bool("BERTH_SUSPEND_DORMANT", default=False)
 DORMANT_WARNING_DAYS = env.int("BERTH_DORMANT_WARNING_DAYS", default=14)
+# After how many days without a login others are asked who takes over from an admin; 0: never.
+TAKEOVER_DAYS = env.int("BERTH_TAKEOVER_DAYS", default=180)
 RESERVED_NAMESPACES = env.list(
     "BERTH_RESERVED_NAMESPACES",
     default=[

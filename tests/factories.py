@@ -98,6 +98,18 @@ class PromotionFactory(DjangoModelFactory[Request]):
     reason = "I work with the group on wildfire models."
 
 
+class TakeoverFactory(DjangoModelFactory[Request]):
+    """Who takes over from somebody who has not logged in for long."""
+
+    class Meta:
+        model = Request
+
+    kind = Request.Kind.TAKEOVER
+    namespace = factory.SubFactory(NamespaceFactory)
+    person = factory.SubFactory(PersonFactory)
+    sign = "away"
+
+
 class GrantFactory(DjangoModelFactory[Grant]):
     """What the cluster holds for a membership; active and proved unless said otherwise."""
 

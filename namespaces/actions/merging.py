@@ -26,6 +26,9 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     for membership in memberships:
         _hand_over(membership, kept, by)
     ladder.expire(Request.objects.filter(person__in=(kept, emptied)))  # or one that has run out is in the way
+    about = Request.objects.open().filter(person__in=(kept, emptied), kind=Request.Kind.TAKEOVER)
+    for needless in about:  # workers ask again if the account that stays may be gone
+        requests.end(needless, Request.State.WITHDRAWN, "", by)
     member_of = Membership.objects.current().filter(person=kept).values("namespace")
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)

@@ -17,10 +17,10 @@ from accounts.models import Level, User
 from accounts.policy import may_vouch
 from audit.record import record
 from clusters.models import Cluster
-from namespaces import messages, waiting
+from namespaces import messages, signs, waiting
 from namespaces.access import Permission, Role
-from namespaces.actions import ladder, namespaces
-from namespaces.actions.members import end_membership, grant_membership, lock, lock_to_let_in
+from namespaces.actions import ladder, namespaces, succession
+from namespaces.actions.members import end_membership, grant_membership, lock, lock_to_let_in, set_role
 from namespaces.models import Membership, Namespace, Request
 from namespaces.policy import may_ask_for_namespace, may_decide, may_take_back, permits
 from namespaces.roster import UNDO_WITHIN
@@ -88,15 +88,19 @@ def approve(
     request: Request,
     note: str = "",
     changed: namespaces.Wanted | None = None,
+    successor: User | None = None,
     by: User,
 ) -> Request:
-    """Give what was asked for: let the asker in, and vouch for a guest, give them the level, or make them a namespace.
+    """Give what was asked for: let the asker in, and vouch for a guest, give them the level, make them a namespace, or
+    let `successor` take over.
 
     `changed` is what is made instead of the namespace that was asked for.
 
     Raises NotAllowed, StateConflict if it is over already, or for what only a newer version knows; for a namespace as
     `namespaces.create`.
     """
+    if request.is_takeover:
+        return _hand_over(request, successor, by)
     if request.is_for_namespace:
         _lock_asker(
             request, by
@@ -119,6 +123,28 @@ def approve(
         by=by,
         request_id=decided.pk,
     )
+    return decided
+
+
+def _hand_over(request: Request, successor: User | None, by: User) -> Request:
+    """Make somebody an admin in place of one who may be gone, and that one an editor: their work may still run."""
+    if successor is None or request.namespace is None:
+        raise StateConflict(_("Choose who takes over."))
+    _lock_asker(request, successor, by)
+    lock(request.namespace)
+    _may_decide(request, by)
+    decided = _decide(request, Request.State.APPROVED, "", by)
+    namespace, person = request.namespace, decided.person
+    gone = Membership.objects.current().select_related("person", "namespace__cluster")
+    membership = gone.filter(namespace=namespace, person=person).first()
+    if membership is None or signs.of(membership) is None:
+        raise StateConflict(
+            _("%(person)s is here again, or no admin any more. Nobody has to take over.") % {"person": person}
+        )
+    succession.take_over(namespace, successor, instead_of=person, by=by)
+    set_role(membership=membership, role=Role.EDITOR, by=by)
+    Request.objects.filter(pk=decided.pk).update(successor=successor)
+    decided.successor = successor
     return decided
 
 
@@ -185,7 +211,7 @@ def deny(*, request: Request, note: str, by: User) -> Request:
 @transaction.atomic
 def withdraw(*, request: Request, by: User) -> Request:
     """Take one's own request back. Raises NotAllowed, StateConflict if it is over already."""
-    if request.person_id != by.pk:
+    if request.person_id != by.pk or request.is_takeover:
         raise NotAllowed(_("Only who asked can withdraw a request."))
     return _decide(request, Request.State.WITHDRAWN, "", by)
 
@@ -194,7 +220,7 @@ def withdraw(*, request: Request, by: User) -> Request:
 def remind(*, request: Request, by: User) -> None:
     """Remind whoever one's own request lies with. Raises NotAllowed, TooMany within a day of asking or of the last
     time, StateConflict if it is over already."""
-    if request.person_id != by.pk:
+    if request.person_id != by.pk or request.is_takeover:
         raise NotAllowed(_("Only who asked can remind somebody of a request."))
     rested = Now() - waiting.REMIND_EVERY
     due = Request.objects.open().filter(
@@ -232,6 +258,8 @@ def undo(*, request: Request, by: User) -> Request:
     if not young.exists():
         raise StateConflict(_("A decision can be taken back for a day, while the request has not run out."))
     if decided.state == Request.State.APPROVED:
+        if decided.is_takeover:
+            raise StateConflict(_("Roles were changed. Change them among the members."))
         if decided.is_for_namespace:
             raise StateConflict(_("The namespace is made. It is ended on its own page."))
         _take_back(decided, by)
@@ -247,15 +275,16 @@ def undo(*, request: Request, by: User) -> Request:
         before={"state": decided.state}, after={"state": Request.State.PENDING, **_what(decided)},
     )  # fmt: skip
     reopened = _with_people(request)
-    messages.request_reopened(reopened, by)
+    if not reopened.is_takeover:
+        messages.request_reopened(reopened, by)
     return reopened
 
 
 def can_be_undone(request: Request, now: datetime) -> bool:
     """Whether a page offers to take the decision back; the action judges it by the clock of the database."""
-    takes_back = (
-        [Request.State.DENIED] if request.is_for_namespace else [Request.State.DENIED, Request.State.APPROVED]
-    )
+    takes_back = [Request.State.DENIED]
+    if not (request.is_for_namespace or request.is_takeover):
+        takes_back.append(Request.State.APPROVED)
     if request.state not in takes_back or not request.decided_by_id or request.decided_at is None:
         return False
     return now < min(request.decided_at + UNDO_WITHIN, request.expires_at)
@@ -299,6 +328,8 @@ def _needs_level(person: User) -> bool:
 def _could_be_approved(denied: Request) -> None:
     """Raise StateConflict for what the asker has by now: it would wait for nothing."""
     person, namespace = denied.person, denied.namespace
+    if denied.is_takeover:
+        return
     if denied.is_promotion:
         if Level(person.level).following != denied.level:
             texts = {"person": person, "level": person.get_level_display()}
@@ -324,7 +355,7 @@ def _with_people(request: Request) -> Request:
 
 def _may_ask(by: User, *, namespace: Namespace | None = None, level: str = "", name: str = "") -> None:
     """Raise TooMany where somebody asks again too soon, or for too much at once."""
-    own = Request.objects.filter(person=by)
+    own = Request.objects.asked().filter(person=by)
     ladder.expire(own)  # or one that has run out would be in the way
     if pause := waiting.pause_until(by, namespace=namespace, level=level, name=name):
         raise TooMany(
@@ -378,7 +409,7 @@ def _decide(request: Request, state: Request.State, note: str, by: User, *, is_t
     won = end(request, state, note, by)
     decided = _with_people(request)
     if won:
-        if state != Request.State.WITHDRAWN and is_told:
+        if state != Request.State.WITHDRAWN and is_told and not decided.is_takeover:
             messages.request_decided(decided)
         return decided
     if decided.state in (Request.State.PENDING, Request.State.EXPIRED):
@@ -411,6 +442,8 @@ def _what(request: Request) -> dict[str, str]:
     """Return what was asked for, as events say it."""
     if request.is_for_namespace:
         return {"name": request.name}
+    if request.is_takeover:
+        return {"sign": request.sign}
     return {"level": request.level} if request.is_promotion else {"role": request.role}
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings as conf
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -21,14 +22,15 @@ from accounts import fresh
 from accounts.errors import BadInput, Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.leading_out import leads_to_issuers
-from accounts.models import Level
+from accounts.models import Level, User
 from accounts.text import mixed_word
 from accounts.views.again import ask_again, showing, typed_before
 from namespaces import inbox, policy, preview, waiting
 from namespaces.access import Permission, Role
-from namespaces.actions import absences
+from namespaces.actions import absences, takeovers
 from namespaces.actions import requests as actions
-from namespaces.forms import ApproveForm, DenyForm, GrantNamespaceForm
+from namespaces.actions.members import successors_of
+from namespaces.forms import ApproveForm, DenyForm, GrantNamespaceForm, StayForm, TakeoverForm
 from namespaces.models import Namespace, Request
 from namespaces.shortcuts import get_namespace_or_404, get_request_or_404
 from namespaces.views import parameters, state
@@ -36,7 +38,7 @@ from namespaces.views.answers import blame, page
 from namespaces.views.head import head
 
 MOST_SHOWN = 100
-_PARAMETERS = {"seen": parameters.text(16)}
+_PARAMETERS = {"seen": parameters.text(16), "successor": parameters.text(36)}
 
 
 @login_needed
@@ -80,7 +82,7 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
         shown = state.line(wish.person, wish.namespace) if wish.namespace else None
         return state.answer(request, shown, seen, "namespaces/_access_of_asker.html")
     given = typed_before(request, reverse("request_approve", args=[wish.pk]))
-    return _one(request, wish, approve_form=_approve_form(wish, given) if given else None)
+    return _one(request, wish, approve_form=_approve_form(wish, request.user, given) if given else None)
 
 
 @leads_to_issuers
@@ -89,15 +91,18 @@ def one(request: KnownRequest, request_id: UUID) -> HttpResponse:
 def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
     """Let the asker in, or give them the level."""
     wish = get_request_or_404(request.user, request_id)
-    form = _approve_form(wish, request.POST)
+    form = _approve_form(wish, request.user, request.POST)
     if not form.is_valid():
         return _one(request, wish, approve_form=form)
     if _wants_showing(wish) and not fresh.is_shown(request):
         return ask_again(request, wish, keeps=True)
     try:
         changed = form.wanted() if isinstance(form, GrantNamespaceForm) else None
-        note = form.cleaned_data["note"]
-        decided = actions.approve(request=wish, note=note, changed=changed, by=request.user)
+        given = form.cleaned_data
+        decided = actions.approve(
+            request=wish, note=given.get("note", ""), changed=changed, successor=given.get("successor"),
+            by=request.user,
+        )  # fmt: skip
     except Refusal as refusal:
         if isinstance(refusal, BadInput):
             blame(form, refusal)
@@ -112,14 +117,14 @@ def approve(request: KnownRequest, request_id: UUID) -> HttpResponse:
 def deny(request: KnownRequest, request_id: UUID) -> HttpResponse:
     """Say no, and why."""
     wish = get_request_or_404(request.user, request_id)
-    form = DenyForm(request.POST, prefix="deny")
+    form = _deny_form(wish, request.POST)
     if not form.is_valid():
         return _one(request, wish, deny_form=form)
     try:
         decided = actions.deny(request=wish, note=form.cleaned_data["note"], by=request.user)
     except Refusal as refusal:
         return _one(request, wish, deny_form=form, refusal=refusal)
-    messages.success(request, _("You denied the request of %(person)s.") % {"person": decided.person})
+    messages.success(request, _denied(decided))
     return redirect(decided)
 
 
@@ -171,8 +176,8 @@ def _one(
     request: KnownRequest,
     wish: Request,
     *,
-    approve_form: ApproveForm | None = None,
-    deny_form: DenyForm | None = None,
+    approve_form: Form | None = None,
+    deny_form: Form | None = None,
     refusal: Refusal | None = None,
 ) -> HttpResponse:
     """Show the request as it is now, whatever it was when somebody tried to decide it."""
@@ -198,13 +203,15 @@ def _one(
             **showing(request, wish.get_absolute_url()),
             "is_alike": policy.looks_alike(request.user, wish.person),
             "mixed": mixed_word(wish.person.name),
-            "approve_form": approve_form or _approve_form(wish),
-            "deny_form": deny_form or DenyForm(prefix="deny"),
+            "approve_form": approve_form or _approve_form(wish, request.user),
+            "deny_form": deny_form or _deny_form(wish),
         }
     if wish.is_for_namespace:
         template, more = "namespaces/namespace_request.html", _of_wished_namespace(request, wish)
     elif wish.namespace is None:
         template, more = "namespaces/promotion_request.html", _of_promotion(request, wish)
+    elif wish.is_takeover:
+        template, more = "namespaces/takeover.html", _of_takeover(request, wish, wish.namespace)
     else:
         template, more = "namespaces/request.html", _of_join(request, wish, wish.namespace)
     return page(request, template, context | more, refusal=refusal, invalid=invalid)
@@ -222,8 +229,11 @@ def _while_waiting(wish: Request) -> dict[str, Any]:
 
 def _approved(decided: Request) -> str:
     """Return what the one who approved did."""
+    if decided.is_takeover:
+        texts: dict[str, object] = {"heir": decided.successor, "namespace": decided.namespace}
+        return _("%(heir)s takes over as an admin of %(namespace)s.") % texts
     if decided.is_for_namespace:
-        texts: dict[str, object] = {"person": decided.person, "namespace": decided.namespace}
+        texts = {"person": decided.person, "namespace": decided.namespace}
         return _("You approved: %(namespace)s is made, and %(person)s is its admin.") % texts
     if decided.is_promotion:
         texts = {"person": decided.person, "level": decided.get_level_display()}
@@ -256,8 +266,46 @@ def _of_join(request: KnownRequest, wish: Request, namespace: Namespace) -> dict
     return context
 
 
-def _approve_form(wish: Request, given: Mapping[str, Any] | None = None) -> ApproveForm:
+def _denied(decided: Request) -> str:
+    """Return what the one who denied did."""
+    if decided.is_takeover:
+        return _("%(person)s stays an admin.") % {"person": decided.person}
+    return _("You denied the request of %(person)s.") % {"person": decided.person}
+
+
+def _of_takeover(request: KnownRequest, wish: Request, namespace: Namespace) -> dict[str, Any]:
+    """Return what the page says of who may take over from an admin: the one chosen in the address, else the one named
+    by that admin, is shown with what would change."""
+    context: dict[str, Any] = {"namespace": namespace, "lies_with": inbox.deciders(wish)}
+    if not (wish.is_pending and policy.may_decide(request.user, wish)):
+        return context
+    asked = parameters.read(request.GET, _PARAMETERS).get("successor")
+    named = successors_of(wish.person).filter(namespace=namespace).first()
+    initial = {"successor": named and named.person_id}
+    form = TakeoverForm({"successor": asked} if asked else None, initial=initial, wish=wish, by=request.user)
+    chosen = form.cleaned_data["successor"] if form.is_valid() else None
+    if not form.is_bound and named:
+        chosen = named.person
+    context |= {"choice_form": form, "quiet_days": takeovers.ASKED_AGAIN_AFTER.days}
+    if chosen is None:
+        return context
+    return context | {
+        "chosen": chosen,
+        "is_admin": policy.role_of(chosen, namespace) == Role.ADMIN,
+        "can": Role.ADMIN.can,
+        "lesser": Role.EDITOR.can,
+        "preview": preview.of_takeover(namespace, chosen, wish.person),
+    }
+
+
+def _deny_form(wish: Request, given: Mapping[str, Any] | None = None) -> Form:
+    return (StayForm if wish.is_takeover else DenyForm)(given, prefix="deny")
+
+
+def _approve_form(wish: Request, by: User, given: Mapping[str, Any] | None = None) -> Form:
     """Return the form that approves this request, filled in with what was asked for where it can be changed."""
+    if wish.is_takeover:
+        return TakeoverForm(given, prefix="approve", wish=wish, by=by)
     if not wish.is_for_namespace:
         return ApproveForm(given, prefix="approve")
     asked = {"name": wish.name, "pi_name": wish.pi_name, "institution": wish.institution}

@@ -57,3 +57,20 @@ def test_way_back_from_audiences_hides_whatever_is_not_for_everybody(cast: Cast,
     }  # fmt: skip
     assert set(Namespace.objects.values_list("pi_name_to", flat=True)) == {"public"}
     assert fire.documents.count() == 3  # what was there already is found
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.database
+def test_way_back_from_takeovers_keeps_what_the_earlier_version_can_read(cast: Cast, fire: Namespace) -> None:
+    factories.TakeoverFactory.create(namespace=fire, person=cast.nils)
+    factories.TakeoverFactory.create(
+        namespace=fire, person=cast.paula, state="approved", successor=cast.eda, decided_by=cast.nils
+    )
+    joins = factories.RequestFactory.create(namespace=fire, person=cast.nils)
+    eda = fire.memberships.get(person=cast.eda)
+    fire.memberships.filter(person=cast.nils).update(successor=eda)
+    call_command("migrate", "namespaces", "0012", verbosity=0)
+    call_command("migrate", verbosity=0)
+    assert list(Request.objects.values_list("pk", "kind", "sign")) == [(joins.pk, "join", "")]
+    assert fire.memberships.count() == 4
+    assert not fire.memberships.exclude(successor=None).exists()

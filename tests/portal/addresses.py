@@ -81,9 +81,12 @@ class Memberships(Namespaces):
 
 
 class Requests(Things):
-    """Of the reader, of a user to join each namespace, of a guest to join fire, of a guest to become a user."""
+    """Of the reader, of a user to join each namespace, of a guest to join fire, of a guest to become a user; who takes
+    over fire from an admin, and from the reader."""
 
-    names = ("own", "fire", "rip", "quiet", "guest to fire", "promotion", "absent")
+    names = (
+        "own", "fire", "rip", "quiet", "guest to fire", "promotion", "takeover", "from the reader", "absent",
+    )  # fmt: skip
 
     def words(self, kind: Kind, thing: str) -> set[str] | None:
         is_operator = kind.level == "operator"
@@ -91,6 +94,10 @@ class Requests(Things):
             return {"asker"}
         if thing == "promotion":
             return {"decider"} if is_operator or kind.level == "level admin" else None
+        if thing == "from the reader":
+            return None
+        if thing == "takeover":
+            return {"decider of a takeover"} if is_operator or kind.role("fire") == "admin" else None
         if is_operator and thing != "absent":
             return {"decider"}
         if thing == "guest to fire":
@@ -307,8 +314,11 @@ TABLE: dict[str, Row] = {
     "absence_end": Row(NOTHING, post=all_(409)),
     "promotion": Row(NOTHING, get=all_(200), post=all_(400)),
     "request": Row(REQUESTS, get=all_(200)),
-    "request_approve": Row(REQUESTS, post={"asker": 403, "decider who may not vouch": 403, "": 302}),
-    "request_deny": Row(REQUESTS, post=all_(400)),
+    "request_approve": Row(
+        REQUESTS,
+        post={"asker": 403, "decider who may not vouch": 403, "decider of a takeover": 400, "": 302},
+    ),
+    "request_deny": Row(REQUESTS, post={"decider of a takeover": 302, "": 400}),
     "request_withdraw": Row(REQUESTS, post={"asker": 302, "": 403}),
     "request_remind": Row(REQUESTS, post={"asker": 429, "": 403}),  # they have just asked
     "request_undo": Row(REQUESTS, post={"asker": 403, "": 409}),  # nothing is decided

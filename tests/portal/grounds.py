@@ -292,11 +292,19 @@ class _Paths:
             )
             return made.pk
 
+        def over(who: User) -> uuid.UUID:
+            made: Request = factories.TakeoverFactory.create(
+                namespace=self.others.namespaces["fire"], person=who
+            )
+            return made.pk
+
         return {
             "own": ask(self.person, "sea"),
             **{place: ask(self.others.otto, place) for place in ("fire", "rip", "quiet")},
             "guest to fire": ask(self.others.ana, "fire"),
             "promotion": factories.PromotionFactory.create(person=self.others.ana).pk,
+            "takeover": over(self.others.vera),
+            "from the reader": over(self.person),
             "absent": uuid.uuid4(),
         }
 

@@ -30,6 +30,7 @@ from namespaces.actions import (
     namespaces,
     requests,
     succession,
+    takeovers,
 )
 from namespaces.actions.namespaces import Page
 from namespaces.models import Grant, Invitation, Membership, Namespace, NamespaceStatus, Request, SeenBinding
@@ -78,6 +79,13 @@ def approve(request: Request, by: User) -> Act:
     return lambda: requests.approve(
         request=Request.objects.select_related("namespace").get(pk=request.pk), by=by
     )
+
+
+def hand_over(request: Request, successor: User, by: User) -> Act:
+    return lambda: requests.approve(
+        request=Request.objects.select_related("namespace").get(pk=request.pk),
+        successor=fresh(successor), by=fresh(by),
+    )  # fmt: skip
 
 
 def deny(request: Request, by: User) -> Act:
@@ -337,6 +345,24 @@ def test_last_admin_who_leaves_while_their_successor_is_suspended_leaves_one(
         )
         assert sorted(finish.won for finish in finishes) == [False, True]
         assert admins_of(namespace) == 1
+
+
+def test_two_workers_ask_once_who_takes_over_and_one_of_two_who_decide_wins(
+    admins: tuple[User, User], lab: Callable[[], Namespace]
+) -> None:
+    """The admins of the first namespace decide about the third one."""
+    for chance in rounds():
+        namespace, gone, heir = lab(), factories.person("Gone"), factories.person("Heir")
+        factories.MembershipFactory.create(namespace=namespace, person=gone, role=Role.ADMIN)
+        factories.MembershipFactory.create(namespace=namespace, person=heir)
+        User.objects.filter(pk=gone.pk).update(last_seen_at=timezone.now() - timedelta(days=200))
+        race(chance, takeovers.look, takeovers.look)
+        asked = Request.objects.get(namespace=namespace)
+        finishes = race(chance, hand_over(asked, heir, admins[0]), hand_over(asked, admins[1], admins[1]))
+        assert sorted(finish.won for finish in finishes) == [False, True]
+        assert current(namespace, gone).role == Role.EDITOR
+        assert (current(namespace, heir).role == Role.ADMIN) is finishes[0].won
+        assert Event.objects.filter(object_id=str(asked.pk)).count() == 2
 
 
 def test_last_two_admins_who_step_down_at_once_leave_one(
