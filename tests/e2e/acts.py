@@ -22,7 +22,15 @@ from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
 from namespaces import links  # noqa: E402
 from namespaces.access import Role  # noqa: E402
-from namespaces.actions import announcements, drift, invitations, members, namespaces, requests  # noqa: E402
+from namespaces.actions import (  # noqa: E402
+    announcements,
+    drift,
+    invitations,
+    members,
+    namespaces,
+    requests,
+    takeovers,
+)
 from namespaces.models import (  # noqa: E402
     Invitation,
     Membership,
@@ -167,6 +175,18 @@ def let_end(name: str, subject: str) -> str:
     return str(found.update(ends_at=timezone.now()))
 
 
+def be_away(subject: str) -> str:
+    """Let somebody not have logged in for long."""
+    found = User.objects.filter(pk=_person(subject).pk)
+    return str(found.update(last_seen_at=timezone.now() - timedelta(days=200)))
+
+
+def ask_who_takes_over(name: str, subject: str) -> str:
+    """Let the workers see that an admin may be gone; return the id of what they ask, or asked already."""
+    takeovers.look()
+    return request(name, subject)
+
+
 def ask(name: str, subject: str, role: str) -> str:
     """Let somebody ask to join."""
     reason = "We look at the same cameras, and my jobs should run beside yours."
@@ -286,6 +306,8 @@ _KNOWN = (
         add,
         remove,
         let_end,
+        be_away,
+        ask_who_takes_over,
         ask,
         ask_for_level,
         ask_for_namespace,

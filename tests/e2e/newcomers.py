@@ -40,8 +40,9 @@ PETRA = _newcomer(13600624, "Petra Weiss", _UCM)  # is let in on a phone, by mis
 OSKAR = _newcomer(13600625, "Oskar Lund", _OU)  # asks while the admin is away
 MIRA = _newcomer(13600626, "Mira Patel", _UCM)  # comes by the link of a course
 NOAH = _newcomer(13600627, "Noah Stern", _OU)  # is invited by address
+VIGGO = _newcomer(13600641, "Viggo Dahl", _OU)  # an admin who is not seen again
 
 EVERYBODY = (
     *(*PEOPLE, NOOR, IRIS, TOMAS, LENA, RAVI, GRETA, BEA, BEATRICE, SAMI, JUNO, SOFIA, MARTA, DORA),
-    *(PETRA, OSKAR, MIRA, NOAH),
+    *(PETRA, OSKAR, MIRA, NOAH, VIGGO),
 )

@@ -99,6 +99,8 @@ PLACES = (
     Place("request", "/requests/{promotion}/", "request-for-a-level", ("operator",)),
     Place("absence", "/requests/absence/", "absence", ("namespace-admin",)),
     Place("request", "/requests/{wished_namespace}/", "request-for-a-namespace", ("operator",)),
+    Place("request", "/requests/{takeover}/", "request-takeover", ADMINS),
+    Place("request", "/requests/{takeover}/?successor={heir}", "request-takeover-chosen", ("operator",)),
     Place("promotion", "/requests/promotion/", "ask-for-a-level", ("guest", "member", "operator")),
     Place("config", "/config/", "config"),
     Place("people", "/users/", "people", ("operator",)),
@@ -285,6 +287,7 @@ def paint(stack: Stack) -> Scenery:
     rows.run(stack, "remove", "avis-fire", FAHIM.subject, HOU_I.subject)
     go_astray(stack)
     reason = "Their laptop was stolen, with a session open on it."
+    rows.run(stack, "add", "avis-fire", SAMI.subject, "admin", ALEX.subject)
     rows.run(stack, "suspend", SAMI.subject, OLGA.subject, reason)
     rows.run(stack, "fail_mail", BEN.subject, f"550 5.1.1 <{BEN.email}>: no such user here")
     invitation = rows.run(stack, "invite", "avis-fire", "lena.fuchs@ou.example", HOU_I.subject)
@@ -318,6 +321,8 @@ def paint(stack: Stack) -> Scenery:
             "users_request": rows.run(stack, "ask", "avis-fire", BEN.subject, "viewer"),
             "promotion": rows.run(stack, "ask_for_level", FAHIM.subject, "admin"),
             "wished_namespace": rows.run(stack, "ask_for_namespace", FAHIM.subject, "bird-counts"),
+            "takeover": rows.run(stack, "ask_who_takes_over", "avis-fire", SAMI.subject),
+            "heir": rows.run(stack, "person", ALEX.subject),
             "membership": rows.run(stack, "membership", "avis-fire", ALEX.subject),
             "merge": rows.run(stack, "ask_to_merge", GRETA.subject, BEN.subject),
             "identity": rows.run(stack, "identity", BEN.subject),
