@@ -88,11 +88,16 @@ class TestLeaving:
         remove = f"{FIRE}members/{own.pk}/remove/"
         assert "so you cannot leave before somebody else is one" in words(nils, FIRE + "leave/")
         assert "Nils Berg is the last admin of avis-fire." in words(olga, remove)
+        assert HAND_OVER in words(nils, FIRE + "leave/")
+        assert HAND_OVER not in words(olga, remove)
+        for client, path in ((nils, FIRE + "leave/"), (olga, remove)):
+            assert '<button class="btn btn-stop">' not in words(client, path)
         succession.name(namespace=alone, successor=cast.eda, by=cast.nils)
         for client, path in ((nils, FIRE + "leave/"), (olga, remove)):
             page = words(client, path)
             assert "Eda Kaya, who was named to take over, becomes the admin." in page
             assert "last admin" not in page
+            assert '<button class="btn btn-stop">' in page
         assert nils.post(FIRE + "leave/").headers["Location"] == "/"
         assert Membership.objects.admins().get(namespace=alone).person == cast.eda
 
