@@ -26,9 +26,6 @@ def on_accounts_merged(sender: type[User], kept: User, emptied: User, by: User, 
     for membership in memberships:
         _hand_over(membership, kept, by)
     ladder.expire(Request.objects.filter(person__in=(kept, emptied)))  # or one that has run out is in the way
-    about = Request.objects.open().filter(person__in=(kept, emptied), kind=Request.Kind.TAKEOVER)
-    for needless in about:  # workers ask again if the account that stays may be gone
-        requests.end(needless, Request.State.WITHDRAWN, "", by)
     member_of = Membership.objects.current().filter(person=kept).values("namespace")
     asked = Request.objects.filter(person=kept, state=Request.State.PENDING).values("namespace")
     theirs = Request.objects.filter(person=emptied)
@@ -58,12 +55,15 @@ def _hand_over(membership: Membership, kept: User, by: User) -> None:
         after = {"person": str(kept.pk), "role": membership.role}
     else:
         Membership.objects.filter(pk=membership.pk).update(ended_at=Now(), ended_by=by)
+        Membership.objects.filter(successor=membership).exclude(pk=own.pk).update(successor=own)
         if _gives_more(membership, own):
+            named = None if membership.successor_id == own.pk else membership.successor_id
             Membership.objects.filter(pk=own.pk).update(
                 role=membership.role,
                 ends_at=membership.ends_at,
                 invitation=membership.invitation_id,
                 changed_at=Now(),
+                successor=named,
             )
             own.role = membership.role
         after = {"person": str(kept.pk), "role": own.role}

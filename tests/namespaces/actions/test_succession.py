@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from accounts.actions import deletions
 from accounts.errors import NotAllowed, StateConflict
 from accounts.models import Level, Suspension, User
 from audit.models import Event
@@ -76,6 +77,15 @@ def test_without_one_for_each_nothing_changes(
     factories.MembershipFactory.create(namespace=second, person=cast.nils, role=Role.ADMIN)
     with Unchanged(), pytest.raises(StateConflict, match="is the last admin of avis-rip"):
         act(cast.nils, cast.olga, {alone.pk: cast.eda})
+
+
+def test_deletion_names_all_that_lack_one(cast: Cast, alone: Namespace) -> None:
+    for name in ("avis-rip", "avis-sea"):
+        namespace = factories.NamespaceFactory.create(cluster=alone.cluster, name=name)
+        factories.MembershipFactory.create(namespace=namespace, person=cast.nils, role=Role.ADMIN)
+    deletions.ask(by=cast.nils)
+    with Unchanged(), pytest.raises(StateConflict, match="is the last admin of avis-rip, avis-sea"):
+        succession.delete(person=cast.nils, by=cast.olga, successors={alone.pk: cast.eda})
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"level": Level.GUEST}])

@@ -16,7 +16,7 @@ from accounts.models import Level, User
 from audit.models import Event
 from namespaces import policy
 from namespaces.access import Role
-from namespaces.actions import ends, members, succession
+from namespaces.actions import ends, members, merging, succession
 from namespaces.models import Membership, Namespace
 from notifications.models import Delivery
 from tests import factories
@@ -162,6 +162,16 @@ class TestEndOfNaming:
         for role in (Role.EDITOR, Role.ADMIN):
             members.set_role(membership=current(fire, cast.nils), role=role, by=cast.paula)
             assert is_named(fire) == []
+
+    def test_not_with_a_merge_that_one_of_them_is_kept_in(self, cast: Cast, fire: Namespace) -> None:
+        succession.name(namespace=fire, successor=cast.eda, by=cast.nils)
+        merging.on_accounts_merged(User, kept=cast.vera, emptied=cast.eda, by=cast.olga)
+        assert is_named(fire) == [("Nils Berg", "Vera Lind")]
+        factories.MembershipFactory.create(namespace=fire, person=cast.otto, role=Role.VIEWER)
+        merging.on_accounts_merged(User, kept=cast.otto, emptied=cast.nils, by=cast.olga)
+        assert is_named(fire) == [("Otto Brandt", "Vera Lind")]
+        merging.on_accounts_merged(User, kept=cast.vera, emptied=cast.otto, by=cast.olga)
+        assert is_named(fire) == []
 
     def test_not_with_a_suspension_that_is_lifted(self, cast: Cast, fire: Namespace) -> None:
         succession.name(namespace=fire, successor=cast.eda, by=cast.nils)

@@ -201,9 +201,14 @@ class TestAsking:
         be_away(cast.nils)
         assert takeovers.look() == (0, 1)
 
-    def test_does_not_count_among_what_they_ask(self, cast: Cast, request_about_nils: Request) -> None:
+    def test_does_not_count_among_what_they_ask(
+        self, cast: Cast, fire: Namespace, request_about_nils: Request
+    ) -> None:
         requests.deny(request=request_about_nils, note="", by=cast.paula)
-        assert waiting.pause_until(cast.nils, namespace=request_about_nils.namespace) is None
+        assert waiting.pause_until(cast.nils, namespace=fire) is None
+        for _index in range(requests.MOST_OPEN):
+            factories.TakeoverFactory.create(person=cast.otto)
+        requests.ask_to_join(namespace=fire, role=Role.VIEWER, reason="I work there.", by=cast.otto)
 
     def test_database_keeps_one_for_each_admin_and_a_sign(self, cast: Cast, fire: Namespace) -> None:
         factories.TakeoverFactory.create(namespace=fire, person=cast.nils)
@@ -353,7 +358,7 @@ class TestDeciding:
     def test_is_taken_back_among_the_members(self, cast: Cast, request_about_nils: Request) -> None:
         decided = requests.approve(request=request_about_nils, successor=cast.eda, by=cast.paula)
         assert not requests.can_be_undone(decided, timezone.now())
-        with Unchanged(), pytest.raises(StateConflict, match="among the members"):
+        with Unchanged(), pytest.raises(StateConflict, match="Roles were changed"):
             requests.undo(request=decided, by=cast.paula)
 
 
@@ -373,6 +378,13 @@ class TestStaying:
         requests.deny(request=request_about_nils, note="", by=cast.paula)
         suspend(cast.nils, cast)
         assert takeovers.look() == (0, 1)
+
+    def test_lesser_sign_is_not_asked_about_beside_it(self, cast: Cast, fire: Namespace) -> None:
+        be_away(cast.nils)
+        suspend(cast.nils, cast)
+        takeovers.look()
+        requests.deny(request=Request.objects.get(), note="", by=cast.paula)
+        assert takeovers.look() == (0, 0)
 
     def test_so_is_another_admin(self, cast: Cast, fire: Namespace, request_about_nils: Request) -> None:
         requests.deny(request=request_about_nils, note="", by=cast.paula)
