@@ -14,8 +14,8 @@ from namespaces.actions import ends, invitations, ladder, takeovers
 
 @shared_task
 def remind() -> None:
-    """Remind who lets requests wait, write down which have run out, warn of memberships that end soon, forget whom nobody
-    has heard of again after inviting them, and ask who takes over from admins who may be gone.
+    """Remind who lets requests wait, write down which have run out, warn of memberships that end soon, forget whom
+    nobody has heard of again after inviting them, and ask who takes over from admins who may be gone.
 
     Nothing waits for that: whoever decides or reads a request judges by the clock.
     """

@@ -28,7 +28,7 @@ from audit.models import Event
 from audit.record import draft, record, record_all
 from namespaces import messages
 from namespaces.access import Permission, Role
-from namespaces.actions.members import grant_membership, lock, lock_all, lock_to_let_in
+from namespaces.actions.members import forget_successors, grant_membership, lock, lock_all, lock_to_let_in
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Invitation, InvitationQuerySet, Membership, Namespace
 from namespaces.policy import may_grant, permits
@@ -269,6 +269,7 @@ def end_course(*, invitation: Invitation, by: User) -> list[Membership]:
         ]
     )  # fmt: skip
     if ending:
+        forget_successors(*ending, by=by)
         request_reconcile(namespace.pk, lane=REVOCATIONS)
         messages.course_ended(current, ending, by)
     return ending

@@ -15,7 +15,7 @@ from accounts.models import Identity, Level, User
 from audit.models import Event
 from namespaces import links
 from namespaces.access import Role
-from namespaces.actions import invitations, members
+from namespaces.actions import invitations, members, succession
 from namespaces.actions.invitations import Course
 from namespaces.models import Invitation, Membership, Namespace
 from notifications.models import Delivery
@@ -502,6 +502,13 @@ class TestEndCourse:
         assert (invitations.used(made), invitations.shown(fire).get().used) == (1, 1)  # type: ignore[attr-defined]
         assert accept(made, factories.person("Second Student"))
         assert len(invitations.end_course(invitation=made, by=cast.nils)) == 2
+
+    def test_who_came_by_it_takes_over_from_nobody_any_more(self, cast: Cast, fire: Namespace) -> None:
+        made = course(fire, cast.paula)
+        accept(made, cast.otto)
+        succession.name(namespace=fire, successor=cast.otto, by=cast.nils)
+        invitations.end_course(invitation=made, by=cast.nils)
+        assert Membership.objects.get(namespace=fire, person=cast.nils).successor is None
 
     def test_last_admin_stays(self, cast: Cast, fire: Namespace) -> None:
         made = course(fire, cast.paula)
