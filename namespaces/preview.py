@@ -39,15 +39,18 @@ def of_request(request: Request, namespace: Namespace) -> Preview:
     return _preview(bindings, [binding_manifest(spec, each, _ON_APPROVAL) for each in bindings])
 
 
-def of_takeover(namespace: Namespace, successor: User, gone: User) -> Preview:
-    """Return what is made in the cluster when somebody takes over: their bindings, and the lesser ones of who was admin
-    before, as far as that one counts."""
-    spec, bindings = _spec(namespace), _bindings(successor.pk, namespace.cluster, Role.ADMIN)
+def of_takeover(namespace: Namespace, successor: User, gone: User, *, is_admin: bool) -> Preview:
+    """Return what is made in the cluster when somebody takes over: their bindings, unless they are an admin already,
+    and the lesser ones of who was admin before, as far as that one counts."""
+    spec = _spec(namespace)
+    bindings = [] if is_admin else _bindings(successor.pk, namespace.cluster, Role.ADMIN)
     lesser = []
     if gone.is_active and not gone.is_guest:
         lesser = _bindings(gone.pk, namespace.cluster, Role.EDITOR)
-    manifests = [binding_manifest(spec, each, _ON_APPROVAL) for each in (*bindings, *lesser)]
-    return _preview(bindings, manifests)
+    made = [*bindings, *lesser]
+    if not made:
+        return Preview((), "")
+    return _preview(bindings, [binding_manifest(spec, each, _ON_APPROVAL) for each in made])
 
 
 def of_wished_namespace(request: Request) -> Preview:

@@ -289,12 +289,13 @@ def _of_takeover(request: KnownRequest, wish: Request, namespace: Namespace) -> 
     context |= {"choice_form": form, "quiet_days": takeovers.ASKED_AGAIN_AFTER.days}
     if chosen is None:
         return context
+    is_admin = policy.role_of(chosen, namespace) == Role.ADMIN
     return context | {
         "chosen": chosen,
-        "is_admin": policy.role_of(chosen, namespace) == Role.ADMIN,
+        "is_admin": is_admin,
         "can": Role.ADMIN.can,
         "lesser": Role.EDITOR.can,
-        "preview": preview.of_takeover(namespace, chosen, wish.person),
+        "preview": preview.of_takeover(namespace, chosen, wish.person, is_admin=is_admin),
     }
 
 

@@ -97,6 +97,11 @@ class TestPage:
     ) -> None:
         page = words(browse(cast.paula), f"{wish.get_absolute_url()}?successor={cast.paula.pk}")
         assert "Paula Ilić is an admin already: nothing changes for them." in page
+        assert "name: berth:admin" not in page
+        assert "name: berth:editor" in page
+        User.objects.filter(pk=cast.nils.pk).update(is_active=False)
+        page = words(browse(cast.paula), f"{wish.get_absolute_url()}?successor={cast.paula.pk}")
+        assert "The objects as YAML" not in page
 
     @pytest.mark.parametrize("who", ["nils", "otto"])
     def test_shows_nothing_of_who_may_not(self, browse: Browse, cast: Cast, wish: Request, who: str) -> None:
