@@ -76,8 +76,18 @@ def _key(request: HttpRequest) -> str | None:
     """
     if len(request.POST.get("csrfmiddlewaretoken", "")) != CSRF_TOKEN_LENGTH:
         return None
-    sent = [str(request.user.pk), request.get_full_path(), list(request.POST.lists())]
+    sent = [str(request.user.pk), request.get_full_path(), list(request.POST.lists()), _files(request)]
     return hashlib.sha256(json.dumps(sent).encode()).hexdigest()
+
+
+def _files(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the name of each file with the hash of its content: pictures chosen one after the other are two forms."""
+    found = []
+    for name, files in request.FILES.lists():
+        for file in files:
+            found.append((name, hashlib.sha256(file.read()).hexdigest()))
+            file.seek(0)
+    return found
 
 
 def _do(key: str, person: User, view: Callable[[], HttpResponse]) -> HttpResponse:

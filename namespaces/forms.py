@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -19,6 +20,7 @@ from accounts.days import LastDay
 from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
+from namespaces import logos
 from namespaces.access import Role
 from namespaces.actions.absences import LONGEST
 from namespaces.actions.absences import candidates as deputies
@@ -460,6 +462,32 @@ class NamespaceWishForm(PlaceForm):
         error_messages={"required": gettext_lazy("Say roughly how much you need.")},
     )  # fmt: skip
     field_order = ("cluster", "name", "reason", "pi_name", "institution", "size")
+
+
+class LogoForm(forms.Form):
+    """A picture for a namespace. `shown` is the digest of the one that the form was made from."""
+
+    picture = forms.FileField(
+        label=gettext_lazy("Picture"),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        help_text=gettext_lazy(
+            "PNG, JPEG or WebP, at most 512 KiB and 4 megapixels. It is shown in a small square."
+        ),
+        error_messages={
+            "required": gettext_lazy("Choose a picture."),
+            "empty": gettext_lazy("This file is empty. Choose another."),
+        },
+    )
+    shown = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_picture(self) -> bytes:
+        """Return the picture made anew."""
+        upload = self.cleaned_data["picture"]
+        if upload.size > logos.LARGEST:
+            raise ValidationError(
+                _("At most 512 KiB; this file has %(size)s.") % {"size": filesizeformat(upload.size)}
+            )
+        return logos.made_anew(upload.read())
 
 
 PART_LABELS = {

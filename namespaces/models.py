@@ -114,10 +114,28 @@ class Namespace(models.Model):
         return self.visibility in REACHABLE
 
     @property
+    def logo_digest(self) -> str:
+        """What tells its logo from others; empty where it has none."""
+        return Logo.objects.filter(namespace=self).values_list("digest", flat=True).first() or ""
+
+    @property
     def missing_on_page(self) -> list[str]:
         """Return what the page must still say before it is complete, as words."""
         wanted = {"description": _("a description"), "institution": _("an institution"), "pi_name": _("a PI")}
         return [str(words) for name, words in wanted.items() if not getattr(self, name)]
+
+
+class Logo(models.Model):
+    """The logo of a namespace as `logos` made it anew. A row of its own: lists read the digest, never the picture."""
+
+    namespace = models.OneToOneField(
+        Namespace, on_delete=models.CASCADE, primary_key=True, related_name="logo"
+    )
+    digest = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class Software(models.Model):

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -45,7 +45,8 @@ class Card:
     """What one audience reads of a namespace; a part that is not for them is empty.
 
     `institutions` are those of the members, with how many come from each, the most first; `admins` are the names of
-    those who are named to this audience, `has_admins` whether there are any at all.
+    those who are named to this audience, `has_admins` whether there are any at all. `logo` is the digest of the
+    picture, which whoever may know of the namespace may see.
     """
 
     id: UUID
@@ -54,6 +55,7 @@ class Card:
     name: str
     visibility: str
     created_at: datetime
+    logo: str
     title: str
     description: str
     pi_name: str
@@ -85,7 +87,7 @@ Cards = dict[Audience, Card]
 
 def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
     """Yield for each namespace what each audience reads of it, in four queries. Who reads the same has one card."""
-    rows = list(namespaces.select_related("cluster"))
+    rows = list(namespaces.select_related("cluster").annotate(shown_logo=F("logo__digest")))
     chosen: Any = [row.pk for row in rows] if len(rows) <= FEW else namespaces.order_by().values("pk")
     software: dict[UUID, list[str]] = defaultdict(list)
     for namespace_id, name in (
@@ -111,6 +113,7 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
         key = namespace.pk
         yield _for_each(
             namespace,
+            logo=namespace.shown_logo or "",
             named=sorted(admins[key]),
             software=tuple(software[key]),
             publications=tuple(papers[key]),
@@ -150,7 +153,9 @@ def is_web_link(address: str) -> bool:
     return True
 
 
-def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tuple[Any, ...]) -> Cards:
+def _for_each(
+    namespace: Namespace, *, logo: str, named: list[tuple[str, str]], **lists: tuple[Any, ...]
+) -> Cards:
     values = {part: getattr(namespace, part) for part in PARTS if part not in lists} | lists
     whole = Card(
         id=namespace.pk,
@@ -159,6 +164,7 @@ def _for_each(namespace: Namespace, *, named: list[tuple[str, str]], **lists: tu
         name=namespace.name,
         visibility=namespace.visibility,
         created_at=namespace.created_at,
+        logo=logo,
         admins=tuple(name for name, _audience in named),
         has_admins=bool(named),
         **values,

@@ -25,6 +25,13 @@ def address_of(card: Card) -> str:
     return f"{settings.BASE_URL}{reverse('namespace', args=(card.cluster, card.name))}"
 
 
+def logo_of(card: Card) -> str:
+    """Return the address of its logo for whoever is elsewhere; empty where it has none."""
+    if not card.logo:
+        return ""
+    return f"{settings.BASE_URL}{reverse('logo', args=(card.cluster, card.name, card.logo))}"
+
+
 def entry(card: Card) -> dict[str, Any]:
     """Return a namespace as the JSON of the directory has it; docs/directory.md tells what is in it."""
     return {
@@ -32,6 +39,7 @@ def entry(card: Card) -> dict[str, Any]:
         "url": address_of(card),
         "cluster": card.cluster,
         "name": card.name,
+        "logo": logo_of(card) or None,
         "title": card.title,
         "description": card.description,
         "pi_name": card.pi_name,
@@ -62,6 +70,7 @@ def project(card: Card) -> SafeString:
         "url": address_of(card),
         "name": card.title or card.name,
         "alternateName": card.name if card.title else "",
+        "logo": logo_of(card),
         "description": card.description,
         "keywords": ", ".join(filter(None, (card.field, *card.software))),
         "parentOrganization": _organization(card.institution) if card.institution else "",

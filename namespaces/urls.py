@@ -12,6 +12,7 @@ from namespaces.views import (
     identities,
     invitations,
     limits,
+    logos,
     manage,
     members,
     merges,
@@ -49,6 +50,8 @@ one_namespace = [
     path("members/<uuid:membership_id>/restore/", members.restore, name="member_restore"),
     path("members/<uuid:membership_id>/remove/", members.remove, name="member_remove"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/logo/", logos.change, name="logo_change"),
+    path("logo/<slug:digest>.webp", logos.logo, name="logo"),
     path("settings/limits/", limits.limits, name="limits"),
     path("requests/", requests.of_namespace, name="namespace_requests"),
 ]

@@ -49,13 +49,16 @@ class OneAddress:
 
 
 class PrivatePages:
-    """Pages for a logged-in person are stored nowhere: not by a proxy, not by the browser after logout."""
+    """Pages for a logged-in person are stored nowhere: not by a proxy, not by the browser after logout.
+
+    `is_kept` is on answers that are the same for everybody and say themselves who may keep them.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.user.is_authenticated:
+        if request.user.is_authenticated and not getattr(response, "is_kept", False):
             response.headers["Cache-Control"] = "no-store"
         return response

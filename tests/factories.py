@@ -15,7 +15,8 @@ from accounts.models import Identity, Level, User
 from clusters.models import Cluster
 from clusters.roles import binding_name
 from namespaces.access import Role
-from namespaces.models import Grant, Membership, Namespace, Request
+from namespaces.logos import digest_of
+from namespaces.models import Grant, Logo, Membership, Namespace, Request
 
 ISSUER = "https://localhost:18443"
 
@@ -61,6 +62,15 @@ class NamespaceFactory(DjangoModelFactory[Namespace]):
     pi_name = "Alex Pang"
     institution = "UC Santa Cruz"
     created_by = factory.SubFactory(PersonFactory, level=Level.ADMIN)
+
+
+class LogoFactory(DjangoModelFactory[Logo]):
+    class Meta:
+        model = Logo
+
+    namespace = factory.SubFactory(NamespaceFactory)
+    content = b"the points of a picture"
+    digest = factory.LazyAttribute(lambda logo: digest_of(logo.content))
 
 
 class MembershipFactory(DjangoModelFactory[Membership]):

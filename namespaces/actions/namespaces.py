@@ -1,4 +1,4 @@
-"""Creating a namespace, and editing its page."""
+"""Creating a namespace, editing its page, and giving it a logo."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from accounts.policy import may_create_namespaces
 from audit.record import record
 from clusters.models import Cluster
 from clusters.names import NEVER_MANAGED
-from namespaces import search
+from namespaces import logos, search
 from namespaces.access import Permission, Role
 from namespaces.actions import limits
-from namespaces.models import PARTS, Membership, Namespace, Publication, Software, Visibility
+from namespaces.models import PARTS, Logo, Membership, Namespace, Publication, Software, Visibility
 from namespaces.policy import permits
 from namespaces.profiles import configured_profiles
 from namespaces.tasks import request_reconcile
@@ -138,6 +138,37 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
     changed = sorted(part for part in after if before[part] != after[part])
     record("namespace.page", by=by, about=namespace, namespace_id=namespace.pk, after={"changed": changed})
     return namespace
+
+
+@transaction.atomic
+def change_logo(*, namespace: Namespace, content: bytes | None, shown: str, by: User) -> None:
+    """Give the namespace this logo, made by `logos`, or none. `shown` is the digest of the one that the form showed.
+
+    Raises NotAllowed, and StateConflict if somebody else changed the logo meanwhile.
+    """
+    if not permits(people.as_stored(by), Permission.EDIT_PAGE, namespace):
+        raise NotAllowed(_("Only the admins of this namespace edit its page."))
+    Namespace.objects.select_for_update(no_key=True).get(pk=namespace.pk)
+    before = namespace.logo_digest
+    digest = logos.digest_of(content) if content else ""
+    if digest == before:
+        return
+    if shown != before:
+        raise StateConflict(
+            _("Somebody else changed the logo meanwhile. Look at it, and choose again if you like.")
+        )
+    Logo.objects.filter(namespace=namespace).delete()
+    if content:
+        Logo.objects.create(namespace=namespace, digest=digest, content=content)
+    Namespace.objects.filter(pk=namespace.pk).update(shown_version=F("shown_version") + 1)
+    record(
+        "namespace.logo",
+        by=by,
+        about=namespace,
+        namespace_id=namespace.pk,
+        before={"logo": before},
+        after={"logo": digest},
+    )
 
 
 def problems_of_name(name: str, *, override_style: bool = False) -> list[str]:

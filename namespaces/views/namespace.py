@@ -89,7 +89,12 @@ def _preview(card: Card) -> dict[str, Any]:
     return {
         "structured": card.fragments["structured"],
         "address": structured.address_of(card),
-        "social": {"title": f"{card.name}: {card.title}" if card.title else card.name, "about": about},
+        "social": {
+            "title": f"{card.name}: {card.title}" if card.title else card.name,
+            "about": about,
+            "image": structured.logo_of(card),
+            "image_alt": _("Logo of %(namespace)s") % {"namespace": card.name},
+        },
     }
 
 

@@ -77,6 +77,7 @@ def _context(
     return head(request.user, namespace) | {
         "form": form,
         "rows": rows,
+        "digest": namespace.logo_digest,
         "readers": form.readers(),
         "is_hidden": visibility == Visibility.MEMBERS,
         "is_listed": visibility == Visibility.LISTED,

@@ -139,6 +139,21 @@ def monogram(name: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def logo(cluster: str, name: str, digest: str, alt: str = "") -> SafeString:
+    """Return the logo of a namespace, or two letters where it has none, in a tile of the same size.
+
+    Where the name stands beside it, it needs no other words.
+    """
+    if not digest:
+        return monogram(name)
+    return format_html(
+        '<img class="monogram logo" src="{}" alt="{}" width="40" height="40" loading="lazy" decoding="async">',
+        reverse("logo", args=(cluster, name, digest)),
+        alt,
+    )
+
+
 @register.simple_tag(takes_context=True)
 def nav_link(context: Context, name: str, text: str) -> SafeString:
     """Return a link of the menu, marked where the reader is on that page or below it."""

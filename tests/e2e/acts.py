@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import TypeVar
 
 import django
 from django.utils import timezone
+from PIL import Image, ImageDraw
 
 django.setup()
 
@@ -31,6 +33,7 @@ from namespaces.actions import (  # noqa: E402
     requests,
     takeovers,
 )
+from namespaces.logos import made_anew  # noqa: E402
 from namespaces.models import (  # noqa: E402
     Invitation,
     Membership,
@@ -250,6 +253,21 @@ def namespace(name: str) -> str:
     return str(_namespace(name).pk)
 
 
+def draw(name: str, by: str) -> None:
+    """Give a namespace a logo: a flame."""
+    picture = Image.new("RGBA", (240, 240))
+    drawing = ImageDraw.Draw(picture)
+    for points, color in (
+        ([(120, 10), (205, 130), (185, 215), (120, 232), (55, 215), (35, 130)], "#d9480f"),
+        ([(120, 95), (160, 165), (150, 212), (120, 222), (90, 212), (80, 165)], "#ffd43b"),
+    ):
+        drawing.polygon(points, fill=color)
+    written = BytesIO()
+    picture.save(written, "PNG")
+    content = made_anew(written.getvalue())
+    namespaces.change_logo(namespace=_namespace(name), content=content, shown="", by=_person(by))
+
+
 def binding(name: str) -> str:
     """Return the key of a binding that differs, once it was seen."""
     return str(_once(lambda: SeenBinding.objects.filter(name=name).first()).pk)
@@ -317,7 +335,7 @@ _KNOWN = (
         make_operator,
         fail_mail,
     ),
-    *(namespace, binding, keys, replaced, repaired, leave),
+    *(namespace, draw, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}
 

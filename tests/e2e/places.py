@@ -75,6 +75,7 @@ PLACES = (
     Place("member_until", NAMESPACE + "members/{membership}/until/", "member-until", ("namespace-admin",)),
     Place("member_remove", NAMESPACE + "members/{membership}/remove/", "remove-member", ADMINS),
     Place("settings", NAMESPACE + "settings/", "edit-page", ADMINS),
+    Place("logo_change", NAMESPACE + "settings/logo/", "logo", ("namespace-admin",)),
     Place("limits", NAMESPACE + "settings/limits/?profile=standard", "limits", ("operator",)),
     Place("limits", NAMESPACE + "settings/limits/", "limits-not-allowed", ("namespace-admin",), 403),
     Place("namespace_requests", NAMESPACE + "requests/", "namespace-requests", ADMINS),
@@ -144,6 +145,7 @@ NO_PAGES = {
     "messages_seen": "takes a form, and leads to the messages",
     "messages_mails": "takes a form, and leads to the messages",
     "message_again": "takes a form, and leads to the mails that fail",
+    "logo": "a picture",
     "name_check": "a part of the page that creates a namespace",
     "drift_take_back": "takes a form, and leads to the drift",
     "member_role": "takes a form, and leads to the members",
@@ -285,6 +287,7 @@ def paint(stack: Stack) -> Scenery:
     rows.run(stack, "deny", denied, ALEX.subject, "Please ask for avis-fire instead: there the cameras are.")
     rows.run(stack, "add", "avis-fire", FAHIM.subject, "viewer", HOU_I.subject)
     rows.run(stack, "remove", "avis-fire", FAHIM.subject, HOU_I.subject)
+    rows.run(stack, "draw", "avis-fire", HOU_I.subject)
     go_astray(stack)
     reason = "Their laptop was stolen, with a session open on it."
     rows.run(stack, "add", "avis-fire", SAMI.subject, "admin", ALEX.subject)

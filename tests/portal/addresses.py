@@ -80,6 +80,16 @@ class Memberships(Namespaces):
         return super().words(kind, "fire" if thing in self.gone else thing)
 
 
+class Logos(Namespaces):
+    """Pictures in addresses of namespaces; `of another` is none of fire."""
+
+    names = ("fire", "rip", "quiet", "absent", "of another")
+    gone = ("of another",)
+
+    def words(self, kind: Kind, thing: str) -> set[str] | None:
+        return super().words(kind, "fire" if thing in self.gone else thing)
+
+
 class Requests(Things):
     """Of the reader, of a user to join each namespace, of a guest to join fire, of a guest to become a user; who takes
     over fire from an admin, and from the reader."""
@@ -177,7 +187,7 @@ NOTHING, NAMESPACES, MEMBERSHIPS, REQUESTS, PEOPLE = (
     People(),
 )
 IDENTITIES, SESSIONS, MERGES, LINES, ISSUERS, FACTORS = Own(), Own(), Merges(), Lines(), Issuers(), Factors()
-DELIVERIES = Deliveries()
+DELIVERIES, LOGOS = Deliveries(), Logos()
 
 
 @dataclass(frozen=True)
@@ -296,6 +306,8 @@ TABLE: dict[str, Row] = {
     "member_restore": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # they were not removed
     "member_remove": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "settings": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "logo_change": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "logo": Row(LOGOS, get=all_(200), public=True, before_terms=True),
     "limits": Row(NAMESPACES, get=only("operator"), post=only("operator", then=400)),
     "namespace_requests": Row(NAMESPACES, get=only(*MANAGERS)),
     "manage": Row(NOTHING, get=all_(200)),

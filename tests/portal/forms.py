@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Terms, User
 from namespaces.access import Role
-from namespaces.models import PARTS
+from namespaces.models import PARTS, Namespace
 from notifications.models import Delivery
 
 WHY = "We work on the same fires, and Paula knows me."
@@ -44,6 +44,7 @@ class Form:
             "otto_mail": User.objects.get(name="Otto Brandt").email,
             "paula": str(User.objects.get(name="Paula Ilić").pk),
             "message": str(Delivery.objects.get(event="told").pk),
+            "logo": Namespace.objects.get(name="avis-fire").logo_digest,
             "terms": str(Terms.objects.latest("pk").pk),
         }
         return {name: value.format(**known) for name, value in (self.fields or {}).items()}
@@ -124,6 +125,7 @@ FORMS: dict[str, Form] = {
             "version": "1",
         },
     ),
+    "logo_change": Form(ADMIN, "fire", {"remove": "1", "shown": "{logo}"}),
     "limits": Form("operator", "fire", {"pods": "20", "more": "", "version": "1", "save": "1"}),
     "create": Form("level admin", fields={**_PAGE, "cluster": "nautilus", "name": "river-watch"}),
     "name_check": Form(

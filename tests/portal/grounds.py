@@ -49,6 +49,7 @@ from tests.portal.addresses import (
     LINES,
     LINKS,
     LOGIN,
+    LOGOS,
     MEMBERSHIPS,
     MERGES,
     NAMESPACES,
@@ -227,6 +228,7 @@ class _Paths:
             id(MEMBERSHIPS): self._memberships(),
             id(INVITATIONS): self._invitations(),
             id(LINKS): self._links(),
+            id(LOGOS): self._logos(),
             id(REQUESTS): {thing: (key,) for thing, key in self._requests().items()},
             id(PEOPLE): {
                 "self": (self.person.pk,), "guest": (self.others.ana.pk,), "absent": (uuid.uuid4(),),
@@ -276,6 +278,15 @@ class _Paths:
         opened = self._course("sea")
         key, serial, proof = links.path(opened).strip("/").split("/")[1:]
         return {"open": (key, serial, proof), "forged": (key, int(serial) + 1, proof)}
+
+    def _logos(self) -> dict[str, tuple[object, ...]]:
+        found = self.others.namespaces
+        digests = {
+            place: factories.LogoFactory.create(namespace=made).digest for place, made in found.items()
+        }
+        digests |= {"absent": digests["sea"], "of another": "0" * 64}
+        places = {thing: "fire" if thing == "of another" else thing for thing in LOGOS.names}
+        return {thing: ("nautilus", f"avis-{place}", digests[thing]) for thing, place in places.items()}
 
     def _mail(self) -> uuid.UUID:
         """A mail that was given up; and one message to the person, which they have not seen."""

@@ -54,7 +54,8 @@ CHOSEN = {
     "issuer",
     "next",
     "uid",
-}  # not typed: tests/accounts/test_redirects.py, tests/namespaces/views/test_drift.py
+    "shown",
+}  # not typed: tests/accounts/test_redirects.py, tests/namespaces/views/test_drift.py, test_logos.py there
 PROOFS = {"password", "code", "credential"}  # compared, never stored: tests/accounts/test_second_factor.py
 DECEIVES = {
     "NUL": "\x00", "bell": "\x07", "escape": "\x1b[31m", "RTL": "\u202e", "isolate": "\u2066", "zero width": "\u200b",

