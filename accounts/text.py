@@ -67,6 +67,17 @@ def clean_text(value: str, *, lines: bool = False) -> str:
     return text
 
 
+def legible(value: str) -> str:
+    """Return the text of a machine in one line and in the one canonical form, without what `clean_text` refuses."""
+    kept = "".join(
+        character if not character.isspace() else " "
+        for character in value
+        if character.isspace()
+        or (unicodedata.category(character) not in _NO_TEXT and character not in _INVISIBLE)
+    )
+    return " ".join(unicodedata.normalize("NFC", kept).split())
+
+
 class Text(forms.CharField):
     """Text in its one canonical form, of limited length.
 

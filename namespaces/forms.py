@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,7 @@ from accounts.days import LastDay
 from accounts.models import Level, User
 from accounts.text import Text
 from clusters.models import Cluster
-from namespaces import logos
+from namespaces import dois, logos
 from namespaces.access import Role
 from namespaces.actions.absences import LONGEST
 from namespaces.actions.absences import candidates as deputies
@@ -34,7 +33,7 @@ from notifications.kinds import Kind, Way
 REASON_MIN_LENGTH, REASON_MAX_LENGTH = 20, 2000
 SOFTWARE_MAX_COUNT, SOFTWARE_MAX_LENGTH = 50, 60
 PUBLICATIONS_MAX_COUNT = 100
-_DOI = re.compile(r"(?:doi:\s*)?(10\.[0-9]{4,9}/\S+)\Z", re.IGNORECASE)
+DOIS_AT_ONCE = 20
 
 
 def role_choices() -> list[tuple[str, str]]:
@@ -593,12 +592,16 @@ class PublicationForm(forms.Form):
         label=gettext_lazy("Year"), required=False, widget=forms.TextInput(attrs={"inputmode": "numeric"}),
         error_messages={"invalid": gettext_lazy("Enter a year, such as 2022.")},
     )  # fmt: skip
+    authors = Text(
+        label=gettext_lazy("Authors"), limit=1000, required=False,
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("Pang, Alex; Kim, Ana")}),
+    )  # fmt: skip
 
     def clean_link(self) -> str:
         """Return an address; a DOI becomes one."""
         link: str = self.cleaned_data["link"]
-        if doi := _DOI.match(link):
-            link = f"https://doi.org/{doi[1]}"
+        if doi := dois.alone(link):
+            link = dois.address_of(doi)
         if link:
             validate_link(link)
         return link
@@ -611,15 +614,37 @@ class PublicationForm(forms.Form):
         return year
 
     def clean(self) -> dict[str, Any]:
-        """A link or year needs the title it belongs to."""
+        """A link, a year or authors need the title they belong to."""
         values = super().clean() or self.cleaned_data
         if (
             not values.get("title")
             and "title" not in self.errors
-            and (values.get("link") or values.get("year"))
+            and (values.get("link") or values.get("year") or values.get("authors"))
         ):
             self.add_error("title", _("Give the title too, or empty the row."))
         return values
+
+
+class PastedForm(forms.Form):
+    """Text in which DOIs are looked for."""
+
+    pasted = Text(
+        label=gettext_lazy("Add publications by DOI"), limit=20_000, lines=3,
+        help_text=gettext_lazy("Paste DOIs, or references with a DOI in them, one or many."),
+        error_messages={"required": gettext_lazy("Paste a DOI, or a reference with one in it.")},
+    )  # fmt: skip
+
+    def clean_pasted(self) -> list[str]:
+        """Return the DOIs."""
+        found = dois.find(self.cleaned_data["pasted"])
+        if not found:
+            raise ValidationError(_("There is no DOI in this text: one begins with 10. and has a slash."))
+        if len(found) > DOIS_AT_ONCE:
+            raise ValidationError(
+                _("At most %(limit)d at once; these are %(count)d.")
+                % {"limit": DOIS_AT_ONCE, "count": len(found)}
+            )
+        return found
 
 
 class PublicationRows(forms.BaseFormSet):
@@ -646,7 +671,9 @@ class PublicationRows(forms.BaseFormSet):
         """Return the rows that say something."""
         rows = (form.cleaned_data for form in self.forms)
         return tuple(
-            PublicationEntry(row["title"], row["link"], row["year"]) for row in rows if row.get("title")
+            PublicationEntry(row["title"], row["link"], row["year"], row["authors"])
+            for row in rows
+            if row.get("title")
         )
 
 

@@ -156,12 +156,17 @@ class Software(models.Model):
 
 
 class Publication(models.Model):
-    """A publication that came out of the work in a namespace; `link` is an http(s) address, a DOI as https://doi.org/…"""
+    """A publication that came out of the work in a namespace.
+
+    `link` is an http(s) address, a DOI as https://doi.org/…; `authors` are names with semicolons between them, of each
+    the family name first.
+    """
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="publications")
     title = models.CharField(max_length=300)
     link = models.CharField(max_length=500, blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
+    authors = models.CharField(max_length=1000, blank=True, default="", db_default="")
 
     class Meta:
         ordering = (models.F("year").desc(nulls_last=True), "title")

@@ -120,7 +120,7 @@ def _texts(card: Card) -> Texts:
     parts: tuple[Iterable[str], ...] = (
         (card.name, card.title),
         (card.pi_name, card.institution, card.field, *card.software, *card.admins, *institutions),
-        (paper.title for paper in card.publications),
+        (f"{paper.title} {paper.authors}" for paper in card.publications),
         (card.description,),
     )
     heading, people, papers, text = (" ".join(words(*part)) for part in parts)

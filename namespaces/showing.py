@@ -38,6 +38,12 @@ class Paper:
     title: str
     link: str
     year: int | None
+    authors: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The authors, one by one."""
+        return tuple(filter(None, (name.strip() for name in self.authors.split(";"))))
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,10 @@ def cards(namespaces: QuerySet[Namespace]) -> Iterator[Cards]:
     ):
         software[namespace_id].append(name)
     papers: dict[UUID, list[Paper]] = defaultdict(list)
-    for namespace_id, title, link, year in Publication.objects.filter(namespace__in=chosen).values_list(
-        "namespace", "title", "link", "year"
-    ):
-        papers[namespace_id].append(Paper(title, link if is_web_link(link) else "", year))
+    for namespace_id, title, link, year, authors in Publication.objects.filter(
+        namespace__in=chosen
+    ).values_list("namespace", "title", "link", "year", "authors"):
+        papers[namespace_id].append(Paper(title, link if is_web_link(link) else "", year, authors))
     admins: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
     institutions: dict[UUID, Counter[str]] = defaultdict(Counter)
     members = Membership.objects.with_effect().filter(namespace__in=chosen)
@@ -131,7 +137,12 @@ def _without_addresses(card: Card) -> Card:
         fragments={},
         software=tuple(map(_masked, card.software)),
         publications=tuple(
-            Paper(_masked(paper.title), "" if _ADDRESS.search(paper.link) else paper.link, paper.year)
+            Paper(
+                _masked(paper.title),
+                "" if _ADDRESS.search(paper.link) else paper.link,
+                paper.year,
+                _masked(paper.authors),
+            )
             for paper in card.publications
         ),
         institutions=tuple((_masked(name), members) for name, members in card.institutions),

@@ -47,7 +47,13 @@ def entry(card: Card) -> dict[str, Any]:
         "field": card.field,
         "software": list(card.software),
         "publications": [
-            {"title": paper.title, "link": paper.link, "year": paper.year} for paper in card.publications
+            {
+                "title": paper.title,
+                "authors": list(paper.names),
+                "link": paper.link,
+                "year": paper.year,
+            }
+            for paper in card.publications
         ],
         "members_from": [{"institution": name, "members": members} for name, members in card.institutions],
         "admins": list(card.admins),
@@ -77,6 +83,7 @@ def project(card: Card) -> SafeString:
         "member": [*people, *(_organization(name) for name, _members in card.institutions)],
         "subjectOf": [
             {"@type": "ScholarlyArticle", "name": paper.title}
+            | ({"author": [{"@type": "Person", "name": name} for name in paper.names]} if paper.names else {})
             | ({"url": paper.link} if paper.link else {})
             | ({"datePublished": str(paper.year)} if paper.year else {})
             for paper in card.publications

@@ -50,6 +50,7 @@ one_namespace = [
     path("members/<uuid:membership_id>/restore/", members.restore, name="member_restore"),
     path("members/<uuid:membership_id>/remove/", members.remove, name="member_remove"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/publications/", settings.publications, name="publications"),
     path("settings/logo/", logos.change, name="logo_change"),
     path("logo/<slug:digest>.webp", logos.logo, name="logo"),
     path("settings/limits/", limits.limits, name="limits"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -52,6 +53,20 @@ class Environment(environ.FileAwareEnv):
         if word not in choices:
             raise ImproperlyConfigured(f"{var}={word} is none of: {', '.join(choices)}")
         return word
+
+    def web_address(self, var: str) -> str:
+        """Return an http(s) address without a slash at its end, or nothing. Raises ImproperlyConfigured."""
+        address: str = self.str(var, default="").rstrip("/")
+        try:
+            parts = urlsplit(address)
+            is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        except ValueError:
+            is_one = False
+        if address and (not is_one or parts.query or parts.fragment):
+            raise ImproperlyConfigured(
+                f"{var} is not an address that begins with https:// or http://, without user and query"
+            )
+        return address
 
     def mail_server(self, var: str) -> dict[str, Any]:
         """Return Django's settings of a mail server from its address, all empty where there is none.

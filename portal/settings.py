@@ -42,6 +42,9 @@ PROXY_ADDRESSES = env.list("BERTH_PROXY_ADDRESSES", default=["127.0.0.1"])
 
 SITE_NAME = env.str("BERTH_SITE_NAME", default="Berth")
 SUPPORT_URL = env.str("BERTH_SUPPORT_URL", default="")
+# Where titles of publications are asked for by their DOI, and whom it may write to; empty: nobody is asked.
+CROSSREF_URL = env.web_address("BERTH_CROSSREF_URL")
+CROSSREF_MAILTO = env.str("BERTH_CROSSREF_MAILTO", default="")
 NAMESPACES_PER_ADMIN = env.int("BERTH_NAMESPACES_PER_ADMIN", default=5)
 DORMANT_DAYS = env.int("BERTH_DORMANT_DAYS", default=365)
 # Whether who has not logged in for so long is suspended, and how long before they are warned.

@@ -38,6 +38,7 @@ class PublicationEntry:
     title: str
     link: str = ""
     year: int | None = None
+    authors: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _content(namespace: Namespace) -> dict[str, object]:
     return {
         **fields,
         "software": set(namespace.software.values_list("name")),
-        "publications": set(namespace.publications.values_list("title", "link", "year")),
+        "publications": set(namespace.publications.values_list("title", "link", "year", "authors")),
     }
 
 
@@ -196,6 +197,5 @@ def _store_lists(namespace: Namespace, page: Page) -> None:
     namespace.publications.all().delete()
     entries = {entry.title: entry for entry in page.publications}
     Publication.objects.bulk_create(
-        Publication(namespace=namespace, title=entry.title, link=entry.link, year=entry.year)
-        for entry in entries.values()
+        Publication(namespace=namespace, **dataclasses.asdict(entry)) for entry in entries.values()
     )

@@ -1,4 +1,4 @@
-"""What a page says with more than words: its logo."""
+"""What a page says with more than words: its logo, and the authors of publications."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -24,5 +24,10 @@ class Migration(migrations.Migration):
                 ("digest", models.CharField(max_length=64)),
                 ("content", models.BinaryField()),
             ],
+        ),
+        migrations.AddField(
+            "publication",
+            "authors",
+            models.CharField(blank=True, db_default="", default="", max_length=1000),
         ),
     ]

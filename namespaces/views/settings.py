@@ -5,20 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.errors import Refusal, StateConflict
 from accounts.guards import KnownRequest, login_needed
+from accounts.submissions import repeatable
+from namespaces import crossref, dois
 from namespaces.access import Permission
 from namespaces.actions import namespaces as actions
-from namespaces.forms import PageForm, PublicationFormSet, PublicationRows
+from namespaces.forms import (
+    PUBLICATIONS_MAX_COUNT,
+    PageForm,
+    PastedForm,
+    PublicationForm,
+    PublicationFormSet,
+    PublicationRows,
+)
 from namespaces.models import PARTS, Namespace, Visibility
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views.answers import blame, page, start_from_now
 from namespaces.views.head import head
+
+_TEMPLATE = "namespaces/settings.html"
+_ROWS = "publications"
+Row = dict[str, Any]
 
 
 @login_needed
@@ -26,18 +40,92 @@ from namespaces.views.head import head
 def settings(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     """Show the form with what the page says (GET), store what is typed (POST), or only say who would read it."""
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.EDIT_PAGE)
+    pasted = PastedForm()
     if request.method == "POST":
-        form, rows = PageForm(request.POST), PublicationFormSet(request.POST, prefix="publications")
-        if form.is_valid() and rows.is_valid() and "preview" not in request.POST:
+        form, rows = PageForm(request.POST), PublicationFormSet(request.POST, prefix=_ROWS)
+        if "preview" not in request.POST and request.POST.get("pasted", "").strip():
+            pasted = PastedForm(request.POST)
+            if pasted.is_valid():
+                pasted.add_error("pasted", _("This is not added yet: look it up first, or empty the field."))
+        elif form.is_valid() and rows.is_valid() and "preview" not in request.POST:
             return _save(request, namespace, form, rows)
     else:
         form, rows = _forms_of(namespace)
     return page(
         request,
-        "namespaces/settings.html",
-        _context(request, namespace, form, rows),
-        invalid=bool(form.errors) or not _is_valid(rows),
+        _TEMPLATE,
+        _context(request, namespace, form, rows) | {"pasted": pasted},
+        invalid=bool(form.errors or pasted.errors) or not _is_valid(rows),
     )
+
+
+@repeatable
+@login_needed
+@require_POST
+def publications(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
+    """Give the form back with a row more for each DOI in what was pasted. Nothing is stored.
+
+    Crossref may take seconds: that is why this is no part of saving, which is a transaction.
+    """
+    namespace = get_namespace_or_404(request.user, cluster, name, Permission.EDIT_PAGE)
+    form, rows, pasted = _typed(request.POST), _typed_rows(request.POST), PastedForm(request.POST)
+    added = _look_up(rows, pasted) if pasted.is_valid() else []
+    if len(rows) + len(added) > PUBLICATIONS_MAX_COUNT:
+        added = []
+        pasted.add_error("pasted", _("At most %(limit)d publications.") % {"limit": PUBLICATIONS_MAX_COUNT})
+    if added:
+        said = ngettext(
+            "%(count)d publication is added below. Look at it, then save the page.",
+            "%(count)d publications are added below. Look at them, then save the page.",
+            len(added),
+        )
+        messages.info(request, said % {"count": len(added)})
+    filled = PublicationFormSet(initial=[*rows, *added], prefix=_ROWS)
+    context = _context(request, namespace, form, filled)
+    return page(
+        request,
+        _TEMPLATE,
+        context | {"pasted": pasted if pasted.errors else PastedForm()},
+        invalid=bool(pasted.errors) and not added,
+    )
+
+
+def _look_up(rows: list[Row], pasted: PastedForm) -> list[Row]:
+    """Return a row for each DOI that has none; what is not known of one is said at the field."""
+    known = {dois.alone(row["link"]).casefold() for row in rows}
+    wanted = [doi for doi in pasted.cleaned_data["pasted"] if doi.casefold() not in known]
+    if not wanted:
+        pasted.add_error("pasted", _("All of these are listed below already."))
+    found = crossref.look_up(wanted) if crossref.is_on() else {}
+    added = []
+    for doi in wanted:
+        row: Row = {"link": dois.address_of(doi)}
+        work = found.get(doi)
+        if isinstance(work, crossref.Work):
+            row |= {"title": work.title, "authors": work.authors, "year": work.year}
+        elif work is not None:
+            said = {"doi": doi, "reason": work}
+            pasted.add_error("pasted", _("%(doi)s: %(reason)s. Fill in its title below.") % said)
+        added.append(row)
+    return added
+
+
+def _typed(data: QueryDict) -> PageForm:
+    """Return the form with what was typed, unjudged."""
+    return PageForm(initial={name: data[name] for name in PageForm.base_fields if name in data})
+
+
+def _typed_rows(data: QueryDict) -> list[Row]:
+    """Return the rows that say something, as they were typed."""
+    try:
+        count = int(data.get(f"{_ROWS}-TOTAL_FORMS", ""))
+    except ValueError:
+        count = 0
+    rows = (
+        {name: data.get(f"{_ROWS}-{number}-{name}", "") for name in PublicationForm.base_fields}
+        for number in range(min(max(count, 0), PUBLICATIONS_MAX_COUNT))
+    )
+    return [row for row in rows if any(value.strip() for value in row.values())]
 
 
 def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: PublicationRows) -> HttpResponse:
@@ -51,9 +139,7 @@ def _save(request: KnownRequest, namespace: Namespace, form: PageForm, rows: Pub
         if isinstance(refusal, StateConflict):
             namespace.refresh_from_db(fields=["page_version"])
             start_from_now(form, namespace.page_version)
-        return page(
-            request, "namespaces/settings.html", _context(request, namespace, form, rows), refusal=refusal
-        )
+        return page(request, _TEMPLATE, _context(request, namespace, form, rows), refusal=refusal)
     messages.success(request, _("The page says what you wrote."))
     return redirect(namespace)
 
@@ -63,10 +149,10 @@ def _forms_of(namespace: Namespace) -> tuple[PageForm, PublicationRows]:
     names = (*actions.PAGE_FIELDS, *(f"{part}_to" for part in PARTS))
     values = {name: getattr(namespace, name) for name in names}
     software = "\n".join(namespace.software.values_list("name", flat=True))
-    rows = list(namespace.publications.values("title", "link", "year"))
+    rows = list(namespace.publications.values("title", "link", "year", "authors"))
     return (
         PageForm(initial=values | {"software": software, "version": namespace.page_version}),
-        PublicationFormSet(initial=rows, prefix="publications"),
+        PublicationFormSet(initial=rows, prefix=_ROWS),
     )
 
 
@@ -77,6 +163,8 @@ def _context(
     return head(request.user, namespace) | {
         "form": form,
         "rows": rows,
+        "pasted": PastedForm(),
+        "asks_crossref": crossref.is_on(),
         "digest": namespace.logo_digest,
         "readers": form.readers(),
         "is_hidden": visibility == Visibility.MEMBERS,

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.text import clean_text, mixed_word
+from accounts.text import clean_text, legible, mixed_word
 
 HUGE = 100_000
 
@@ -121,3 +121,19 @@ class TestMixedWord:
     )  # fmt: skip
     def test_names_as_people_have_them_are_not(self, name: str) -> None:
         assert mixed_word(name) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" one\n\ttwo\u2028three\u00a0 ", "one two three"), ("Smo\u202eke\x00\ufeff", "Smoke"),
+        ("e\u200b\u0301", "\u00e9"), ("\x1b[31mred", "[31mred"), ("\x00", ""),
+    ],
+)  # fmt: skip
+def test_text_of_a_machine_is_made_legible(text: str, said: str) -> None:
+    assert legible(text) == said
+
+
+@given(st.text())
+def test_legible_text_is_one_that_a_person_may_write(text: str) -> None:
+    assert clean_text(legible(text)) == legible(text) == legible(legible(text))

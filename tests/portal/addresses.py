@@ -306,6 +306,7 @@ TABLE: dict[str, Row] = {
     "member_restore": Row(MEMBERSHIPS, post=only(*MANAGERS, then=409)),  # they were not removed
     "member_remove": Row(MEMBERSHIPS, get=only(*MANAGERS), post=only(*MANAGERS, then=302)),
     "settings": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "publications": Row(NAMESPACES, post=only(*MANAGERS, then=400)),
     "logo_change": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "logo": Row(LOGOS, get=all_(200), public=True, before_terms=True),
     "limits": Row(NAMESPACES, get=only("operator"), post=only("operator", then=400)),

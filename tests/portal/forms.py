@@ -19,6 +19,7 @@ _PAGE = {
 _ROWS = {
     "publications-TOTAL_FORMS": "1", "publications-INITIAL_FORMS": "0", "publications-0-title": "Plumes",
     "publications-0-link": "https://example.org/plumes", "publications-0-year": "2022",
+    "publications-0-authors": "Pang, Alex",
 }  # fmt: skip
 _READERS = {f"{part}_to": "public" for part in PARTS}
 _LEAVE = {"reason": WHY, "until": "{soon}"}
@@ -124,6 +125,9 @@ FORMS: dict[str, Form] = {
             **_PAGE, **_ROWS, **_READERS, "field": "Ecology", "software": "Python", "visibility": "listed",
             "version": "1",
         },
+    ),
+    "publications": Form(
+        ADMIN, "fire", {**_PAGE, **_ROWS, "version": "1", "pasted": "10.1000/xyz"}, status=200, right=False
     ),
     "logo_change": Form(ADMIN, "fire", {"remove": "1", "shown": "{logo}"}),
     "limits": Form("operator", "fire", {"pods": "20", "more": "", "version": "1", "save": "1"}),

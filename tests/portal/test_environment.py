@@ -97,3 +97,38 @@ def test_what_is_no_mail_server_is_refused_without_its_password(
     with pytest.raises(ImproperlyConfigured, match="BERTH_MAIL_URL cannot be read") as refused:
         env.mail_server("BERTH_MAIL_URL")
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("", ""),
+        ("https://api.crossref.org", "https://api.crossref.org"),
+        ("http://[::1]:80/x/", "http://[::1]:80/x"),
+    ],
+)
+def test_web_address_is_read_without_its_last_slash(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, given: str, read: str
+) -> None:
+    monkeypatch.setenv("BERTH_ADDRESS", given)
+    assert env.web_address("BERTH_ADDRESS") == read
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "api.crossref.org",
+        "ftp://x.org",
+        "file:///etc/passwd",
+        "https://",
+        "https://u:p@x.org",
+        "https://x.org/?a",
+        "http://[",
+    ],
+)
+def test_what_is_no_web_address_is_refused_with_the_name(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("BERTH_ADDRESS", given)
+    with pytest.raises(ImproperlyConfigured, match="BERTH_ADDRESS"):
+        env.web_address("BERTH_ADDRESS")

@@ -29,6 +29,7 @@ LIMITS: dict[tuple[str, str], int] = {
     ("write", "text"): 5000,
     ("course", "title"): 120,
     ("settings", "publications-0-title"): 300,
+    ("settings", "publications-0-authors"): 1000,
     ("namespace_ask", "pi_name"): 200,
     ("namespace_ask", "institution"): 200,
     ("namespace_ask", "size"): 1000,
@@ -43,6 +44,7 @@ LIMITS: dict[tuple[str, str], int] = {
     **{(name, "reason"): REASON for name in FORMS if name.startswith("drift_") and name != "drift_take_back"},
 }
 NO_FREE_TEXT = {
+    ("publications", "pasted"),
     ("create", "name"),
     ("settings", "software"),
     ("course", "others"),

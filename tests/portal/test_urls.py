@@ -127,7 +127,7 @@ def test_all_forms_are_done_once_but_those_that_decide_nothing() -> None:
         url.name for url in urls(get_resolver().url_patterns) if getattr(url.callback, "is_repeatable", False)
     }
     names_of_login = {"account_logout", "openid_connect_login", "show_again", "identity_link", "break_glass"}
-    assert marked == {"theme", "name_check"} | names_of_login
+    assert marked == {"theme", "name_check", "publications"} | names_of_login
 
 
 @everybody

@@ -32,7 +32,13 @@ def said(fire: Namespace, hidden: Namespace) -> None:
     factories.NamespaceFactory.create(cluster=fire.cluster, name="half-hidden", visibility="unlisted")
     Namespace.objects.filter(pk=fire.pk).update(title="Wildfire & smoke", field="Ecology")
     Software.objects.create(namespace=fire, name="Python")
-    Publication.objects.create(namespace=fire, title="Smoke plumes", link="https://doi.org/10.1/x", year=2024)
+    Publication.objects.create(
+        namespace=fire,
+        title="Smoke plumes",
+        link="https://doi.org/10.1/x",
+        year=2024,
+        authors="Pang, Alex; Kim, Ana",
+    )
     User.objects.filter(name="Nils Berg").update(named_to="public")
     search.write_all()
 
@@ -64,7 +70,12 @@ def test_json_has_what_the_page_says(get: Callable[..., str], fire: Namespace) -
             "id": str(fire.pk), "url": f"http://localhost:8088{FIRE}", "cluster": "nautilus", "name": "avis-fire",
             "title": "Wildfire & smoke", "description": "What we do here.", "pi_name": "Alex Pang",
             "institution": "UC Santa Cruz", "field": "Ecology", "software": ["Python"],
-            "publications": [{"title": "Smoke plumes", "link": "https://doi.org/10.1/x", "year": 2024}],
+            "publications": [
+                {
+                    "title": "Smoke plumes", "authors": ["Pang, Alex", "Kim, Ana"],
+                    "link": "https://doi.org/10.1/x", "year": 2024,
+                }
+            ],
             "members_from": [{"institution": "UC Santa Cruz", "members": 4}], "admins": ["Nils Berg"],
             "created_at": fire.created_at.isoformat(), "logo": None,
         }
@@ -148,6 +159,7 @@ def test_page_of_a_namespace_describes_it_to_search_engines(get: Callable[..., s
     )  # fmt: skip
     assert {each["name"] for each in read["member"]} == {"Alex Pang", "Nils Berg", "UC Santa Cruz"}
     assert read["subjectOf"][0]["url"] == "https://doi.org/10.1/x"
+    assert [each["name"] for each in read["subjectOf"][0]["author"]] == ["Pang, Alex", "Kim, Ana"]
     for line in (
         f'<link rel="canonical" href="http://localhost:8088{FIRE}">',
         f'<meta property="og:url" content="http://localhost:8088{FIRE}">',
