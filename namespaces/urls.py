@@ -52,6 +52,7 @@ one_namespace = [
     path("settings/", settings.settings, name="settings"),
     path("settings/publications/", settings.publications, name="publications"),
     path("settings/logo/", logos.change, name="logo_change"),
+    path("publications.bib", namespace.publications, name="bibtex"),
     path("logo/<slug:digest>.webp", logos.logo, name="logo"),
     path("settings/limits/", limits.limits, name="limits"),
     path("requests/", requests.of_namespace, name="namespace_requests"),

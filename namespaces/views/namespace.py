@@ -17,12 +17,12 @@ from accounts.audience import Audience
 from accounts.errors import Refusal
 from accounts.guards import KnownRequest, login_needed
 from accounts.models import User
-from namespaces import directory, drift, inbox, seen_limits, structured, waiting
+from namespaces import bibtex, directory, drift, inbox, seen_limits, structured, waiting
 from namespaces.access import Permission, Role
 from namespaces.actions import requests
 from namespaces.forms import JoinForm
 from namespaces.models import Namespace
-from namespaces.policy import audience_of
+from namespaces.policy import audience_of, permissions
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.showing import Card
 from namespaces.views import parameters, people_of, state, succession
@@ -73,6 +73,17 @@ def _about(card: Card, reader: User | None) -> SafeString:
         context = {"card": card, "is_known": reader is not None}
         card.fragments[key] = render_to_string("namespaces/_about.html", context)
     return card.fragments[key]
+
+
+@require_safe
+def publications(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
+    """Give as BibTeX the publications that the reader finds on the page, which may be none."""
+    found = get_namespace_or_404(request.user, cluster, name, Permission.SEE_PAGE)
+    may = {permission.name for permission in permissions(request.user, found)}
+    card = directory.current().by_id[found.pk][audience_of(request.user, may)]
+    response = HttpResponse(bibtex.export(card.publications), content_type=bibtex.CONTENT_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.name}.bib"'
+    return response
 
 
 def _preview(card: Card) -> dict[str, Any]:

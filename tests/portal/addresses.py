@@ -308,6 +308,7 @@ TABLE: dict[str, Row] = {
     "settings": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
     "publications": Row(NAMESPACES, post=only(*MANAGERS, then=400)),
     "logo_change": Row(NAMESPACES, get=only(*MANAGERS), post=only(*MANAGERS, then=400)),
+    "bibtex": Row(NAMESPACES, get=all_(200), public=True),
     "logo": Row(LOGOS, get=all_(200), public=True, before_terms=True),
     "limits": Row(NAMESPACES, get=only("operator"), post=only("operator", then=400)),
     "namespace_requests": Row(NAMESPACES, get=only(*MANAGERS)),

@@ -196,3 +196,53 @@ def test_text_that_was_not_looked_up_is_not_lost_by_saving(nils: Client) -> None
 
 def test_path_of_the_stand_in_is_that_of_the_api() -> None:
     assert path("10.1000/plumes") == "/works/10.1000%2Fplumes"
+
+
+# --- BibTeX --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listed(fire: Namespace) -> Namespace:
+    Publication.objects.create(
+        namespace=fire,
+        title="Smoke & plumes",
+        link="https://doi.org/10.1000/plumes",
+        year=2024,
+        authors="Pang, Alex",
+    )
+    return fire
+
+
+def test_publications_are_given_as_bibtex(browse: Browse, listed: Namespace) -> None:
+    client = browse(None)
+    assert f'href="{FIRE}publications.bib"' in client.get(FIRE).content.decode()
+    answer = client.get(f"{FIRE}publications.bib")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/x-bibtex; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="avis-fire.bib"'
+    assert r"title = {{Smoke \& plumes}}" in answer.content.decode()
+
+
+@pytest.mark.parametrize("written_for", ["public", "signed_in", "members"])
+def test_bibtex_is_read_by_those_who_read_the_publications(
+    browse: Browse, cast: Cast, listed: Namespace, written_for: str
+) -> None:
+    Namespace.objects.filter(pk=listed.pk).update(publications_to=written_for, page_version=2)
+    for who, is_one in (("", "public"), ("ana", "signed_in"), ("vera", "members"), ("olga", "members")):
+        client = browse(getattr(cast, who) if who else None)
+        reads = ["public", "signed_in", "members"].index(written_for) <= [
+            "public", "signed_in", "members",
+        ].index(is_one)  # fmt: skip
+        answer = client.get(f"{FIRE}publications.bib")
+        assert answer.status_code == 200
+        assert ("Smoke" in answer.content.decode()) == reads, who
+        assert ("publications.bib" in client.get(FIRE).content.decode()) == reads, who
+
+
+def test_bibtex_of_what_is_hidden_does_not_exist_for_others(
+    browse: Browse, cast: Cast, hidden: Namespace
+) -> None:
+    address = "/namespaces/nautilus/quiet-lab/publications.bib"
+    assert browse(None).get(address).status_code == 404
+    assert browse(cast.otto).get(address).status_code == 404
+    assert browse(cast.paula).get(address).status_code == 200
