@@ -9,8 +9,10 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import ValidationError
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -38,6 +40,29 @@ DOIS_AT_ONCE = 20
 
 def role_choices() -> list[tuple[str, str]]:
     return [(role.value, format_html("<strong>{}</strong>: {}", role.label, role.can)) for role in Role]
+
+
+class InstitutionInput(forms.TextInput):
+    """A field for any text, which is completed from the organisations that are known here (`load_organisations`).
+
+    What is chosen is text as well: without a script it is an ordinary field.
+    """
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Render the field with an empty list, which htmx fills while one types."""
+        listed = f"{(attrs or {}).get('id', name)}_list"
+        own = {
+            "list": listed,
+            "autocomplete": "off",
+            "hx-get": reverse("organisations"),
+            "hx-trigger": "input changed delay:250ms",
+            "hx-target": f"#{listed}",
+        }
+        return format_html(
+            '{}<datalist id="{}"></datalist>',
+            super().render(name, value, {**(attrs or {}), **own}, renderer),
+            listed,
+        )
 
 
 class SuspendForm(forms.Form):
@@ -208,6 +233,7 @@ class PromotionForm(forms.Form):
     institution = Text(
         label=gettext_lazy("Institution"),
         limit=200,
+        widget=InstitutionInput,
         help_text=gettext_lazy("Whose people will work in your namespaces, as it calls itself."),
         error_messages={"required": gettext_lazy("Name the institution.")},
     )
@@ -351,7 +377,7 @@ class GrantNamespaceForm(ApproveForm):
         label=gettext_lazy("Use this name although it breaks the rules of style"), required=False
     )
     pi_name = Text(label=gettext_lazy("PI"), limit=200, required=False)
-    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
+    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False, widget=InstitutionInput)
     field_order = ("name", "override_style", "pi_name", "institution", "note")
 
     def wanted(self) -> Wanted:
@@ -387,7 +413,7 @@ class PageFields(forms.Form):
     pi_name = Text(
         label=gettext_lazy("PI"), limit=200, required=False, help_text=gettext_lazy("Who leads the group.")
     )
-    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False)
+    institution = Text(label=gettext_lazy("Institution"), limit=200, required=False, widget=InstitutionInput)
 
 
 class PlaceForm(forms.Form):
@@ -452,7 +478,7 @@ class NamespaceWishForm(PlaceForm):
         error_messages={"required": gettext_lazy("Say who leads the group.")},
     )  # fmt: skip
     institution = Text(
-        label=gettext_lazy("Institution"), limit=200,
+        label=gettext_lazy("Institution"), limit=200, widget=InstitutionInput,
         error_messages={"required": gettext_lazy("Name the institution.")},
     )  # fmt: skip
     size = Text(

@@ -59,6 +59,7 @@ REACHABLE = (Visibility.LISTED, Visibility.UNLISTED)
 class Namespace(models.Model):
     """A namespace of a cluster and its page. Keys are (cluster, name) and the uid in its status, never a bare name.
 
+    `ror` is the id of the institution, where its name is that of one organisation (`organisations`).
     Each of PARTS has its audience in the column with `_to`. `shown_version` counts the changes of what the directory
     says of it, also by what becomes of its people.
     """
@@ -70,6 +71,7 @@ class Namespace(models.Model):
     description = models.TextField(max_length=4000, blank=True)
     pi_name = models.CharField(max_length=200, blank=True)
     institution = models.CharField(max_length=200, blank=True)
+    ror = models.CharField(max_length=9, blank=True, default="", db_default="")
     field = models.CharField(max_length=120, blank=True)
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.LISTED)
     generation = models.PositiveBigIntegerField(default=1)
@@ -136,6 +138,45 @@ class Logo(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class OrganisationQuerySet(models.QuerySet["Organisation"]):
+    def active(self) -> OrganisationQuerySet:
+        """Organisations that exist today: none that ended, and none that was never to be in the registry."""
+        return self.filter(status=Organisation.Status.ACTIVE)
+
+
+class Organisation(models.Model):
+    """An institution as the Research Organization Registry knows it, loaded from its file (`load_organisations`).
+
+    `other_names` has one in each line; `folded` are the words of all names as the search compares them, each with a
+    blank before it.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        INACTIVE = "inactive", _("inactive")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    ror = models.CharField(max_length=9, primary_key=True)
+    name = models.CharField(max_length=300, db_index=True)
+    other_names = models.TextField(max_length=2000, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    status = models.CharField(max_length=10, choices=Status)
+    folded = models.TextField()
+
+    objects = OrganisationQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                name="namespaces_organisation_status",
+                condition=models.Q(status__in=["active", "inactive", "withdrawn"]),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Software(models.Model):

@@ -21,6 +21,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from accounts.audience import Audience
+from namespaces import ror
 from namespaces.access import Role
 from namespaces.models import PARTS, REACHABLE, Membership, Namespace, Publication, Software, Visibility
 from namespaces.validators import validate_link
@@ -52,7 +53,7 @@ class Card:
 
     `institutions` are those of the members, with how many come from each, the most first; `admins` are the names of
     those who are named to this audience, `has_admins` whether there are any at all. `logo` is the digest of the
-    picture, which whoever may know of the namespace may see.
+    picture, which whoever may know of the namespace may see. `ror` is the id of the institution, for those who read it.
     """
 
     id: UUID
@@ -66,6 +67,7 @@ class Card:
     description: str
     pi_name: str
     institution: str
+    ror: str
     field: str
     software: tuple[str, ...]
     publications: tuple[Paper, ...]
@@ -73,6 +75,11 @@ class Card:
     admins: tuple[str, ...]
     has_admins: bool
     fragments: dict[str, SafeString] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def ror_address(self) -> str:
+        """Where the registry of organisations describes the institution; empty if that is not known."""
+        return f"{ror.ADDRESS}{self.ror}" if self.ror else ""
 
     @property
     def is_listed(self) -> bool:
@@ -176,6 +183,7 @@ def _for_each(
         visibility=namespace.visibility,
         created_at=namespace.created_at,
         logo=logo,
+        ror=namespace.ror if namespace.institution else "",
         admins=tuple(name for name, _audience in named),
         has_admins=bool(named),
         **values,
@@ -188,6 +196,7 @@ def _for_each(
             for part in PARTS
             if not audience.reads(getattr(namespace, f"{part}_to"))
         }
+        kept_back |= {"ror": ""} if "institution" in kept_back else {}
         kept_back["admins"] = tuple(name for name, named_to in named if audience.reads(named_to))
         card = dataclasses.replace(whole, fragments={}, **kept_back)
         if audience == Audience.PUBLIC:

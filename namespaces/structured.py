@@ -44,6 +44,7 @@ def entry(card: Card) -> dict[str, Any]:
         "description": card.description,
         "pi_name": card.pi_name,
         "institution": card.institution,
+        "institution_ror": card.ror_address or None,
         "field": card.field,
         "software": list(card.software),
         "publications": [
@@ -79,7 +80,7 @@ def project(card: Card) -> SafeString:
         "logo": logo_of(card),
         "description": card.description,
         "keywords": ", ".join(filter(None, (card.field, *card.software))),
-        "parentOrganization": _organization(card.institution) if card.institution else "",
+        "parentOrganization": _organization(card.institution, card.ror_address) if card.institution else "",
         "member": [*people, *(_organization(name) for name, _members in card.institutions)],
         "subjectOf": [
             {"@type": "ScholarlyArticle", "name": paper.title}
@@ -111,8 +112,8 @@ def collection(cards: Iterable[Card]) -> SafeString:
     )
 
 
-def _organization(name: str) -> dict[str, str]:
-    return {"@type": "Organization", "name": name}
+def _organization(name: str, address: str = "") -> dict[str, str]:
+    return {"@type": "Organization", "name": name} | ({"@id": address} if address else {})
 
 
 def _script(value: dict[str, Any]) -> SafeString:

@@ -83,6 +83,7 @@ urlpatterns = [
     path("messages/failing/<uuid:delivery_id>/again/", messages.again, name="message_again"),
     path("manage/create/", manage.create, name="create"),
     path("manage/ask/", manage.ask, name="namespace_ask"),
+    path("organisations/", manage.organisations, name="organisations"),
     path("manage/create/name/", manage.name_check, name="name_check"),
     path("requests/", requests.hub, name="requests"),
     path("requests/promotion/", promotion.promotion, name="promotion"),

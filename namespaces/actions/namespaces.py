@@ -19,7 +19,7 @@ from accounts.policy import may_create_namespaces
 from audit.record import record
 from clusters.models import Cluster
 from clusters.names import NEVER_MANAGED
-from namespaces import logos, search
+from namespaces import logos, organisations, search
 from namespaces.access import Permission, Role
 from namespaces.actions import limits
 from namespaces.models import PARTS, Logo, Membership, Namespace, Publication, Software, Visibility
@@ -104,6 +104,7 @@ def create(
                 cluster=cluster,
                 name=name,
                 created_by=by,
+                ror=organisations.matching(page.institution),
                 **page.values(),
             )
     except IntegrityError:
@@ -126,7 +127,9 @@ def edit_page(*, namespace: Namespace, page: Page, version: int, by: User) -> Na
         raise NotAllowed(_("Only the admins of this namespace edit its page."))
     before = _content(namespace)
     won = Namespace.objects.filter(pk=namespace.pk, page_version=version).update(
-        page_version=F("page_version") + 1, **page.values()
+        page_version=F("page_version") + 1,
+        ror=organisations.matching(page.institution),
+        **page.values(),
     )
     if not won:
         raise StateConflict(

@@ -1,4 +1,4 @@
-"""What a page says with more than words: its logo, and the authors of publications."""
+"""What a page says with more than words: its logo, the authors of publications, which institution is meant."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -29,5 +29,33 @@ class Migration(migrations.Migration):
             "publication",
             "authors",
             models.CharField(blank=True, db_default="", default="", max_length=1000),
+        ),
+        migrations.AddField(
+            "namespace", "ror", models.CharField(blank=True, db_default="", default="", max_length=9)
+        ),
+        migrations.CreateModel(
+            name="Organisation",
+            fields=[
+                ("ror", models.CharField(max_length=9, primary_key=True, serialize=False)),
+                ("name", models.CharField(db_index=True, max_length=300)),
+                ("other_names", models.TextField(blank=True, max_length=2000)),
+                ("country", models.CharField(blank=True, max_length=2)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "active"), ("inactive", "inactive"), ("withdrawn", "withdrawn")],
+                        max_length=10,
+                    ),
+                ),
+                ("folded", models.TextField()),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(status__in=["active", "inactive", "withdrawn"]),
+                        name="namespaces_organisation_status",
+                    )
+                ]
+            },
         ),
     ]

@@ -26,9 +26,12 @@ from namespaces.actions import namespaces as actions
 from namespaces.actions import requests
 from namespaces.forms import CreateForm, NamespaceWishForm
 from namespaces.models import Membership, Namespace, is_open
+from namespaces.organisations import suggestions
 from namespaces.policy import may_ask_for_namespace
-from namespaces.views import state
+from namespaces.views import parameters, state
 from namespaces.views.answers import blame, page
+
+_TYPED = dict.fromkeys(("institution", "approve-institution"), parameters.text())
 
 
 @login_needed
@@ -105,6 +108,14 @@ def name_check(request: KnownRequest) -> HttpResponse:
         if Namespace.objects.filter(name=name, cluster=values.get("cluster")).exists():
             problems.append(_("A namespace of this name exists already."))
     return page(request, "namespaces/_name_check.html", {"name": typed, "problems": problems})
+
+
+@login_needed
+@require_safe
+def organisations(request: KnownRequest) -> HttpResponse:
+    """Complete the name of an institution: the choices of a field, while one types."""
+    typed = next(iter(parameters.read(request.GET, _TYPED).values()), "")
+    return page(request, "namespaces/_organisations.html", {"suggestions": suggestions(typed)})
 
 
 def _form(request: KnownRequest) -> CreateForm:

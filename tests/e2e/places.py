@@ -146,6 +146,7 @@ NO_PAGES = {
     "messages_mails": "takes a form, and leads to the messages",
     "message_again": "takes a form, and leads to the mails that fail",
     "logo": "a picture",
+    "organisations": "the choices of a field",
     "bibtex": "a file",
     "publications": "takes a form, and gives the page that edits back with more in it",
     "name_check": "a part of the page that creates a namespace",

@@ -321,6 +321,7 @@ TABLE: dict[str, Row] = {
         get=only("user", "level admin", "operator"),
         post=only("user", "level admin", "operator", then=400),
     ),
+    "organisations": Row(NOTHING, get=all_(200)),
     "name_check": Row(NOTHING, post=only("user", "level admin", "operator")),
     # --- Requests ------------------------------------------------------------------------------------------------
     "requests": Row(NOTHING, get=all_(200)),

@@ -77,7 +77,7 @@ def test_json_has_what_the_page_says(get: Callable[..., str], fire: Namespace) -
                 }
             ],
             "members_from": [{"institution": "UC Santa Cruz", "members": 4}], "admins": ["Nils Berg"],
-            "created_at": fire.created_at.isoformat(), "logo": None,
+            "created_at": fire.created_at.isoformat(), "logo": None, "institution_ror": None,
         }
     ]  # fmt: skip
 

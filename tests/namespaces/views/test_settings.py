@@ -192,3 +192,12 @@ def test_name_cluster_and_creator_are_not_taken_from_the_form(
     browse(cast.nils).post(ADDRESS, form(name="other-name", created_by=str(cast.nils.pk), generation="77"))
     fire.refresh_from_db()
     assert (fire.name, fire.created_by, fire.generation) == ("avis-fire", cast.paula, 1)
+
+
+def test_enter_key_saves(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    """Browsers take the first button of a form for its default."""
+    page = browse(cast.nils).get(ADDRESS).content.decode()
+    [_head, after] = page.split('class="page-form"')
+    [first, *_others] = re.findall(r"<button[^>]*>", after)
+    assert "formaction" not in first
+    assert "name=" not in first
