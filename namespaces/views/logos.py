@@ -18,7 +18,7 @@ from namespaces.access import Permission
 from namespaces.actions import namespaces as actions
 from namespaces.forms import LogoForm
 from namespaces.logos import CONTENT_TYPE
-from namespaces.models import Logo, Namespace
+from namespaces.models import Logo, Namespace, Visibility
 from namespaces.shortcuts import get_namespace_or_404
 from namespaces.views.answers import page
 from namespaces.views.head import head
@@ -36,6 +36,8 @@ def logo(request: HttpRequest, cluster: str, name: str, digest: str) -> HttpResp
         raise Http404
     response = HttpResponse(bytes(found.content), content_type=CONTENT_TYPE)
     response.headers["Content-Disposition"] = f'inline; filename="{namespace.name}.webp"'
+    if namespace.visibility != Visibility.LISTED:
+        response.headers["X-Robots-Tag"] = "noindex"
     if namespace.is_reachable:
         keepers = "private" if is_known(request.user) else "public"
         response.headers["Cache-Control"] = f"{keepers}, max-age={_YEAR}, immutable"

@@ -83,6 +83,8 @@ def publications(request: HttpRequest, cluster: str, name: str) -> HttpResponse:
     card = directory.current().by_id[found.pk][audience_of(request.user, may)]
     response = HttpResponse(bibtex.export(card.publications), content_type=bibtex.CONTENT_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.name}.bib"'
+    if not card.is_listed:
+        response.headers["X-Robots-Tag"] = "noindex"
     return response
 
 

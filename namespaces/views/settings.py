@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.errors import Refusal, StateConflict
@@ -40,15 +39,18 @@ Row = dict[str, Any]
 def settings(request: KnownRequest, cluster: str, name: str) -> HttpResponse:
     """Show the form with what the page says (GET), store what is typed (POST), or only say who would read it."""
     namespace = get_namespace_or_404(request.user, cluster, name, Permission.EDIT_PAGE)
-    pasted = PastedForm()
+    pasted = PastedForm(initial={"pasted": request.POST.get("pasted", "")})
     if request.method == "POST":
         form, rows = PageForm(request.POST), PublicationFormSet(request.POST, prefix=_ROWS)
-        if "preview" not in request.POST and request.POST.get("pasted", "").strip():
-            pasted = PastedForm(request.POST)
-            if pasted.is_valid():
-                pasted.add_error("pasted", _("This is not added yet: look it up first, or empty the field."))
-        elif form.is_valid() and rows.is_valid() and "preview" not in request.POST:
-            return _save(request, namespace, form, rows)
+        if "preview" not in request.POST:
+            if request.POST.get("pasted", "").strip():
+                pasted = PastedForm(request.POST)
+                if pasted.is_valid() and _not_listed(pasted, _typed_rows(request.POST)):
+                    pasted.add_error(
+                        "pasted", _("This is not added yet: look it up first, or empty the field.")
+                    )
+            if form.is_valid() and rows.is_valid() and not (pasted.is_bound and pasted.errors):
+                return _save(request, namespace, form, rows)
     else:
         form, rows = _forms_of(namespace)
     return page(
@@ -73,27 +75,19 @@ def publications(request: KnownRequest, cluster: str, name: str) -> HttpResponse
     if len(rows) + len(added) > PUBLICATIONS_MAX_COUNT:
         added = []
         pasted.add_error("pasted", _("At most %(limit)d publications.") % {"limit": PUBLICATIONS_MAX_COUNT})
-    if added:
-        said = ngettext(
-            "%(count)d publication is added below. Look at it, then save the page.",
-            "%(count)d publications are added below. Look at them, then save the page.",
-            len(added),
-        )
-        messages.info(request, said % {"count": len(added)})
     filled = PublicationFormSet(initial=[*rows, *added], prefix=_ROWS)
     context = _context(request, namespace, form, filled)
     return page(
         request,
         _TEMPLATE,
-        context | {"pasted": pasted if pasted.errors else PastedForm()},
+        context | {"pasted": pasted if pasted.errors else PastedForm(), "added": len(added)},
         invalid=bool(pasted.errors) and not added,
     )
 
 
 def _look_up(rows: list[Row], pasted: PastedForm) -> list[Row]:
     """Return a row for each DOI that has none; what is not known of one is said at the field."""
-    known = {dois.alone(row["link"]).casefold() for row in rows}
-    wanted = [doi for doi in pasted.cleaned_data["pasted"] if doi.casefold() not in known]
+    wanted = _not_listed(pasted, rows)
     if not wanted:
         pasted.add_error("pasted", _("All of these are listed below already."))
     found = crossref.look_up(wanted) if crossref.is_on() else {}
@@ -108,6 +102,12 @@ def _look_up(rows: list[Row], pasted: PastedForm) -> list[Row]:
             pasted.add_error("pasted", _("%(doi)s: %(reason)s. Fill in its title below.") % said)
         added.append(row)
     return added
+
+
+def _not_listed(pasted: PastedForm, rows: list[Row]) -> list[str]:
+    """Return those of the DOIs that were pasted to which no row leads."""
+    known = {dois.alone(row["link"]).casefold() for row in rows}
+    return [doi for doi in pasted.cleaned_data["pasted"] if doi.casefold() not in known]
 
 
 def _typed(data: QueryDict) -> PageForm:

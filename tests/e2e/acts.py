@@ -22,7 +22,7 @@ from accounts.days import end_of  # noqa: E402
 from accounts.models import Identity, Level, User  # noqa: E402
 from audit.models import Event  # noqa: E402
 from clusters.models import Cluster  # noqa: E402
-from namespaces import links  # noqa: E402
+from namespaces import links, organisations  # noqa: E402
 from namespaces.access import Role  # noqa: E402
 from namespaces.actions import (  # noqa: E402
     announcements,
@@ -44,6 +44,7 @@ from namespaces.models import (  # noqa: E402
     SeenKeys,
     Visibility,
 )
+from namespaces.ror import Record  # noqa: E402
 from namespaces.sweeping import due  # noqa: E402
 from notifications.kinds import Kind  # noqa: E402
 from notifications.models import Channel, Delivery  # noqa: E402
@@ -253,6 +254,11 @@ def namespace(name: str) -> str:
     return str(_namespace(name).pk)
 
 
+def organisation(ror: str, name: str) -> None:
+    """Let an organisation be known, as one that was loaded from the file of ROR."""
+    organisations.store([Record(ror, name, (), "US", "active")])
+
+
 def draw(name: str, by: str) -> None:
     """Give a namespace a logo: a flame."""
     picture = Image.new("RGBA", (240, 240))
@@ -335,7 +341,7 @@ _KNOWN = (
         make_operator,
         fail_mail,
     ),
-    *(namespace, draw, binding, keys, replaced, repaired, leave),
+    *(namespace, organisation, draw, binding, keys, replaced, repaired, leave),
 )
 ACTS = {act.__name__: act for act in _KNOWN}
 

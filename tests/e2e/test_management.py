@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Locator, Page, expect
 
 from localcluster.people import ALEX, BEN, HOU_I, MAYA, OLGA, DemoPerson
+from tests.drawings import drawn
 from tests.e2e import rows
 from tests.e2e.conftest import KubectlAs
 from tests.e2e.newcomers import LENA, RAVI, TOMAS
 from tests.e2e.windows import Windows, log_in, show_again
+from tests.ror_file import MERCED
 
 BAD_NAMES = (
     ("Reefs_of-2026", "Only lower case letters a to z, digits and dashes."),
@@ -345,3 +347,49 @@ def test_operator_adopts_and_leaves_alone_what_others_made(windows: Windows, kub
     expect(row_of(page, BEN)).to_contain_text("active · checked")
     asked = ("auth", "can-i", "get", "pods", "--namespace", place, "--as", BEN.subject)
     assert kubectl_as.administrator(*asked).strip() == "yes"
+
+
+def test_page_gets_its_institution_a_publication_and_a_logo(windows: Windows) -> None:
+    rows.run(windows.stack, "create", "kelp-forests", MAYA.subject, "listed")
+    rows.run(windows.stack, "organisation", MERCED, "University of California, Merced")
+    page = windows.open(MAYA)
+    page.goto("/namespaces/nautilus/kelp-forests/settings/")
+    institution = page.get_by_label("Institution", exact=True)
+    institution.fill("")
+    institution.press_sequentially("merced calif")
+    choice = page.locator("datalist option")
+    expect(choice).to_have_attribute("value", "University of California, Merced")
+    institution.fill("University of California, Merced")
+
+    page.get_by_label("Add publications by DOI").fill("Torres (2025), https://doi.org/10.1234/kelp.")
+    page.get_by_role("button", name="Find the DOIs").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("1 publication is added below.")
+    row = page.get_by_role("group", name="Publication 1")
+    expect(row.get_by_label("Link or DOI")).to_have_value("https://doi.org/10.1234/kelp")
+    row.get_by_label("Title").fill("A count of kelp")
+    row.get_by_label("Authors").fill("Torres, Maya")
+    row.get_by_label("Authors").press("Enter")  # saves, as anywhere in the form
+    main = page.locator("main")
+    expect(main).to_contain_text("The page says what you wrote.")
+    expect(main.get_by_role("link", name=f"ror.org/{MERCED}")).to_be_visible()
+    expect(main).to_contain_text("Torres, Maya")
+
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Add a logo").click()
+    page.get_by_label("Picture").set_input_files(
+        {
+            "name": "kelp.svg",
+            "mimeType": "image/svg+xml",
+            "buffer": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        }
+    )
+    page.get_by_role("button", name="Use this picture").click()
+    expect(page.get_by_role("alert")).to_contain_text("Picture: Choose a PNG, JPEG or WebP picture")
+    kelp = drawn("PNG", (600, 400), color="#2b6e3f")
+    page.get_by_label("Picture").set_input_files(
+        {"name": "kelp.png", "mimeType": "image/png", "buffer": kelp}
+    )
+    page.get_by_role("button", name="Use this picture").click()
+    expect(main).to_contain_text("The logo is changed.")
+    logo = page.get_by_role("img", name="Logo of kelp-forests")
+    expect(logo).to_have_js_property("naturalWidth", 256)

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from namespaces import crossref
 from namespaces.models import Namespace, Publication
+from tests import factories
 from tests.conftest import Cast
 from tests.crossref_server import PLUMES, CrossrefServer, path
 from tests.namespaces.views.conftest import Browse
@@ -100,6 +101,12 @@ def test_what_was_found_is_saved_with_the_page(nils: Client, server: CrossrefSer
     assert row(fields(nils.get(SETTINGS).content.decode()), 0)[3] == "Pang, Alex; Lin, Hou-I"
 
 
+def test_page_that_is_given_back_is_saved_where_it_is_saved_otherwise(nils: Client) -> None:
+    page = nils.post(ADDRESS, form(pasted="10.1000/plumes")).content.decode()
+    [start] = re.findall(r'<form[^>]*class="page-form"[^>]*>', page)
+    assert f'action="{SETTINGS}"' in start
+
+
 def test_without_the_setting_nobody_is_asked_and_the_rows_are_filled_by_hand(nils: Client) -> None:
     assert "Find the DOIs" in nils.get(SETTINGS).content.decode()
     page = nils.post(ADDRESS, form(pasted="10.1000/a and doi:10.1000/b")).content.decode()
@@ -185,6 +192,20 @@ def test_impossible_number_of_rows_is_none_or_as_many_as_there_may_be(nils: Clie
     assert answer.status_code == 200
 
 
+def test_text_of_which_all_was_added_hinders_no_saving(nils: Client) -> None:
+    row = {"title": "Smoke", "link": "https://doi.org/10.1000/plumes"}
+    assert nils.post(SETTINGS, form(row, pasted="see doi:10.1000/PLUMES")).status_code == 302
+    assert nils.post(SETTINGS, form(row, version="2", pasted="10.1000/plumes 10.1000/b")).status_code == 400
+    assert nils.post(SETTINGS, form(row, version="2", pasted="no DOI")).status_code == 400
+    assert Publication.objects.count() == 1
+
+
+def test_text_that_was_not_looked_up_is_kept_by_a_preview(nils: Client) -> None:
+    page = nils.post(SETTINGS, form(pasted="10.1000/plumes", preview="1")).content.decode()
+    assert "10.1000/plumes</textarea>" in page
+    assert "This is not added yet" not in page
+
+
 def test_text_that_was_not_looked_up_is_not_lost_by_saving(nils: Client) -> None:
     answer = nils.post(SETTINGS, form(pasted="10.1000/plumes"))
     page = answer.content.decode()
@@ -246,3 +267,13 @@ def test_bibtex_of_what_is_hidden_does_not_exist_for_others(
     assert browse(None).get(address).status_code == 404
     assert browse(cast.otto).get(address).status_code == 404
     assert browse(cast.paula).get(address).status_code == 200
+
+
+@pytest.mark.parametrize(("visibility", "asked"), [("listed", None), ("unlisted", "noindex")])
+def test_search_engines_leave_out_what_is_not_listed(
+    browse: Browse, listed: Namespace, visibility: str, asked: str | None
+) -> None:
+    Namespace.objects.filter(pk=listed.pk).update(visibility=visibility, page_version=2)
+    logo = factories.LogoFactory.create(namespace=listed).digest
+    for address in (f"{FIRE}publications.bib", f"{FIRE}logo/{logo}.webp"):
+        assert browse(None).get(address).headers.get("X-Robots-Tag") == asked

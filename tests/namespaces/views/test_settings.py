@@ -198,6 +198,7 @@ def test_enter_key_saves(browse: Browse, cast: Cast, fire: Namespace) -> None:
     """Browsers take the first button of a form for its default."""
     page = browse(cast.nils).get(ADDRESS).content.decode()
     [_head, after] = page.split('class="page-form"')
+    assert f'action="{ADDRESS}"' in after.split(">")[0]
     [first, *_others] = re.findall(r"<button[^>]*>", after)
     assert "formaction" not in first
     assert "name=" not in first
