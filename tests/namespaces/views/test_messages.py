@@ -22,7 +22,13 @@ from tests.conftest import Cast
 
 MESSAGES, SEEN, MAILS = reverse("messages"), reverse("messages_seen"), reverse("messages_mails")
 FAILING = reverse("messages_failing")
-DEFAULTS = {"requests": "at_once", "answers": "at_once", "memberships": "at_once", "members": "daily"}
+DEFAULTS = {
+    "requests": "at_once",
+    "answers": "at_once",
+    "memberships": "at_once",
+    "members": "daily",
+    "announcements": "at_once",
+}
 Login = Callable[[User], Client]
 
 
@@ -151,7 +157,7 @@ class TestMails:
         assert 'id="id_members_error"' in answer.content.decode()
         assert reading.ways(cast.nils.pk)[Kind.MEMBERS] == Way.DAILY
 
-    @pytest.mark.parametrize("kind", ["account", "operation"])
+    @pytest.mark.parametrize("kind", ["account", "operation", "invitations"])
     def test_what_tells_of_a_theft_cannot_be_turned_off(self, cast: Cast, login: Login, kind: str) -> None:
         login(cast.nils).post(MAILS, {**DEFAULTS, kind: "off"})
         assert not cast.nils.mail_choices.filter(kind=kind).exists()
