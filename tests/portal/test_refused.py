@@ -115,5 +115,6 @@ def test_every_part_of_an_address_is_understood() -> None:
         "handle",
         "serial",
         "proof",
+        "digest",
     }  # these say nothing of what others have
     assert parts == set(refused._MODELS) | others

@@ -529,3 +529,12 @@ def test_poll_asks_of_the_page_that_is_shown(browse: Browse, cast: Cast, fire: N
     assert set(re.findall(r'id="(standing-[^"]+)"', answer)) == set(
         re.findall(r'id="(standing-[^"]+)"', page)
     )
+
+
+def test_page_repeats_nothing_of_its_address_but_what_it_knows(
+    browse: Browse, cast: Cast, fire: Namespace
+) -> None:
+    role = f"{MEMBERS}{of(fire, 'Eda Kaya').pk}/role/"
+    page = browse(cast.nils).post(f"{role}?id=canary&who=ed", {"role": "none"}).content.decode()
+    assert "canary" not in page
+    assert f'hx-get="{MEMBERS}?who=ed"' in page
