@@ -16,7 +16,7 @@ from accounts.models import Identity, User
 from namespaces import access, inbox, links, waiting
 from namespaces.models import Absence, Announcement, Invitation, Membership, Namespace, Request, Rung
 from notifications.kinds import Kind
-from notifications.telling import Message, Recipient, tell, tell_addresses
+from notifications.telling import Message, Recipient, take_back, tell, tell_addresses
 
 _GRANTED = {
     Request.Kind.JOIN: gettext_lazy("You are in: %(what)s"),
@@ -179,7 +179,16 @@ def invited(invitation: Invitation) -> None:
     ) % {"day": days.in_words(invitation.last_day)}
     link = links.unsigned_path(invitation)
     message = Message(Kind.INVITATIONS, subject, text, link, by=invitation.created_by_id)
-    tell_addresses(message, [invitation.address])
+    tell_addresses(message, [invitation.address], event=_link_event(invitation))
+
+
+def invitation_over(invitation: Invitation) -> None:
+    """Send no link that opens nothing any more."""
+    take_back(_link_event(invitation))
+
+
+def _link_event(invitation: Invitation) -> str:
+    return f"invitation {invitation.pk} {invitation.serial}"
 
 
 def invitation_accepted(invitation: Invitation, membership: Membership) -> None:

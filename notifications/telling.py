@@ -76,6 +76,11 @@ def tell_addresses(message: Message, addresses: Iterable[str], *, event: str = "
         _write([Delivery(channel=Channel.MAIL, address=each, **told) for each in sorted(set(addresses))])
 
 
+def take_back(event: str) -> None:
+    """Send no more of what still waits of an event, because it is not so any more."""
+    Delivery.objects.filter(event=event, state=Delivery.State.WAITING).delete()
+
+
 def _told(message: Message, event: str) -> dict[str, Any]:
     with translation.override(settings.LANGUAGE_CODE):
         return {

@@ -400,6 +400,7 @@ def _renew(invitation: Invitation, *, by: User) -> Invitation:
                 _("It was sent less than an hour ago. Perhaps it is among what they take for junk.")
             )
         _must_not_flood(by, [invitation.address])
+    messages.invitation_over(invitation)
     invitation.serial, invitation.sent_at, invitation.created_by = invitation.serial + 1, timezone.now(), by
     invitation.save()
     _record("renewed", invitation, by=by)
@@ -411,6 +412,7 @@ def _renew(invitation: Invitation, *, by: User) -> Invitation:
 def _end(invitation: Invitation, *, by: User) -> Invitation:
     invitation.ended_at, invitation.ended_by = timezone.now(), by
     invitation.save(update_fields=["ended_at", "ended_by"])
+    messages.invitation_over(invitation)
     _record("withdrawn", invitation, by=by)
     return invitation
 
