@@ -71,11 +71,18 @@ def members(namespace: Namespace) -> QuerySet[Membership]:
 
 
 def of(
-    namespace: Namespace, current: Sequence[Membership], *, with_former: bool = True, now: datetime
+    namespace: Namespace,
+    current: Sequence[Membership],
+    *,
+    with_former: bool = True,
+    who: str = "",
+    now: datetime,
 ) -> Roster:
-    """Return the rows of these members, and of former ones, in a constant number of queries."""
-    former = list(_former(namespace, now)[: FORMER_SHOWN + 1]) if with_former else []
-    beside = _former(namespace, now).count() - FORMER_SHOWN if len(former) > FORMER_SHOWN else 0
+    """Return the rows of these members, and of former ones whose name has `who` in it, in a constant number of
+    queries."""
+    left = _former(namespace, now).filter(person__name__icontains=who)
+    former = list(left[: FORMER_SHOWN + 1]) if with_former else []
+    beside = left.count() - FORMER_SHOWN if len(former) > FORMER_SHOWN else 0
     former = former[:FORMER_SHOWN]
     people = {membership.person_id for membership in (*current, *former)}
     stands = standing.of_members(namespace, people)

@@ -19,7 +19,7 @@ _BY_PLACE = keyset.Order("place", keyset.Text())
 
 def shown(request: HttpRequest, namespace: Namespace, *, with_former: bool) -> dict[str, Any]:
     """Return a page of the members by their place, those whose name has `who` in it if that is asked; with it, on the
-    first page, the former ones. Raises BadRequest for a place that is none."""
+    first page, likewise the former ones. Raises BadRequest for a place that is none."""
     place = {name: str(request.GET[name]) for name in ("after", "before") if request.GET.get(name)}
     who = parameters.text(100)("who", str(request.GET.get("who", "")))
     found = roster.members(namespace)
@@ -27,8 +27,8 @@ def shown(request: HttpRequest, namespace: Namespace, *, with_former: bool) -> d
     if who:
         found = found.filter(person__name__icontains=who)
     rows = keyset.page(found.order_by(), _BY_PLACE, PAGE_SIZE, **place)
-    with_former = with_former and not place and not who
-    people = roster.of(namespace, rows.rows, with_former=with_former, now=timezone.now())
+    with_former = with_former and not place
+    people = roster.of(namespace, rows.rows, with_former=with_former, who=who, now=timezone.now())
     return {
         "roster": people,
         "number": number,

@@ -153,9 +153,10 @@ def link(invitation: str) -> str:
 def come_by(title: str, count: str) -> int:
     """Let so many guests, who have all just logged in for the first time, come by the link of a course."""
     course, issuer = Invitation.objects.get(title=title), Identity.objects.latest("created_at").issuer
+    first = 13700000 + User.objects.count()
     for number in range(int(count)):
         student = User(name=f"Student {number}")
-        subject = f"http://cilogon.org/serverA/users/{13700000 + number}"
+        subject = f"http://cilogon.org/serverA/users/{first + number}"
         people.register(person=student, claims=Claims(issuer=issuer, subject=subject, name=student.name))
         invitations.accept(invitation=course, serial=course.serial, by=student)
     return Membership.objects.current().filter(invitation=course).count()

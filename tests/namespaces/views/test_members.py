@@ -538,3 +538,16 @@ def test_page_repeats_nothing_of_its_address_but_what_it_knows(
     page = browse(cast.nils).post(f"{role}?id=canary&who=ed", {"role": "none"}).content.decode()
     assert "canary" not in page
     assert f'hx-get="{MEMBERS}?who=ed"' in page
+
+
+def test_somebody_who_left_with_many_is_found_by_name(browse: Browse, cast: Cast, fire: Namespace) -> None:
+    for number in range(60):
+        gone = factories.MembershipFactory.create(namespace=fire, person__name=f"Student {number:02}")
+        Membership.objects.filter(pk=gone.pk).update(ended_at=timezone.now())
+    client = browse(cast.nils)
+    page = client.get(MEMBERS).content.decode()
+    assert "And 10 more, who left before them." in page
+    assert 'name="who"' in page
+    for number in (0, 59):
+        found = client.get(MEMBERS, {"who": f"student {number:02}"}).content.decode()
+        assert re.findall(r'<th scope="row">([^<]+?)\s*<', found) == [f"Student {number:02}"]
