@@ -351,10 +351,10 @@ def test_operator_adopts_and_leaves_alone_what_others_made(windows: Windows, kub
 
 
 def test_page_gets_its_institution_a_publication_and_a_logo(windows: Windows) -> None:
-    rows.run(windows.stack, "create", "kelp-forests", MAYA.subject, "listed")
+    rows.run(windows.stack, "create", "kelp-meadows", MAYA.subject, "listed")
     rows.run(windows.stack, "organisation", MERCED, "University of California, Merced")
     page = windows.open(MAYA)
-    page.goto("/namespaces/nautilus/kelp-forests/settings/")
+    page.goto("/namespaces/nautilus/kelp-meadows/settings/")
     institution = page.get_by_label("Institution", exact=True)
     institution.fill("")
     institution.press_sequentially("merced calif")
@@ -392,5 +392,5 @@ def test_page_gets_its_institution_a_publication_and_a_logo(windows: Windows) ->
     )
     page.get_by_role("button", name="Use this picture").click()
     expect(main).to_contain_text("The logo is changed.")
-    logo = page.get_by_role("img", name="Logo of kelp-forests")
+    logo = page.get_by_role("img", name="Logo of kelp-meadows")
     expect(logo).to_have_js_property("naturalWidth", 256)
