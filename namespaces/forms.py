@@ -105,6 +105,18 @@ class MemberField(PersonField):
         return f"{person}, {person.institution}" if person.institution else str(person)
 
 
+def _one_who_takes_over(label: Any, **more: Any) -> MemberField:
+    return MemberField(
+        label=label,
+        empty_label=gettext_lazy("Choose a person"),
+        error_messages={
+            "required": gettext_lazy("Choose a person."),
+            "invalid_choice": gettext_lazy("This person cannot take over. Choose again."),
+        },
+        **({"queryset": User.objects.none()} | more),
+    )
+
+
 class SuccessorsForm(forms.Form):
     """Who takes over each namespace that would be without an admin. That none lacks is a rule of the action."""
 
@@ -113,13 +125,11 @@ class SuccessorsForm(forms.Form):
         self.orphans = without_another_admin(person)
         named = {each.namespace_id: each.person for each in successors_of(person)}
         for namespace in self.orphans:
-            self.fields[self._name(namespace)] = MemberField(
-                label=_("Who takes over %(namespace)s") % {"namespace": namespace},
+            self.fields[self._name(namespace)] = _one_who_takes_over(
+                _("Who takes over %(namespace)s") % {"namespace": namespace},
                 queryset=candidates(namespace, instead_of=person, by=by),
                 initial=named.get(namespace.pk),
-                empty_label=_("Choose a person"),
                 required=False,
-                error_messages={"invalid_choice": _("This person cannot take over. Choose again.")},
             )
 
     def successors(self) -> dict[UUID, User]:
@@ -135,15 +145,7 @@ class SuccessorsForm(forms.Form):
 class HeirForm(forms.Form):
     """Which other member takes over from an admin."""
 
-    successor = MemberField(
-        label=gettext_lazy("Who takes over from you"),
-        queryset=User.objects.none(),
-        empty_label=gettext_lazy("Choose a person"),
-        error_messages={
-            "required": gettext_lazy("Choose a person."),
-            "invalid_choice": gettext_lazy("This person cannot take over. Choose again."),
-        },
-    )
+    successor = _one_who_takes_over(gettext_lazy("Who takes over from you"))
 
     def __init__(self, *args: Any, namespace: Namespace, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -340,15 +342,7 @@ class ApproveForm(forms.Form):
 class TakeoverForm(forms.Form):
     """Which of those who may takes over from an admin who may be gone."""
 
-    successor = MemberField(
-        label=gettext_lazy("Who becomes an admin instead"),
-        queryset=User.objects.none(),
-        empty_label=gettext_lazy("Choose a person"),
-        error_messages={
-            "required": gettext_lazy("Choose a person."),
-            "invalid_choice": gettext_lazy("This person cannot take over. Choose again."),
-        },
-    )
+    successor = _one_who_takes_over(gettext_lazy("Who becomes an admin instead"))
 
     def __init__(self, *args: Any, wish: Request, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

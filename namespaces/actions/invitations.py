@@ -28,7 +28,14 @@ from audit.models import Event
 from audit.record import draft, record, record_all
 from namespaces import messages
 from namespaces.access import Permission, Role
-from namespaces.actions.members import forget_successors, grant_membership, lock, lock_all, lock_to_let_in
+from namespaces.actions.members import (
+    ended_event,
+    forget_successors,
+    grant_membership,
+    lock,
+    lock_all,
+    lock_to_let_in,
+)
 from namespaces.lanes import REVOCATIONS
 from namespaces.models import Invitation, InvitationQuerySet, Membership, Namespace
 from namespaces.policy import may_grant, permits
@@ -259,15 +266,7 @@ def end_course(*, invitation: Invitation, by: User) -> list[Membership]:
     if not others.exists():
         ending = [each for each in ending if each.role != Role.ADMIN]
     Membership.objects.filter(pk__in=[each.pk for each in ending]).update(ended_at=Now(), ended_by=by)
-    record_all(
-        [
-            draft(
-                "member.removed", by=by, about=each, namespace_id=namespace.pk,
-                before={"role": each.role, "person": str(each.person_id)}, after={"invitation": str(current.pk)},
-            )
-            for each in ending
-        ]
-    )  # fmt: skip
+    record_all([ended_event(each, by, invitation=str(current.pk)) for each in ending])
     if ending:
         forget_successors(*ending, by=by)
         request_reconcile(namespace.pk, lane=REVOCATIONS)

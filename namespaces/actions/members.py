@@ -95,6 +95,15 @@ def added_event(membership: Membership, by: User) -> Event:
     return draft("member.added", by=by, about=membership, namespace_id=membership.namespace_id, after=after)
 
 
+def ended_event(membership: Membership, by: User, **after: str) -> Event:
+    """Return the event of a membership that somebody ended, for `record_all`."""
+    return draft(
+        "member.left" if membership.person_id == by.pk else "member.removed", by=by, about=membership,
+        namespace_id=membership.namespace_id,
+        before={"role": membership.role, "person": str(membership.person_id)}, after=after,
+    )  # fmt: skip
+
+
 @transaction.atomic
 def set_role(*, membership: Membership, role: Role, by: User) -> Membership:
     """Change a member's role. Raises NotAllowed, and StateConflict for an ended membership or the last admin."""
@@ -156,10 +165,7 @@ def end_membership(membership: Membership, *, by: User) -> Membership:
     current.ended_at, current.ended_by = Now(), by
     current.save(update_fields=["ended_at", "ended_by"])
     forget_successors(current, by=by)
-    record(
-        "member.left" if own else "member.removed", by=by, about=current, namespace_id=current.namespace_id,
-        before={"role": current.role, "person": str(current.person_id)},
-    )  # fmt: skip
+    record_all([ended_event(current, by)])
     request_reconcile(current.namespace_id, lane=REVOCATIONS)
     if own:
         messages.member_left(current)
